@@ -1,0 +1,21 @@
+"""The errors a user can cause; each message is one sentence that says what is wrong and what to do."""
+
+
+class MedGenError(Exception):
+    """Something expected went wrong: a bad file, an unsuitable image, a missing model, too little memory."""
+
+
+class ImageError(MedGenError):
+    """An image cannot be read, written or used."""
+
+
+class ModelError(MedGenError):
+    """A model folder or a checkpoint is missing, damaged or of an unknown kind."""
+
+
+class RecipeError(MedGenError):
+    """A training recipe or the data it names cannot be used."""
+
+
+class MemoryShortage(MedGenError):
+    """The device has too little memory for what was asked."""

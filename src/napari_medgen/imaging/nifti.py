@@ -1,0 +1,173 @@
+"""NIfTI files: any orientation in, the file's own orientation out, with provenance in the header and beside it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import tempfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.nifti1 import Nifti1Extension
+from nibabel.spatialimages import HeaderDataError
+from pydantic import ValidationError
+
+from napari_medgen import __version__
+from napari_medgen.errors import ImageError
+from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.volume import Volume
+
+_COMMENT = 6  # NIfTI-1 extension code "comment": text that other programs pass over
+_KEY = "napari_medgen"
+SUFFIXES = (".nii", ".nii.gz")
+
+
+def stem(path: Path) -> str:
+    """File name without ``.nii`` or ``.nii.gz``."""
+    return path.name.removesuffix(".gz").removesuffix(".nii")
+
+
+def sidecar(path: Path) -> Path:
+    """The JSON file that belongs to an image file (BIDS: same name, other suffix)."""
+    return path.with_name(stem(path) + ".json")
+
+
+def read_nifti(path: str | Path, *, volume: int = 0) -> Volume:
+    """Read a NIfTI-1 or NIfTI-2 file.
+
+    Parameters
+    ----------
+    path
+        ``.nii`` or ``.nii.gz``.
+    volume
+        Which volume of a 4D file, counted from zero.
+
+    Returns
+    -------
+    Volume
+        Integer voxels where the file holds unscaled integers, otherwise float32 with slope and intercept applied.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, damaged, not NIfTI, colour, not three- or four-dimensional, or has no usable affine.
+    """
+    path = Path(path)
+    try:
+        image = nib.load(path)
+        if not isinstance(image, nib.Nifti1Image):
+            raise ImageError(f"{path.name} is not a NIfTI file.")
+        voxels = _voxels(image, path.name, volume)
+    except FileNotFoundError:
+        raise ImageError(f"{path.name} does not exist.") from None
+    except (ImageFileError, HeaderDataError):
+        raise ImageError(f"{path.name} is not a NIfTI file, or its header is damaged.") from None
+    except (EOFError, OSError, zlib.error, gzip.BadGzipFile, ValueError):
+        raise ImageError(f"{path.name} is damaged or incomplete: its voxels cannot be read.") from None
+    except (MemoryError, OverflowError):
+        raise ImageError(f"{path.name} claims to be larger than this machine's memory.") from None
+    affine = image.affine
+    if affine is None or not np.isfinite(affine).all():
+        raise ImageError(f"{path.name} has no usable position in space: its affine is not finite.")
+    return Volume.of(voxels, affine, stem(path), _read_provenance(image, path))
+
+
+def count_volumes(path: str | Path) -> int:
+    """Number of volumes in a NIfTI file: one for a 3D file."""
+    shape = nib.load(Path(path)).shape
+    return int(np.prod(shape[3:])) if len(shape) > 3 else 1
+
+
+def _voxels(image: Any, name: str, volume: int) -> np.ndarray[Any, Any]:
+    shape = image.shape
+    if image.get_data_dtype().fields is not None or (len(shape) == 5 and shape[3] == 1):
+        raise ImageError(f"{name} is a colour or vector image; a volume of grey values is needed.")
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) not in (3, 4) or 0 in shape or (len(shape) == 3 and 1 in shape and sorted(shape)[1] == 1):
+        raise ImageError(f"{name} has the shape {tuple(shape)}; a volume needs three axes.")
+    proxy = image.dataobj
+    if len(shape) == 4:
+        if not 0 <= volume < shape[3]:
+            raise ImageError(f"{name} has {shape[3]} volumes; there is no volume {volume}.")
+        data = np.asarray(proxy[..., volume])
+    else:
+        data = np.asarray(proxy).reshape(shape)
+    if np.iscomplexobj(data):
+        raise ImageError(f"{name} holds complex numbers; a volume of grey values is needed.")
+    if not data.dtype.isnative:
+        data = data.astype(data.dtype.newbyteorder("="))
+    if np.issubdtype(data.dtype, np.floating):
+        data = data.astype(np.float32)
+        if not np.isfinite(data).any():
+            raise ImageError(f"{name} holds no finite voxel.")
+        data = np.nan_to_num(data, nan=0.0, posinf=0.0, neginf=0.0)
+    return data
+
+
+def _read_provenance(image: Any, path: Path) -> Provenance:
+    texts = [extension.get_content() for extension in image.header.extensions if extension.get_code() == _COMMENT]
+    beside = sidecar(path)
+    if beside.is_file():
+        texts.append(beside.read_bytes())
+    for text in texts:
+        try:
+            content = json.loads(text)
+            if isinstance(content, dict) and _KEY in content:
+                return Provenance.model_validate(content[_KEY])
+        except (ValueError, ValidationError):
+            continue
+    return Provenance(source=stem(path), software="")
+
+
+def write_nifti(volume: Volume, path: str | Path) -> list[Path]:
+    """Write a volume in its source's orientation, with its provenance in the header and in a JSON file beside it.
+
+    Both files appear whole or not at all.
+
+    Returns
+    -------
+    list of Path
+        The image and its sidecar.
+
+    Raises
+    ------
+    ImageError
+        If the suffix is not a NIfTI one or the place cannot be written.
+    """
+    path = Path(path)
+    if not path.name.endswith(SUFFIXES):
+        raise ImageError(f"{path.name}: a NIfTI file ends in .nii or .nii.gz.")
+    voxels, affine = volume.oriented(volume.source_codes)
+    if voxels.dtype in (np.int64, np.uint64):
+        voxels = voxels.astype(np.int32) if np.abs(voxels).max() < 2**31 else voxels.astype(np.float32)
+    image = nib.Nifti1Image(np.ascontiguousarray(voxels), affine)
+    image.header.set_xyzt_units("mm")
+    image.header["descrip"] = volume.provenance.summary.encode()
+    content = {_KEY: volume.provenance.model_dump(exclude_none=True)}
+    image.header.extensions.append(Nifti1Extension(_COMMENT, json.dumps(content).encode()))
+    notes = {
+        "Description": volume.provenance.summary,
+        "GeneratedBy": [{"Name": "napari-medgen", "Version": __version__}],
+        "Sources": [volume.provenance.source] if volume.provenance.source else [],
+        "Synthetic": volume.provenance.synthetic,
+        **content,
+    }
+    beside = sidecar(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
+            whole = Path(folder) / path.name
+            nib.save(image, whole)
+            text = Path(folder) / beside.name
+            text.write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
+            os.replace(whole, path)
+            os.replace(text, beside)
+    except OSError as error:
+        raise ImageError(f"{path.name} cannot be written: {error.strerror or error}.") from None
+    return [path, beside]

@@ -1,0 +1,62 @@
+"""Bring an array to canonical axes and back, with the affine that follows it.
+
+Canonical axes are (S, P, L): the first index grows towards Superior, the second towards Posterior, the third towards
+Left. A row-down, column-right display of axis pairs then shows an axial slice in radiological convention with no flip.
+Affines map an array's indices to millimetres in nibabel's RAS+ world.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+from nibabel import orientations
+from numpy.typing import NDArray
+
+Codes = tuple[str, str, str]
+Affine = NDArray[np.float64]
+
+CANONICAL: Codes = ("S", "P", "L")
+
+
+def axis_codes(affine: Affine) -> Codes:
+    """Direction in which each index grows, by the closest anatomical axis, as three letters of ``LRPAIS``.
+
+    Raises
+    ------
+    ValueError
+        If the affine is not finite or does not span space.
+    """
+    if affine.shape != (4, 4) or not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-12:
+        raise ValueError("the affine is not finite or does not span three dimensions")
+    return cast(Codes, orientations.aff2axcodes(affine))
+
+
+def reorient(voxels: NDArray[np.generic], affine: Affine, codes: Codes) -> tuple[NDArray[np.generic], Affine]:
+    """Permute and flip axes so that they point along ``codes``; no voxel is resampled.
+
+    Parameters
+    ----------
+    voxels
+        (I, J, K) array.
+    affine
+        (4, 4), indices to RAS+ millimetres.
+    codes
+        Wanted directions, for example ``("S", "P", "L")``.
+
+    Returns
+    -------
+    voxels, affine
+        A view of the array and the affine of its new indices. A residual rotation (oblique scan) is kept in it.
+    """
+    axis_codes(affine)
+    start = orientations.io_orientation(affine)
+    transform = orientations.ornt_transform(start, orientations.axcodes2ornt(codes))
+    turned = orientations.apply_orientation(voxels, transform)
+    return turned, affine @ orientations.inv_ornt_aff(transform, voxels.shape)
+
+
+def obliquity(affine: Affine) -> float:
+    """Largest angle between an index axis and its closest anatomical axis, in degrees."""
+    directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    return float(np.degrees(np.arccos(np.clip(np.abs(directions).max(axis=0), 0, 1))).max())

@@ -1,0 +1,51 @@
+"""Where an image comes from, and whether a model made it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from napari_medgen import __version__
+
+
+class Provenance(BaseModel):
+    """What a reader must be able to find out about an image, wherever it travels.
+
+    Attributes
+    ----------
+    synthetic
+        A model made these voxels: sampled, interpolated or reconstructed.
+    source
+        Name of the image or file that went in; empty where there was none. Never a path, never a patient's name.
+    model, model_checksum
+        Model folder's name and the SHA-256 of its weights.
+    sampler, steps, seed, guidance, condition
+        How a sample was drawn.
+    operation
+        What was done: ``sample``, ``interpolate``, ``reconstruct``, or empty for an image as it was read.
+    software
+        Program and version that made it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    synthetic: bool = False
+    operation: str = ""
+    source: str = ""
+    model: str = ""
+    model_checksum: str = ""
+    sampler: str = ""
+    steps: int | None = None
+    seed: int | None = None
+    guidance: float | None = None
+    condition: dict[str, Any] | None = None
+    software: str = f"napari-medgen {__version__}"
+
+    @property
+    def summary(self) -> str:
+        """One line of at most 79 ASCII characters, for a file's description field."""
+        mark = "SYNTHETIC, not for diagnosis" if self.synthetic else ""
+        parts = [mark, self.model, "" if self.seed is None else f"seed {self.seed}", self.software]
+        text = "; ".join(part for part in parts if part)
+        return text.encode("ascii", "replace").decode()[:79]

@@ -1,0 +1,118 @@
+"""A 3D image with its geometry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medgen.errors import ImageError
+from napari_medgen.imaging.orientation import CANONICAL, Affine, Codes, axis_codes, obliquity, reorient
+from napari_medgen.imaging.provenance import Provenance
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """Voxels on canonical axes (S, P, L), with their place in space.
+
+    Attributes
+    ----------
+    voxels
+        (S, P, L) array, float32 or an integer type.
+    affine
+        (4, 4) map of (s, p, l) indices to RAS+ millimetres. Its axes are the canonical ones up to a rotation of
+        less than 45 degrees, which an oblique scan has.
+    name
+        What to call it on screen; never a path.
+    provenance
+        Where it comes from.
+    source_codes
+        Directions of the axes of the file it was read from, and will be written with.
+
+    Raises
+    ------
+    ImageError
+        If the array is not three-dimensional, is empty, or the affine is not that of canonical axes.
+    """
+
+    voxels: NDArray[Any]
+    affine: Affine
+    name: str = "volume"
+    provenance: Provenance = field(default_factory=Provenance)
+    source_codes: Codes = CANONICAL
+
+    def __post_init__(self) -> None:
+        if self.voxels.ndim != 3 or 0 in self.voxels.shape:
+            raise ImageError(
+                f"A volume needs three axes with at least one voxel each, but this has {self.voxels.shape}."
+            )
+        kind = self.voxels.dtype
+        if not (kind == np.float32 or np.issubdtype(kind, np.integer)):
+            raise ImageError(f"A volume holds float32 or integer voxels, not {kind}.")
+        try:
+            codes = axis_codes(self.affine)
+        except ValueError as error:
+            raise ImageError(f"{self.name}: {error}.") from None
+        if codes != CANONICAL:
+            raise ImageError(f"{self.name}: axes point to {''.join(codes)}, not {''.join(CANONICAL)}; use Volume.of.")
+
+    @classmethod
+    def of(
+        cls, voxels: NDArray[Any], affine: Affine, name: str = "volume", provenance: Provenance | None = None
+    ) -> Volume:
+        """Volume of an array with any axes: permuted and flipped to canonical ones, never resampled.
+
+        Other real types than integers and float32 become float32, booleans uint8.
+        """
+        if voxels.ndim != 3 or 0 in voxels.shape:
+            raise ImageError(f"{name}: a volume needs three axes with at least one voxel each, not {voxels.shape}.")
+        if voxels.dtype == bool:
+            voxels = voxels.astype(np.uint8)
+        elif not np.issubdtype(voxels.dtype, np.integer):
+            voxels = voxels.astype(np.float32)
+        affine = np.asarray(affine, np.float64)
+        try:
+            source = axis_codes(affine)
+        except ValueError as error:
+            raise ImageError(f"{name}: {error}.") from None
+        turned, placed = reorient(voxels, affine, CANONICAL)
+        return cls(np.ascontiguousarray(turned), placed, name, provenance or Provenance(), source)
+
+    @classmethod
+    def on_grid(
+        cls, voxels: NDArray[Any], spacing: tuple[float, float, float], name: str = "volume", **more: Any
+    ) -> Volume:
+        """Volume without a patient: canonical axes, centred on the world's origin, spacing in millimetres."""
+        affine = np.zeros((4, 4))
+        steps = np.asarray(spacing, np.float64)
+        # S grows with the first index; P and L are minus A and minus R.
+        affine[2, 0], affine[1, 1], affine[0, 2], affine[3, 3] = steps[0], -steps[1], -steps[2], 1
+        affine[:3, 3] = -affine[:3, :3] @ ((np.asarray(voxels.shape) - 1) / 2)
+        return cls(voxels, affine, name, **more)
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance of neighbouring voxels along (S, P, L), in millimetres."""
+        s, p, l = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return float(s), float(p), float(l)
+
+    @property
+    def obliquity(self) -> float:
+        """Largest angle to the anatomical axes in degrees; zero for an upright scan."""
+        return obliquity(self.affine)
+
+    @property
+    def origin(self) -> tuple[float, float, float]:
+        """Place of the first voxel along the axes (S, P, L), in millimetres, an oblique scan's rotation left out."""
+        right, anterior, superior = self.affine[:3, 3]
+        return float(superior), float(-anterior), float(-right)
+
+    def oriented(self, codes: Codes) -> tuple[NDArray[Any], Affine]:
+        """Array and affine on other axes, for example those of the source file."""
+        return reorient(self.voxels, self.affine, codes)
+
+    def with_voxels(self, voxels: NDArray[Any], provenance: Provenance, name: str) -> Volume:
+        """Other voxels in the same place."""
+        return replace(self, voxels=voxels, provenance=provenance, name=name)

@@ -1,0 +1,75 @@
+"""The model card: what ``model.json`` says."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_medgen import __version__
+
+Task = Literal["volumes"]
+
+
+class Figure(BaseModel):
+    """One measured number.
+
+    Attributes
+    ----------
+    value, unit
+        The number and its unit; the unit is empty where there is none.
+    note
+        How it was measured: on what, how many, with which command.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    value: float
+    unit: str = ""
+    note: str = ""
+
+
+class ModelCard(BaseModel):
+    """What a user must know of a model.
+
+    Attributes
+    ----------
+    name, title, description
+        Folder name, what it is called on screen, one or two sentences.
+    task
+        Which system runs it.
+    architecture
+        Sizes and constants, checked by that system.
+    data, licence
+        What it was trained on, and under which terms that data came.
+    intended_use, limits
+        For whom, and what it cannot do.
+    figures
+        Measured numbers by name.
+    recipe
+        The recipe it was trained with; empty for an imported model.
+    checksums
+        SHA-256 of each weight file, by file name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    title: str
+    description: str = ""
+    task: Task
+    architecture: dict[str, Any]
+    data: str = ""
+    licence: str = ""
+    intended_use: str = "Not for diagnosis."
+    limits: str = ""
+    figures: dict[str, Figure] = {}
+    recipe: dict[str, Any] = {}
+    checksums: dict[str, str]
+    software: str = f"napari-medgen {__version__}"
+
+    @property
+    def checksum(self) -> str:
+        """One checksum for the whole model: the files' own, joined by name, first sixteen digits of each."""
+        return "-".join(self.checksums[name][:16] for name in sorted(self.checksums))

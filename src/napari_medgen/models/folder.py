@@ -1,0 +1,183 @@
+"""A model folder: ``model.json`` and ``*.safetensors``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from napari_medgen.errors import ModelError
+from napari_medgen.models.card import ModelCard
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+CARD = "model.json"
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """An opened model: its card is read and valid, its weights are still on disk."""
+
+    path: Path
+    card: ModelCard
+
+    @property
+    def name(self) -> str:
+        """Name on the card."""
+        return self.card.name
+
+    def verify(self) -> None:
+        """Compare every weight file with its checksum.
+
+        Raises
+        ------
+        ModelError
+            If a file is missing or differs.
+        """
+        for name, expected in self.card.checksums.items():
+            file = self.path / name
+            if not file.is_file():
+                raise ModelError(f"The model {self.name} is incomplete: {name} is missing.")
+            if file_checksum(file) != expected:
+                raise ModelError(f"The model {self.name} is damaged: {name} does not match its checksum. Copy it anew.")
+
+    def tensors(self, name: str) -> dict[str, torch.Tensor]:
+        """Tensors of one weight file whose checksum is right, half precision widened to single.
+
+        Raises
+        ------
+        ModelError
+            If the file is not part of the model, is damaged or missing.
+        """
+        import torch
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+
+        if name not in self.card.checksums:
+            raise ModelError(f"The model {self.name} has no file {name}.")
+        try:
+            content = (self.path / name).read_bytes()
+        except OSError:
+            raise ModelError(f"The model {self.name} is incomplete: {name} is missing.") from None
+        if hashlib.sha256(content).hexdigest() != self.card.checksums[name]:
+            raise ModelError(f"The model {self.name} is damaged: {name} does not match its checksum. Copy it anew.")
+        try:
+            tensors = load(content)
+        except SafetensorError:
+            raise ModelError(f"The model {self.name} is damaged: {name} is not a safetensors file.") from None
+        half = (torch.float16, torch.bfloat16)
+        return {key: tensor.float() if tensor.dtype in half else tensor for key, tensor in tensors.items()}
+
+
+def file_checksum(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def open_folder(path: str | Path) -> ModelFolder:
+    """Open a model folder.
+
+    Raises
+    ------
+    ModelError
+        If there is no card, or it is not one this version understands.
+    """
+    path = Path(path)
+    try:
+        content = json.loads((path / CARD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{path} is not a model folder: it has no {CARD}.") from None
+    except (OSError, ValueError):
+        raise ModelError(f"The card of {path.name} cannot be read.") from None
+    try:
+        return ModelFolder(path, ModelCard.model_validate(content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "card"
+        raise ModelError(
+            f"The card of {path.name} is not one this version understands: {place}: {first['msg']}."
+        ) from None
+
+
+def write_folder(path: str | Path, card: ModelCard, weights: Mapping[str, Mapping[str, torch.Tensor]]) -> ModelFolder:
+    """Write a model folder; it appears whole or not at all.
+
+    Parameters
+    ----------
+    card
+        Its checksums are replaced by those of the files written.
+    weights
+        Tensors by weight file.
+
+    Raises
+    ------
+    ModelError
+        If the folder exists and is not a model, or cannot be written.
+    """
+    from safetensors.torch import save_file
+
+    path = Path(path)
+    if path.exists() and not (path / CARD).is_file() and any(path.iterdir()):
+        raise ModelError(f"{path} exists and is not a model folder; choose another place.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as temporary:
+            checksums = {}
+            for name, tensors in weights.items():
+                file = Path(temporary) / name
+                save_file({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, file)
+                checksums[name] = file_checksum(file)
+            card = card.model_copy(update={"checksums": checksums})
+            write_card(Path(temporary), card)
+            path.mkdir(exist_ok=True)
+            for name in (*weights, CARD):
+                os.replace(Path(temporary) / name, path / name)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be written: {error.strerror or error}.") from None
+    return ModelFolder(path, card)
+
+
+def write_card(path: Path, card: ModelCard) -> None:
+    """Replace the card of a model folder."""
+    part = path / (CARD + ".part")
+    part.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    os.replace(part, path / CARD)
+
+
+def load_weights(network: nn.Module, tensors: Mapping[str, torch.Tensor], what: str, *, missing_ok: str = "") -> None:
+    """Fill a network with tensors of exactly its names and shapes.
+
+    Parameters
+    ----------
+    what
+        Name of the network, for the message.
+    missing_ok
+        A suffix of names that may be absent: buffers that only training needs.
+
+    Raises
+    ------
+    ModelError
+        If a tensor is missing, superfluous or of another shape; the first such name is in the message.
+    """
+    own = network.state_dict()
+    for name, tensor in own.items():
+        if name not in tensors:
+            if missing_ok and name.endswith(tuple(missing_ok.split("|"))):
+                continue
+            raise ModelError(f"The {what} lacks the tensor {name}.")
+        if tensors[name].shape != tensor.shape:
+            have, want = tuple(tensors[name].shape), tuple(tensor.shape)
+            raise ModelError(f"The {what}'s tensor {name} has the shape {have} where {want} is needed.")
+    if superfluous := sorted(set(tensors) - set(own)):
+        raise ModelError(f"The {what} holds a tensor that the architecture does not know: {superfluous[0]}.")
+    network.load_state_dict(dict(tensors), strict=False)

@@ -1,0 +1,67 @@
+"""Long work is a generator: it yields :class:`Progress` and returns its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a computation is.
+
+    Attributes
+    ----------
+    step, total
+        Steps done, of how many; ``total`` is zero where nobody can say.
+    message
+        What is being done, for a person.
+    preview
+        Something to look at meanwhile, for example a volume (S, P, L) that is still noisy; or None.
+    """
+
+    step: int
+    total: int
+    message: str = ""
+    preview: Any = None
+
+    @property
+    def fraction(self) -> float:
+        """Share of the work that is done, 0 to 1."""
+        return min(self.step / self.total, 1.0) if self.total else 0.0
+
+
+Steps = Generator[Progress, None, T]
+
+
+def drive(steps: Steps[T], on_progress: Callable[[Progress], object] | None = None) -> T:
+    """Run a computation to its end in the calling thread.
+
+    The generator is closed in any case, so its ``finally`` blocks run when ``on_progress`` raises or the user
+    interrupts.
+
+    Parameters
+    ----------
+    steps
+        The computation.
+    on_progress
+        Called with each :class:`Progress`.
+
+    Returns
+    -------
+    T
+        What the computation returned.
+    """
+    with closing(steps):
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            if on_progress is not None:
+                on_progress(progress)

@@ -1,0 +1,60 @@
+"""What a user may set once for all sessions."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from napari_medgen.errors import MedGenError
+
+
+class Settings(BaseModel):
+    """The settings file, with environment variables over it.
+
+    Attributes
+    ----------
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``mps``; ``NAPARI_MEDGEN_DEVICE``.
+    precision
+        ``auto``, ``float32`` or ``bfloat16``; ``NAPARI_MEDGEN_PRECISION``.
+    model_folders
+        More folders to look for models in; ``NAPARI_MEDGEN_MODELS``, separated as in ``PATH``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    device: str = "auto"
+    precision: str = "auto"
+    model_folders: tuple[Path, ...] = ()
+
+
+def settings_file() -> Path:
+    """Where the settings are: ``settings.json`` in the user's configuration folder."""
+    return platformdirs.user_config_path("napari-medgen") / "settings.json"
+
+
+def load_settings() -> Settings:
+    """The settings in force.
+
+    Raises
+    ------
+    MedGenError
+        If the file is not valid.
+    """
+    file = settings_file()
+    values: dict[str, object] = {}
+    try:
+        if file.is_file():
+            values = json.loads(file.read_text(encoding="utf-8"))
+        for name in ("device", "precision"):
+            if value := os.environ.get(f"NAPARI_MEDGEN_{name.upper()}"):
+                values[name] = value
+        if folders := os.environ.get("NAPARI_MEDGEN_MODELS"):
+            values["model_folders"] = [Path(part) for part in folders.split(os.pathsep) if part]
+        return Settings.model_validate(values)
+    except (ValueError, TypeError, ValidationError):
+        raise MedGenError(f"The settings file {file} is not valid; mend or remove it.") from None

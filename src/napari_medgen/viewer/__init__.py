@@ -1,0 +1,1 @@
+"""The only room that knows of napari and Qt: widgets, layers, readers and writers, background work."""

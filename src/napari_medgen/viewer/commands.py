@@ -1,0 +1,62 @@
+"""Commands of the menus and the command palette."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_medgen.errors import ImageError
+from napari_medgen.models.catalogue import list_models
+from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.viewer import generators
+from napari_medgen.viewer.hanging import hang
+from napari_medgen.viewer.layers import image_options, volume_of
+from napari_medgen.viewer.work_queue import Job, shared_queue
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+
+def reconstruct_selected(viewer: napari.viewer.Viewer, model: str = "") -> int:
+    """Encode and decode the selected volume, and show what the network saw beside what it made of it.
+
+    Parameters
+    ----------
+    model
+        The model; by default the starter model whose name the volume's name is closest to, else the first.
+
+    Returns
+    -------
+    int
+        Number of the job in the queue.
+
+    Raises
+    ------
+    ImageError
+        If no volume is selected.
+    """
+    from napari.utils.notifications import show_error
+
+    layer = viewer.layers.selection.active
+    if layer is None or type(layer).__name__ not in ("Image", "PublicOnlyProxy"):
+        raise ImageError("Select an image layer first.")
+    data, meta, _ = layer.as_layer_data_tuple()
+    volume = volume_of(data, meta)
+    hang(viewer)
+    chosen = model or next(folder.name for folder in list_models("volumes"))
+
+    def steps() -> Steps[Any]:
+        yield Progress(0, 3, "Loading the model")
+        return (yield from generators.generator(chosen, "").reconstruct(volume))
+
+    def show(result: Any) -> None:
+        seen, made = result
+        limits = image_options(seen)["contrast_limits"]
+        for shown, name in ((seen, f"{volume.name} as the network sees it"), (made, made.name)):
+            viewer.add_image(shown.voxels, **image_options(shown) | {"name": name, "contrast_limits": limits})
+        for other in viewer.layers[:-2]:
+            other.visible = False
+        viewer.canvas.grid.enabled = True
+
+    return shared_queue().submit(
+        Job(f"Reconstructing {volume.name}", steps, on_result=show, on_error=lambda error: show_error(str(error)))
+    )

@@ -1,0 +1,89 @@
+"""How volumes hang: planes the right way up, letters at the borders, and the mark on what is synthetic."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from napari.components.overlays import TextOverlay
+
+from napari_medgen.imaging.orientation import CANONICAL
+from napari_medgen.viewer.layers import is_synthetic
+
+MARK = "SYNTHETIC - not for diagnosis"
+_MARK_KEY = "medgen_synthetic"
+_OPPOSITE = {"S": "I", "P": "A", "L": "R"}
+_PLACES = {"top": "top_center", "bottom": "bottom_center", "left": "middle_left", "right": "middle_right"}
+_watched: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def hang(viewer: Any) -> None:
+    """Watch a viewer from now on; a viewer that is watched already is left as it is."""
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    if viewer in _watched:
+        return
+    _watched.add(viewer)
+    overlays = viewer.canvas.overlays
+    overlays[_MARK_KEY] = TextOverlay(
+        text=MARK, position="top_left", color="#ff9f1c", font_size=14, visible=False, box=True, gridded=True
+    )
+    for side, place in _PLACES.items():
+        overlays[f"medgen_{side}"] = TextOverlay(text="", position=place, color="#8ecae6", font_size=13, visible=False)
+    viewer.canvas.overlays.scale_bar.visible = True
+
+    def update(event: Any = None) -> None:
+        _update_mark(viewer)
+        _update_letters(viewer)
+
+    def watch_layer(layer: Any) -> None:
+        layer.events.visible.connect(update)
+        layer.events.metadata.connect(update)
+
+    def inserted(event: Any) -> None:
+        watch_layer(event.value)
+        update()
+
+    for layer in viewer.layers:
+        watch_layer(layer)
+    viewer.layers.events.inserted.connect(inserted)
+    viewer.layers.events.removed.connect(update)
+    viewer.dims.events.order.connect(update)
+    viewer.dims.events.ndisplay.connect(update)
+    update()
+
+
+def _update_mark(viewer: Any) -> None:
+    shown = any(layer.visible and is_synthetic(layer) for layer in viewer.layers)
+    viewer.canvas.overlays[_MARK_KEY].visible = shown
+
+
+def _update_letters(viewer: Any) -> None:
+    """Superior up in coronal and sagittal planes, and letters where the patient's sides are."""
+    axes = _shown_axes(viewer)
+    overlays = viewer.canvas.overlays
+    for side in _PLACES:
+        overlays[f"medgen_{side}"].visible = axes is not None
+    if axes is None:
+        return
+    vertical, horizontal = axes
+    upward = vertical == "S"
+    viewer.scene.camera.orientation2d = ("up" if upward else "down", "right")
+    texts = {
+        "top": vertical if upward else _OPPOSITE[vertical],
+        "bottom": _OPPOSITE[vertical] if upward else vertical,
+        "left": _OPPOSITE[horizontal],
+        "right": horizontal,
+    }
+    for side, text in texts.items():
+        overlays[f"medgen_{side}"].text = text
+
+
+def _shown_axes(viewer: Any) -> tuple[str, str] | None:
+    """Letters of the vertical and horizontal axis; None in 3D, or where what is shown is not a volume of ours."""
+    visible = [layer for layer in viewer.layers if layer.visible]
+    if viewer.dims.ndisplay != 2 or not visible or viewer.dims.ndim < 3:
+        return None
+    if any(tuple(layer.axis_labels)[-3:] != CANONICAL for layer in visible):
+        return None
+    vertical, horizontal = (CANONICAL[axis - viewer.dims.ndim] for axis in viewer.dims.displayed)
+    return vertical, horizontal

@@ -1,0 +1,105 @@
+"""Volumes as layers and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from napari_medgen.errors import ImageError
+from napari_medgen.imaging.orientation import CANONICAL
+from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.volume import Volume
+
+KEY = "napari_medgen"
+LayerData = tuple[NDArray[Any], dict[str, Any], str]
+
+
+def layer_options(volume: Volume) -> dict[str, Any]:
+    """Everything that ``add_image`` needs beside the voxels.
+
+    The layer carries spacing and place in millimetres; the rotation of an oblique scan stays in its metadata, since
+    napari cannot slice obliquely.
+    """
+    return {
+        "name": volume.name,
+        "scale": volume.spacing,
+        "translate": volume.origin,
+        "units": ("mm", "mm", "mm"),
+        "axis_labels": CANONICAL,
+        "metadata": {
+            KEY: volume.provenance.model_dump(exclude_none=True),
+            f"{KEY}_affine": volume.affine.tolist(),
+            f"{KEY}_source_codes": list(volume.source_codes),
+        },
+    }
+
+
+def image_options(volume: Volume) -> dict[str, Any]:
+    """:func:`layer_options` for an image: grey, with contrast limits set once."""
+    return layer_options(volume) | {
+        "rgb": False,
+        "colormap": "gray",
+        "contrast_limits": contrast_limits(volume.voxels),
+    }
+
+
+def contrast_limits(voxels: NDArray[Any]) -> tuple[float, float]:
+    """From the lowest grey value to the 99.8th percentile of what lies above it; never an empty interval."""
+    low = float(voxels.min())
+    above = voxels[voxels > low]
+    high = float(np.percentile(above, 99.8)) if above.size else low + 1
+    return low, high if high > low else low + 1
+
+
+def provenance_of(layer: Any) -> Provenance:
+    """Provenance that a layer carries; an empty one for a layer of somebody else's."""
+    return provenance_in(layer.metadata)
+
+
+def provenance_in(metadata: dict[str, Any]) -> Provenance:
+    """Provenance in a layer's metadata."""
+    try:
+        return Provenance.model_validate(metadata.get(KEY, {"software": ""}))
+    except ValidationError:
+        return Provenance(software="")
+
+
+def is_synthetic(layer: Any) -> bool:
+    """Whether a model made what a layer shows."""
+    return provenance_of(layer).synthetic
+
+
+def volume_of(data: Any, meta: dict[str, Any]) -> Volume:
+    """Volume of a layer's array and attributes.
+
+    A layer of this plugin gets its own affine back, with the scale and translation that it has now. Any other layer is
+    taken to have the axes (S, P, L).
+
+    Raises
+    ------
+    ImageError
+        If the layer is not a three-dimensional grey image.
+    """
+    voxels = np.asarray(data)
+    name = str(meta.get("name", "volume"))
+    if meta.get("rgb") or voxels.ndim != 3:
+        raise ImageError(
+            f"{name} has the shape {voxels.shape}: only volumes of grey values with three axes can be used."
+        )
+    metadata = meta.get("metadata", {})
+    placed = Volume.on_grid(np.zeros(voxels.shape, np.uint8), (1, 1, 1)).affine
+    stored = np.asarray(metadata.get(f"{KEY}_affine", placed), np.float64)
+    affine = stored.copy()
+    scale, translate = (
+        np.asarray(meta.get("scale", (1, 1, 1)), float),
+        np.asarray(meta.get("translate", (0, 0, 0)), float),
+    )
+    affine[:3, :3] = stored[:3, :3] / np.linalg.norm(stored[:3, :3], axis=0) * scale
+    superior, posterior, left = translate
+    affine[:3, 3] = (-left, -posterior, superior)
+    volume = Volume.of(voxels, affine, name, provenance_in(metadata))
+    codes = metadata.get(f"{KEY}_source_codes", CANONICAL)
+    return Volume(volume.voxels, volume.affine, name, volume.provenance, tuple(codes))

@@ -1,0 +1,95 @@
+"""What the card of a volume model says of its architecture."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from napari_medgen.errors import ModelError
+from napari_medgen.imaging.orientation import Codes
+from napari_medgen.models.card import ModelCard
+from napari_medgen.volumes.conditions import Condition
+from napari_medgen.volumes.convnet import ConvUNetSizes
+from napari_medgen.volumes.denoisers import grid_multiple
+from napari_medgen.volumes.diffusion import LatentScale, Prediction
+from napari_medgen.volumes.unet3d import Unet3DSizes
+from napari_medgen.volumes.vqgan import Triple, VQGANSizes
+
+AUTOENCODER_FILE = "autoencoder.safetensors"
+DENOISER_FILE = "denoiser.safetensors"
+REFERENCE_FILE = "reference.safetensors"
+
+
+class VolumeArchitecture(BaseModel):
+    """A latent diffusion model over a VQ-GAN, and the grid it makes volumes on.
+
+    Attributes
+    ----------
+    shape
+        Voxels (D, H, W) of a volume; ``axes`` says where each index points, ``spacing`` how far apart voxels are in mm.
+    intensities
+        What -1 and 1 stand for.
+    timesteps, prediction
+        Length of the cosine schedule, and what the denoiser predicts.
+    latent_range
+        Smallest and largest codebook entry at the time the denoiser was trained: the latent's scale.
+    quantise
+        Whether latents are decoded from the nearest codes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["latent-diffusion"] = "latent-diffusion"
+    shape: Triple
+    spacing: tuple[float, float, float]
+    axes: Codes = ("S", "P", "L")
+    intensities: tuple[float, float] = (0.0, 255.0)
+    autoencoder: VQGANSizes
+    denoiser: Unet3DSizes | ConvUNetSizes = Field(discriminator="architecture")
+    timesteps: int = Field(gt=1)
+    prediction: Prediction = "noise"
+    latent_range: tuple[float, float]
+    quantise: bool = True
+    conditions: tuple[Condition, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> VolumeArchitecture:
+        if any(n % f for n, f in zip(self.shape, self.autoencoder.downsample, strict=True)):
+            raise ValueError(f"the shape {self.shape} does not divide by {self.autoencoder.downsample}")
+        multiple = grid_multiple(self.denoiser)
+        if any(n % m for n, m in zip(self.latent_shape[1:], multiple, strict=True)):
+            raise ValueError(f"latents of {self.latent_shape[1:]} do not divide by the denoiser's {multiple}")
+        if self.denoiser.channels != self.autoencoder.embedding_dim:
+            raise ValueError("the denoiser and the autoencoder have different latent channels")
+        return self
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int, int]:
+        """(C, D, H, W) of a latent."""
+        d, h, w = (n // f for n, f in zip(self.shape, self.autoencoder.downsample, strict=True))
+        return self.autoencoder.embedding_dim, d, h, w
+
+    @property
+    def scale(self) -> LatentScale:
+        """The latent's scale."""
+        return LatentScale(*self.latent_range)
+
+
+def read_architecture(card: ModelCard) -> VolumeArchitecture:
+    """The architecture on a card.
+
+    Raises
+    ------
+    ModelError
+        If it is not one that this version builds; the message names the entry.
+    """
+    if card.task != "volumes":
+        raise ModelError(f"{card.name} is a model for {card.task}, not for volumes.")
+    content: dict[str, Any] = card.architecture
+    try:
+        return VolumeArchitecture.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "architecture"
+        raise ModelError(f"{card.name} has an unknown architecture: {place}: {first['msg']}.") from None

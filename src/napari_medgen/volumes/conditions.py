@@ -1,0 +1,77 @@
+"""What a sample can be conditioned on: numbers such as age, classes such as sex."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from napari_medgen.errors import RecipeError
+
+
+class Condition(BaseModel):
+    """One thing a denoiser is told.
+
+    Attributes
+    ----------
+    name, label
+        Key, and what a person reads, with its unit.
+    kind
+        ``number`` (scaled from [low, high] to [-1, 1]) or ``class`` (one of ``values``, one-hot).
+    column
+        Column of the recipe's table.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    label: str
+    kind: Literal["number", "class"]
+    column: str = ""
+    low: float = 0.0
+    high: float = 1.0
+    values: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Entries in the condition vector."""
+        return len(self.values) if self.kind == "class" else 1
+
+    def encode(self, value: Any) -> list[float]:
+        """Entries of the condition vector for one value.
+
+        Raises
+        ------
+        RecipeError
+            If the value is not a number, is outside [low, high], or is not one of ``values``.
+        """
+        if self.kind == "class":
+            if str(value) not in self.values:
+                raise RecipeError(f"{self.label} must be one of {', '.join(self.values)}, not {value}.")
+            return [float(str(value) == known) for known in self.values]
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise RecipeError(f"{self.label} must be a number, not {value!r}.") from None
+        if not self.low <= number <= self.high:
+            raise RecipeError(f"{self.label} must lie between {self.low:g} and {self.high:g}, not {number:g}.")
+        return [2 * (number - self.low) / (self.high - self.low) - 1]
+
+
+def encode(conditions: Sequence[Condition], values: Mapping[str, Any]) -> list[float]:
+    """Condition vector of named values, conditions in their order.
+
+    Raises
+    ------
+    RecipeError
+        If a value is missing, unknown or unsuitable.
+    """
+    unknown = set(values) - {condition.name for condition in conditions}
+    if unknown:
+        known = ", ".join(condition.name for condition in conditions) or "none"
+        raise RecipeError(f"This model has no condition {', '.join(sorted(unknown))}; it knows: {known}.")
+    missing = [condition.name for condition in conditions if condition.name not in values]
+    if missing:
+        raise RecipeError(f"A value is missing for {', '.join(missing)}: give every condition or none.")
+    return [entry for condition in conditions for entry in condition.encode(values[condition.name])]

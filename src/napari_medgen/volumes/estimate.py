@@ -1,0 +1,57 @@
+"""What a run will cost, said before it starts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from napari_medgen.models.card import ModelCard
+from napari_medgen.running.devices import Device, gib
+from napari_medgen.volumes.architecture import VolumeArchitecture
+from napari_medgen.volumes.convnet import ConvUNetSizes
+from napari_medgen.volumes.decoding import decode_bytes
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Peak memory in bytes, and seconds where the card holds measurements to scale (else NaN)."""
+
+    bytes: int
+    seconds: float
+
+    @property
+    def label(self) -> str:
+        """For a person."""
+        if math.isnan(self.seconds):
+            return f"about {gib(self.bytes)}"
+        time = f"{self.seconds:.1f} s" if self.seconds < 10 else f"{self.seconds:.0f} s"
+        if self.seconds >= 120:
+            time = f"{self.seconds / 60:.0f} min"
+        return f"about {time}, {gib(self.bytes)}"
+
+
+def denoise_bytes(architecture: VolumeArchitecture) -> int:
+    """Memory of one denoiser step at its peak, beside the weights."""
+    _, d, h, w = architecture.latent_shape
+    sizes = architecture.denoiser
+    if isinstance(sizes, ConvUNetSizes):
+        return d * h * w * sizes.widths[0] * 4 * 16
+    # The linear attention's queries, keys and values at full resolution, their softmaxes, and the skips.
+    return d * h * w * 4 * (5 * sizes.heads * sizes.head_width + 16 * sizes.dim)
+
+
+def estimate(
+    architecture: VolumeArchitecture, card: ModelCard, device: Device, *, weights: int, calls: int, count: int = 1
+) -> Estimate:
+    """Cost of ``count`` volumes of ``calls`` denoiser evaluations each.
+
+    Seconds are those on the card times this machine's speed over the card's, both measured on one small convolution.
+    """
+    needed = max(denoise_bytes(architecture), decode_bytes(architecture.autoencoder, architecture.shape))
+    figures = card.figures
+    names = ("seconds per step", "seconds per decoding", "seconds of the reference convolution")
+    if not all(name in figures for name in names):
+        return Estimate(int(needed + weights), math.nan)
+    step, decode, reference = (figures[name].value for name in names)
+    slower = device.convolution_seconds / reference
+    return Estimate(int(needed + weights), count * (calls * step + decode) * slower)

@@ -1,0 +1,346 @@
+"""A loaded volume model: sample, interpolate, encode and decode."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_medgen.errors import MedGenError
+from napari_medgen.imaging.orientation import Affine
+from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.resample import foreground_centre, resample
+from napari_medgen.imaging.volume import Volume
+from napari_medgen.models.folder import ModelFolder, load_weights
+from napari_medgen.running.devices import Device, choose_device, free_bytes, gib, memory_guard, require_bytes
+from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.volumes.architecture import (
+    AUTOENCODER_FILE,
+    DENOISER_FILE,
+    REFERENCE_FILE,
+    VolumeArchitecture,
+    read_architecture,
+)
+from napari_medgen.volumes.conditions import encode as encode_conditions
+from napari_medgen.volumes.decoding import decode_bytes, decode_in_slabs
+from napari_medgen.volumes.denoisers import build_denoiser
+from napari_medgen.volumes.diffusion import Denoise, Schedule, denoiser
+from napari_medgen.volumes.estimate import Estimate, denoise_bytes, estimate
+from napari_medgen.volumes.neighbours import Nearest, TrainingReference
+from napari_medgen.volumes.preview import preview
+from napari_medgen.volumes.samplers import Noise, SamplerName, sampler, slerp
+from napari_medgen.volumes.vqgan import VQGAN
+
+# Buffers of the codebook that only training needs.
+_TRAINING_ONLY = ".N|.z_avg|.initialised"
+_ADVICE = "Close other programs, or choose a model that makes smaller volumes."
+
+
+@dataclass(frozen=True)
+class SampleRequest:
+    """What to sample.
+
+    Attributes
+    ----------
+    seed
+        Of the first volume; a request's i-th volume has ``seed + i``.
+    sampler, steps, eta
+        ``steps`` is not used by ``ancestral``, which takes the whole schedule; ``eta`` only by ``ddim``.
+    condition
+        Values by name for conditional models; empty for none.
+    guidance
+        Classifier-free guidance scale; one for none.
+    previews
+        Whether progress carries a look at the volume.
+
+    Raises
+    ------
+    MedGenError
+        If a number is out of range.
+    """
+
+    seed: int = 0
+    sampler: SamplerName = "dpm++"
+    steps: int = 20
+    eta: float = 0.0
+    condition: Mapping[str, Any] = field(default_factory=dict)
+    guidance: float = 1.0
+    previews: bool = False
+
+    def __post_init__(self) -> None:
+        if self.sampler not in ("dpm++", "ddim", "ancestral"):
+            raise MedGenError(f"There is no sampler {self.sampler}; there are dpm++, ddim and ancestral.")
+        if not 1 <= self.steps <= 1000:
+            raise MedGenError(f"The number of steps must lie between 1 and 1000, not {self.steps}.")
+        if not 0 <= self.seed < 2**63:
+            raise MedGenError(f"The seed must be a whole number from 0, not {self.seed}.")
+        if not 0 <= self.eta <= 1:
+            raise MedGenError(f"Eta must lie between 0 and 1, not {self.eta:g}.")
+        if not 0 <= self.guidance <= 20:
+            raise MedGenError(f"The guidance scale must lie between 0 and 20, not {self.guidance:g}.")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A sampled volume, the training volume it is most like (None where the model carries none), and its seconds."""
+
+    volume: Volume
+    nearest: Nearest | None
+    seconds: float
+
+
+class VolumeGenerator:
+    """A volume model on a device.
+
+    Parameters
+    ----------
+    folder
+        An opened model folder of the task ``volumes``.
+    device
+        Where to compute; chosen by the settings if not given.
+
+    Raises
+    ------
+    ModelError
+        If the weights are damaged or do not fit the card.
+    """
+
+    def __init__(self, folder: ModelFolder, device: Device | None = None) -> None:
+        self.folder = folder
+        self.architecture: VolumeArchitecture = read_architecture(folder.card)
+        self.device = device or choose_device()
+        self.schedule = Schedule.cosine(self.architecture.timesteps)
+        with memory_guard(f"Loading {folder.name}", _ADVICE):
+            self.autoencoder = VQGAN(self.architecture.autoencoder)
+            weights = folder.tensors(AUTOENCODER_FILE)
+            load_weights(self.autoencoder, weights, "autoencoder", missing_ok=_TRAINING_ONLY)
+            self.denoiser = build_denoiser(self.architecture.denoiser)
+            load_weights(self.denoiser, folder.tensors(DENOISER_FILE), "denoiser")
+            for network in (self.autoencoder, self.denoiser):
+                network.requires_grad_(False).eval().to(self.device.torch)
+        extra = folder.tensors(REFERENCE_FILE) if REFERENCE_FILE in folder.card.checksums else {}
+        self.reference = _reference(extra)
+        self._preview = (extra["preview.weight"], extra["preview.bias"]) if "preview.weight" in extra else None
+
+    # -- cost ---------------------------------------------------------------------------------------------------------
+
+    def calls(self, request: SampleRequest) -> int:
+        """Denoiser evaluations that one volume of a request takes; guidance doubles them."""
+        steps = len(self.schedule) if request.sampler == "ancestral" else min(request.steps, len(self.schedule))
+        return steps * (2 if request.condition and request.guidance != 1 else 1)
+
+    def estimate(self, request: SampleRequest, count: int = 1) -> Estimate:
+        """Memory and time of a request, before it runs."""
+        weights = sum(p.numel() * 4 for net in (self.autoencoder, self.denoiser) for p in net.parameters())
+        calls = self.calls(request)
+        return estimate(self.architecture, self.folder.card, self.device, weights=weights, calls=calls, count=count)
+
+    # -- sampling -----------------------------------------------------------------------------------------------------
+
+    def sample(self, request: SampleRequest) -> Steps[Sample]:
+        """Sample one volume.
+
+        Yields
+        ------
+        Progress
+            A step a denoiser step and one for decoding; the preview is a (S, P, L) float32 array or None.
+
+        Raises
+        ------
+        MemoryShortage
+            If it does not fit; before it starts where that can be told.
+        """
+        noise = Noise([request.seed], self.architecture.latent_shape, self.device.torch)
+        return self._run(request, noise(), noise, "sample")
+
+    def interpolate(self, request: SampleRequest, other_seed: int, share: float) -> Steps[Sample]:
+        """Sample from a noise between those of two seeds, on the sphere; ``share`` 0 is the request's, 1 the other's."""
+        if not 0 <= share <= 1:
+            raise MedGenError(f"The share must lie between 0 and 1, not {share:g}.")
+        shape, place = self.architecture.latent_shape, self.device.torch
+        own, other = Noise([request.seed], shape, place), Noise([other_seed], shape, place)
+        start = slerp(own(), other(), share)
+        return self._run(request, start, own, f"interpolate {share:.2f} towards seed {other_seed}")
+
+    def _run(self, request: SampleRequest, start: torch.Tensor, noise: Noise, operation: str) -> Steps[Sample]:
+        begun = time.perf_counter()
+        what = f"Sampling {' x '.join(map(str, self.architecture.shape))} voxels"
+        require_bytes(denoise_bytes(self.architecture), self.device, what, _ADVICE)
+        with memory_guard(what, _ADVICE):
+            steps = sampler(
+                request.sampler,
+                self._denoise(request),
+                self.schedule,
+                noise,
+                steps=request.steps,
+                eta=request.eta,
+                start=start,
+            )
+            look = self._look() if request.previews else None
+            total = 0
+            while True:
+                try:
+                    progress = next(steps)
+                except StopIteration as stop:
+                    latent: torch.Tensor = stop.value
+                    break
+                total = progress.total + 1
+                shown = look(progress.preview) if look is not None else None
+                yield Progress(progress.step, total, f"Step {progress.step} of {progress.total}", shown)
+            image = self._decode(self.architecture.scale.restore(latent))
+            made = image.clamp(-1, 1)[0, 0].float().cpu().numpy()
+        nearest = self.reference.nearest(made) if self.reference is not None else None
+        provenance = Provenance(
+            synthetic=True,
+            operation=operation,
+            model=self.folder.name,
+            model_checksum=self.folder.card.checksum,
+            sampler=request.sampler,
+            steps=self.calls(request),
+            seed=request.seed,
+            guidance=request.guidance if request.condition else None,
+            condition=dict(request.condition) or None,
+        )
+        volume = self._volume(made, f"{self.folder.name} seed {request.seed}", provenance)
+        yield Progress(total, total, "Decoded")
+        return Sample(volume, nearest, time.perf_counter() - begun)
+
+    def _denoise(self, request: SampleRequest) -> Denoise:
+        condition = None
+        if request.condition:
+            vector = encode_conditions(self.architecture.conditions, request.condition)
+            condition = torch.tensor([vector], device=self.device.torch)
+
+        def network(x: torch.Tensor, t: torch.Tensor, c: torch.Tensor | None) -> torch.Tensor:
+            # Set here and not around the loop: a generator's context would stay set for whoever drives it.
+            with torch.no_grad(), self.device.autocast():
+                said: torch.Tensor = self.denoiser(x, t, c)
+                return said
+
+        return denoiser(network, self.schedule, self.architecture.prediction, condition, request.guidance)
+
+    def _look(self) -> Callable[[torch.Tensor], NDArray[np.float32] | None]:
+        """A function from the clean estimate to something to look at."""
+        if self._preview is None:
+            return lambda x0: None
+        weight, bias = self._preview
+
+        def look(x0: torch.Tensor) -> NDArray[np.float32]:
+            image = preview(x0[:1].cpu(), weight, bias, self.architecture.autoencoder.downsample)
+            return self._volume(image[0, 0].numpy(), "preview", Provenance(synthetic=True)).voxels
+
+        return look
+
+    # -- encoding and decoding ----------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def _decode(self, latent: torch.Tensor) -> torch.Tensor:
+        sizes, shape = self.architecture.autoencoder, self.architecture.shape
+        free, quantise = free_bytes(self.device), self.architecture.quantise
+        with self.device.autocast():
+            if decode_bytes(sizes, shape) <= 0.8 * free:
+                return self.autoencoder.decode(latent, quantise=quantise)
+            slabs = decode_bytes(sizes, shape, slabs=True)
+            if slabs > free:
+                what = f"Decoding {' x '.join(map(str, shape))} voxels needs {gib(slabs)}"
+                raise MedGenError(f"{what}, and {gib(free)} are free. {_ADVICE}")
+            return decode_in_slabs(self.autoencoder, latent, quantise=quantise)
+
+    def reconstruct(self, volume: Volume) -> Steps[tuple[Volume, Volume]]:
+        """Encode and decode a real volume.
+
+        Returns
+        -------
+        tuple of Volume
+            What the network saw (resampled to the model's grid, rescaled) and what it made of it.
+
+        Raises
+        ------
+        MedGenError
+            If the volume holds a single grey value.
+        """
+        yield Progress(0, 3, "Resampling to the model's grid")
+        seen = self.fit_to_grid(volume)
+        image = self.to_network(seen)
+        yield Progress(1, 3, "Encoding")
+        with memory_guard("Encoding", _ADVICE), torch.no_grad():
+            with self.device.autocast():
+                latent = self.autoencoder.encode(image)
+            yield Progress(2, 3, "Decoding")
+            made = self._decode(latent.float()).clamp(-1, 1)[0, 0].float().cpu().numpy()
+        provenance = Provenance(
+            synthetic=True,
+            operation="reconstruct",
+            source=volume.name,
+            model=self.folder.name,
+            model_checksum=self.folder.card.checksum,
+        )
+        voxels = self._volume(made, volume.name, provenance).voxels
+        yield Progress(3, 3, "Decoded")
+        return seen, seen.with_voxels(voxels, provenance, f"{volume.name} reconstructed by {self.folder.name}")
+
+    def fit_to_grid(self, volume: Volume) -> Volume:
+        """A volume on the model's grid, centred on its foreground, its grey values scaled to the model's range.
+
+        The foreground's 99.5th percentile becomes white, its lowest grey value black.
+        """
+        low = float(volume.voxels.min())
+        inside = volume.voxels > low
+        if not inside.any():
+            raise MedGenError(f"{volume.name} holds a single grey value.")
+        high = float(np.percentile(volume.voxels[inside], 99.5))
+        black, white = self.architecture.intensities
+        share = np.clip((volume.voxels.astype(np.float32) - low) / max(high - low, 1e-6), 0, 1)
+        scaled = (black + share * (white - black)).astype(np.float32)
+        whole = Volume(scaled, volume.affine, volume.name, volume.provenance, volume.source_codes)
+        turned = self._volume(np.zeros(self.architecture.shape, np.float32), "grid", Provenance())
+        return resample(whole, turned.voxels.shape, turned.spacing, foreground_centre(inside), fill=black)
+
+    def to_network(self, volume: Volume) -> torch.Tensor:
+        """(1, 1, D, H, W) in [-1, 1] of a volume on the model's grid."""
+        voxels, _ = volume.oriented(self.architecture.axes)
+        black, white = self.architecture.intensities
+        image = (np.ascontiguousarray(voxels, np.float32) - black) / (white - black) * 2 - 1
+        return torch.from_numpy(image)[None, None].to(self.device.torch)
+
+    def _volume(self, made: NDArray[np.float32], name: str, provenance: Provenance) -> Volume:
+        """Volume of an array (D, H, W) in [-1, 1]: the training's grey values, the card's spacing and axes."""
+        black, white = self.architecture.intensities
+        voxels = (made + 1) / 2 * (white - black) + black
+        return Volume.of(voxels.astype(np.float32), self._affine(), name, provenance)
+
+    def _affine(self) -> Affine:
+        """Indices (D, H, W) to RAS+ millimetres, the middle of the volume at the origin."""
+        affine = np.zeros((4, 4))
+        affine[3, 3] = 1
+        for index, (code, step) in enumerate(zip(self.architecture.axes, self.architecture.spacing, strict=True)):
+            row = next(i for i, pair in enumerate(("RL", "AP", "SI")) if code in pair)
+            affine[row, index] = step if code in "RAS" else -step
+        affine[:3, 3] = -affine[:3, :3] @ ((np.asarray(self.architecture.shape) - 1) / 2)
+        return affine
+
+
+def _reference(tensors: Mapping[str, torch.Tensor]) -> TrainingReference | None:
+    if "descriptors" not in tensors:
+        return None
+    codes = bytes(tensors["names"].to(torch.uint8).numpy()).decode()
+    flip = int(tensors["flip"])
+    return TrainingReference(
+        tensors["descriptors"].numpy(), codes.split("\n"), tensors["between"].numpy(), None if flip < 0 else flip
+    )
+
+
+def pack_reference(reference: TrainingReference) -> dict[str, torch.Tensor]:
+    """Tensors that keep a reference in a weight file."""
+    names = "\n".join(reference.names).encode()
+    return {
+        "descriptors": torch.from_numpy(reference.descriptors).half(),
+        "between": torch.from_numpy(reference.between),
+        "names": torch.frombuffer(bytearray(names), dtype=torch.uint8),
+        "flip": torch.tensor(-1 if reference.flip is None else reference.flip),
+    }

@@ -1,0 +1,87 @@
+"""How close a sample is to a training volume, so that a copy is seen.
+
+A generator trained on few people can repeat them. Each model folder therefore carries a compact descriptor of every
+training volume: grey values averaged to at most sixteen boxes an axis, mean removed, length one. The distance of two
+volumes is one minus the correlation of their descriptors: 0 for the same volume, 1 for unrelated ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_BOXES = 16
+
+
+def describe(volume: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Descriptor (K,) of a volume (D, H, W); its sides are cut to multiples of the box."""
+    boxes = [-(-n // _BOXES) for n in volume.shape]
+    cut = volume[tuple(slice(0, n // b * b) for n, b in zip(volume.shape, boxes, strict=True))].astype(np.float32)
+    shape = [part for n, b in zip(cut.shape, boxes, strict=True) for part in (n // b, b)]
+    means = cut.reshape(shape).mean(axis=(1, 3, 5)).ravel()
+    centred = means - means.mean()
+    unit: NDArray[np.float32] = centred / max(float(np.linalg.norm(centred)), 1e-12)
+    return unit
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The training volume that a sample is most like.
+
+    Attributes
+    ----------
+    name
+        Of the training volume; its mirror image counts as well where the model was trained on both.
+    distance
+        One minus correlation.
+    percentile
+        Share of training volumes, in percent, whose nearest other training volume is closer than this. Near zero: the
+        sample is closer to a training volume than real people are to each other, and may be a copy.
+    """
+
+    name: str
+    distance: float
+    percentile: float
+
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        if self.percentile < 5:
+            return "likely a near copy"
+        return "as close as a similar person" if self.percentile < 50 else "not a copy"
+
+
+@dataclass(frozen=True)
+class TrainingReference:
+    """Descriptors (N, K) of the training volumes, their names, and each one's distance to its nearest other (N,)."""
+
+    descriptors: NDArray[np.float32]
+    names: Sequence[str]
+    between: NDArray[np.float32]
+    flip: int | None = None
+
+    @classmethod
+    def of(
+        cls, volumes: Sequence[NDArray[np.floating]], names: Sequence[str], flip: int | None = None
+    ) -> TrainingReference:
+        """Reference of volumes (D, H, W); ``flip`` is the axis whose mirror image counts as the same volume."""
+        descriptors = np.stack([describe(volume) for volume in volumes])
+        similarity = descriptors @ descriptors.T
+        if flip is not None:
+            mirrored = np.stack([describe(np.flip(volume, flip)) for volume in volumes])
+            similarity = np.maximum(similarity, descriptors @ mirrored.T)
+        np.fill_diagonal(similarity, -np.inf)
+        between = 1 - similarity.max(axis=1) if len(names) > 1 else np.zeros(len(names))
+        return cls(descriptors, list(names), between.astype(np.float32), flip)
+
+    def nearest(self, volume: NDArray[np.floating]) -> Nearest:
+        """The nearest training volume of a volume (D, H, W) on the model's grid."""
+        similarity = self.descriptors @ describe(volume)
+        if self.flip is not None:
+            similarity = np.maximum(similarity, self.descriptors @ describe(np.flip(volume, self.flip)))
+        best = int(similarity.argmax())
+        distance = float(1 - similarity[best])
+        return Nearest(self.names[best], distance, float((self.between < distance).mean() * 100))

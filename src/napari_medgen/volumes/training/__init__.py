@@ -1,0 +1,1 @@
+"""Train a VQ-GAN and a latent diffusion model on a folder of volumes."""

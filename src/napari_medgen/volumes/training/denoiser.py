@@ -1,0 +1,150 @@
+"""Stage two: train the denoiser on cached latents."""
+
+from __future__ import annotations
+
+import copy
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from napari_medgen.errors import RecipeError
+from napari_medgen.running.progress import Progress, Steps, drive
+from napari_medgen.volumes.denoisers import build_denoiser, grid_multiple
+from napari_medgen.volumes.diffusion import Schedule, add_noise, denoiser, training_target
+from napari_medgen.volumes.samplers import Noise, sampler
+from napari_medgen.volumes.training.dataset import Dataset
+from napari_medgen.volumes.training.latents import Latents
+from napari_medgen.volumes.training.recipe import DenoiserRecipe, Recipe
+from napari_medgen.volumes.training.workspace import (
+    append_row,
+    load_checkpoint,
+    save_checkpoint,
+    save_grid,
+    seed_step,
+    trim_rows,
+)
+from napari_medgen.volumes.vqgan import VQGAN
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+_STAGE = 2
+
+
+def _rate(recipe: DenoiserRecipe, iteration: int) -> float:
+    """Adam's rate: rises over the warm-up and falls as half a cosine; constant where no warm-up is asked (published)."""
+    if not recipe.warmup:
+        return recipe.learning_rate
+    rise = min(1.0, (iteration + 1) / recipe.warmup)
+    return recipe.learning_rate * rise * 0.5 * (1 + math.cos(math.pi * iteration / recipe.iterations))
+
+
+@torch.no_grad()
+def _average(mean: nn.Module, net: nn.Module, decay: float) -> None:
+    for averaged, current in zip(mean.parameters(), net.parameters(), strict=True):
+        averaged.lerp_(current.detach(), 1 - decay)
+
+
+def train_denoiser(
+    recipe: Recipe, dataset: Dataset, latents: Latents, autoencoder: VQGAN, work: Path, fabric: Fabric
+) -> Steps[nn.Module]:
+    """Train, or go on training, the denoiser.
+
+    Parameters
+    ----------
+    work
+        Folder of checkpoint, log (``denoiser.csv``) and sample grids (``denoiser/``).
+
+    Yields
+    ------
+    Progress
+        A step an iteration.
+
+    Returns
+    -------
+    torch.nn.Module
+        The network with averaged weights.
+
+    Raises
+    ------
+    RecipeError
+        If the latent does not fit the denoiser.
+    """
+    own = recipe.denoiser
+    grid = latents.latents.shape[2:]
+    if any(n % m for n, m in zip(grid, grid_multiple(own.sizes), strict=True)):
+        raise RecipeError(
+            f"Latents of {grid} do not divide by {grid_multiple(own.sizes)}: change the shape or the widths."
+        )
+    torch.manual_seed(recipe.seed + _STAGE)
+    net = build_denoiser(own.sizes)
+    mean = copy.deepcopy(net).requires_grad_(False).eval().to(fabric.device)
+    optimizer = torch.optim.Adam(net.parameters(), own.learning_rate)
+    start, file, log = 0, work / "denoiser.pt", work / "denoiser.csv"
+    if saved := load_checkpoint(file, torch.device("cpu")):
+        net.load_state_dict(saved["net"])
+        mean.load_state_dict(saved["mean"])
+        optimizer.load_state_dict(saved["optimizer"])
+        start = int(saved["iteration"])
+        trim_rows(log, start)
+    trained, optimizer = fabric.setup(net, optimizer)
+    trained.train()
+    schedule = Schedule.cosine(own.timesteps)
+    abar = torch.from_numpy(schedule.abar).float()
+    recent = 0.0
+    for iteration in range(start, own.iterations):
+        generator = seed_step(recipe.seed, _STAGE, iteration, fabric.global_rank)
+        rows = torch.randint(len(latents.latents), (own.batch,), generator=generator).numpy()
+        x0 = latents.scale.normalise(torch.from_numpy(np.asarray(latents.latents[rows], np.float32))).to(fabric.device)
+        t = torch.randint(own.timesteps, (own.batch,), generator=generator)
+        noise = torch.randn(x0.shape, generator=generator).to(fabric.device)
+        condition = None
+        if recipe.conditions:
+            condition = torch.from_numpy(dataset.conditions[latents.source[rows]].copy())
+            dropped = torch.rand(own.batch, generator=generator) < own.drop_condition
+            condition[dropped] = math.nan
+            condition = condition.to(fabric.device)
+        kept = abar[t].to(fabric.device)
+        said = trained(add_noise(x0, noise, kept), t.to(fabric.device), condition).float()
+        target = training_target(x0, noise, kept, own.prediction)
+        loss = F.l1_loss(said, target) if own.loss == "l1" else F.mse_loss(said, target)
+        for group in optimizer.param_groups:
+            group["lr"] = _rate(own, iteration)
+        optimizer.zero_grad()
+        fabric.backward(loss)
+        fabric.clip_gradients(trained, optimizer, max_norm=1.0, error_if_nonfinite=True)
+        optimizer.step()
+        # A short average at first, so that the random start is forgotten.
+        _average(mean, net, min(own.ema, (1 + iteration) / (10 + iteration)))
+        value = float(loss.detach())
+        recent = value if iteration == start else 0.98 * recent + 0.02 * value
+        done = iteration + 1
+        last = done == own.iterations
+        if fabric.is_global_zero:
+            if done % 20 == 0 or last:
+                append_row(log, {"iteration": done, "loss": value, "smoothed_loss": recent})
+            if done % recipe.save_every == 0 or last:
+                states = {"net": net, "mean": mean, "optimizer": optimizer}
+                content = {key: state.state_dict() for key, state in states.items()}
+                save_checkpoint(file, content | {"iteration": done})
+            if done % recipe.sample_every == 0 or last:
+                _picture(mean, recipe, latents, autoencoder, work / "denoiser" / f"{done:06d}.png", fabric)
+        yield Progress(done, own.iterations, f"Denoiser, loss {recent:.4f}")
+    return mean
+
+
+@torch.no_grad()
+def _picture(mean: nn.Module, recipe: Recipe, latents: Latents, autoencoder: VQGAN, path: Path, fabric: Fabric) -> None:
+    """Four samples of fixed seeds, 20 steps of the default sampler."""
+    schedule = Schedule.cosine(recipe.denoiser.timesteps)
+    noise = Noise(range(4), latents.latents.shape[1:], fabric.device)
+    with fabric.autocast():
+        denoise = denoiser(mean, schedule, recipe.denoiser.prediction)
+        x = drive(sampler("dpm++", denoise, schedule, noise, steps=20))
+        images = [autoencoder.decode(latents.scale.restore(one[None]), quantise=recipe.quantise) for one in x]
+    save_grid(path, [image[0, 0].float().cpu().numpy() for image in images])

@@ -1,0 +1,163 @@
+"""From a recipe and a folder of volumes to a model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+
+from napari_medgen.errors import RecipeError
+from napari_medgen.models.card import ModelCard
+from napari_medgen.models.folder import ModelFolder, write_folder
+from napari_medgen.running.devices import choose_device
+from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.volumes.architecture import (
+    AUTOENCODER_FILE,
+    DENOISER_FILE,
+    REFERENCE_FILE,
+    VolumeArchitecture,
+)
+from napari_medgen.volumes.generator import pack_reference
+from napari_medgen.volumes.neighbours import TrainingReference
+from napari_medgen.volumes.preview import fit_preview
+from napari_medgen.volumes.training.autoencoder import train_autoencoder
+from napari_medgen.volumes.training.dataset import Dataset, build_dataset
+from napari_medgen.volumes.training.denoiser import train_denoiser
+from napari_medgen.volumes.training.latents import Latents, encode_dataset
+from napari_medgen.volumes.training.recipe import Recipe
+from napari_medgen.volumes.vqgan import VQGAN
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+_PREVIEW_VOLUMES = 24
+
+
+def train_volumes(
+    recipe: Recipe, data: Path, work: Path, out: Path, *, resume: bool = False, devices: int = 1, nodes: int = 1
+) -> Steps[ModelFolder]:
+    """Train both stages and write the model folder.
+
+    Parameters
+    ----------
+    data
+        Folder of the recipe's files.
+    work
+        Folder of checkpoints, logs and pictures.
+    out
+        The model folder to write.
+    resume
+        Go on from the checkpoints in ``work``; without it, a work folder with checkpoints is refused.
+    devices, nodes
+        Processes a machine, and machines (Lightning Fabric).
+
+    Yields
+    ------
+    Progress
+        Steps of the stage at hand.
+
+    Raises
+    ------
+    RecipeError
+        If the data cannot be used, or there are checkpoints and ``resume`` is not set.
+    """
+    if not resume and (work / "autoencoder.pt").is_file():
+        raise RecipeError(f"{work} holds an unfinished training; pass --resume to go on, or choose another folder.")
+    fabric = build_fabric(recipe, devices, nodes)
+    dataset = yield from build_dataset(recipe, data, work)
+    if not len(dataset.train):
+        raise RecipeError("Every volume fell into the validation split; lower the share.")
+    autoencoder = yield from train_autoencoder(recipe, dataset, work, fabric)
+    latents = yield from encode_dataset(recipe, dataset, autoencoder, work, fabric)
+    denoiser = yield from train_denoiser(recipe, dataset, latents, autoencoder, work, fabric)
+    yield Progress(0, 1, "Writing the model")
+    folder = package(recipe, dataset, latents, autoencoder, denoiser, out)
+    yield Progress(1, 1, f"Wrote {out}")
+    return folder
+
+
+def build_fabric(recipe: Recipe, devices: int = 1, nodes: int = 1) -> Fabric:
+    """Fabric on the device in force, in the recipe's precision.
+
+    Raises
+    ------
+    RecipeError
+        If the extra ``train`` is not installed.
+    """
+    try:
+        from lightning_fabric import Fabric
+    except ImportError:
+        raise RecipeError("Training needs more packages: pip install 'napari-medgen[train]'.") from None
+    device = choose_device()
+    precision = recipe.precision
+    if precision == "auto":
+        precision = "bf16-mixed" if device.precision == "bfloat16" else "32-true"
+    fabric = Fabric(accelerator=device.kind, devices=devices, num_nodes=nodes, precision=precision)
+    if devices * nodes > 1:
+        fabric.launch()
+    return fabric
+
+
+def package(
+    recipe: Recipe, dataset: Dataset, latents: Latents, autoencoder: VQGAN, denoiser: nn.Module, out: Path
+) -> ModelFolder:
+    """Write what was trained as a model folder: weights in half precision, the preview, the training descriptors."""
+    own = recipe.data
+    architecture = VolumeArchitecture(
+        shape=own.shape,
+        spacing=own.spacing,
+        intensities=own.range,
+        autoencoder=recipe.autoencoder.sizes,
+        denoiser=recipe.denoiser.sizes,
+        timesteps=recipe.denoiser.timesteps,
+        prediction=recipe.denoiser.prediction,
+        latent_range=(latents.scale.low, latents.scale.high),
+        quantise=recipe.quantise,
+        conditions=recipe.conditions,
+    )
+    flip = "SPL".find(own.flip) if own.flip else None
+    names = [dataset.names[i] for i in dataset.train]
+    volumes = [np.asarray(dataset.volumes[i], np.float32) for i in dataset.train]
+    weight, bias = _fit_preview(autoencoder, volumes, latents)
+    weights = {
+        AUTOENCODER_FILE: _half({k: v for k, v in autoencoder.state_dict().items() if k.split(".")[-1] not in _UNUSED}),
+        DENOISER_FILE: _half(denoiser.state_dict()),
+        REFERENCE_FILE: {
+            **pack_reference(TrainingReference.of(volumes, names, flip)),
+            "preview.weight": weight.half(),
+            "preview.bias": bias,
+        },
+    }
+    about = recipe.about
+    card = ModelCard(
+        name=recipe.name,
+        title=about.title,
+        description=about.description,
+        task="volumes",
+        architecture=architecture.model_dump(mode="json"),
+        data=about.data,
+        licence=about.licence,
+        intended_use=about.intended_use,
+        limits=about.limits,
+        recipe=recipe.model_dump(mode="json"),
+        checksums={},
+    )
+    return write_folder(out, card, weights)
+
+
+_UNUSED = ("N", "z_avg", "initialised")
+
+
+def _half(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
+
+
+@torch.no_grad()
+def _fit_preview(autoencoder: VQGAN, volumes: list[np.ndarray], latents: Latents) -> tuple[torch.Tensor, torch.Tensor]:
+    images = [torch.from_numpy(volume)[None, None] for volume in volumes[:_PREVIEW_VOLUMES]]
+    net = autoencoder.cpu()
+    pairs = ((latents.scale.normalise(net.encode(image)), image) for image in images)
+    return fit_preview(pairs, autoencoder.sizes.downsample)

@@ -1,0 +1,204 @@
+"""A recipe: one TOML file from which a shipped model, or a user's own, is trained."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_medgen.errors import RecipeError
+from napari_medgen.volumes.conditions import Condition
+from napari_medgen.volumes.convnet import ConvUNetSizes
+from napari_medgen.volumes.unet3d import Unet3DSizes
+from napari_medgen.volumes.vqgan import Triple, VQGANSizes
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataRecipe(_Table):
+    """Which files, and how they become volumes of one shape with intensities in [-1, 1].
+
+    Attributes
+    ----------
+    images
+        Glob below the data folder.
+    masks
+        File that belongs to an image, with ``{stem}`` for its name; voxels where it is zero become background. May be
+        empty.
+    table, table_key
+        CSV of conditions and the column that names the image (its stem starts with it). May be empty.
+    subject
+        Regular expression whose first group is the subject within a file's stem; files of one subject stay together
+        in the split. By default each file is a subject.
+    validation
+        Share of subjects kept for validation.
+    shape, spacing
+        Grid along (S, P, L), spacing in millimetres.
+    centre
+        Put the middle of the ``volume`` or of its ``foreground`` in the middle of the grid.
+    lower, upper
+        Percentiles of the foreground that become -1 and 1.
+    range
+        What [-1, 1] is turned into when a sample is written.
+    flip
+        Axis whose mirror image is as good a training volume: "S", "P", "L", or empty.
+    rotation, scaling, shift
+        Random augmentation of the latent model's data: degrees, relative, millimetres.
+    copies
+        Augmented copies of each training volume whose latents are cached.
+    """
+
+    images: str = "**/*.nii*"
+    masks: str = ""
+    table: str = ""
+    table_key: str = ""
+    subject: str = "(.*)"
+    validation: float = Field(0.1, ge=0, lt=1)
+    shape: Triple
+    spacing: tuple[float, float, float]
+    centre: Literal["volume", "foreground"] = "volume"
+    lower: float = Field(0.0, ge=0, le=100)
+    upper: float = Field(99.5, ge=0, le=100)
+    range: tuple[float, float] = (0.0, 255.0)
+    flip: Literal["", "S", "P", "L"] = ""
+    rotation: float = 0.0
+    scaling: float = 0.0
+    shift: float = 0.0
+    copies: int = Field(1, ge=1)
+
+
+class AutoencoderRecipe(_Table):
+    """Stage one. Weights follow Khader 2023 (supplement, table 1) unless a recipe says otherwise.
+
+    Attributes
+    ----------
+    sizes
+        Architecture.
+    iterations, batch, patch, learning_rate
+        Generator updates, patches a batch, their shape, Adam's rate (constant, then linear to zero in the last fifth).
+    codes_from
+        Iteration at which quantisation begins; before it the autoencoder is continuous.
+    bypass
+        Share of patches that are decoded without quantisation, so that the decoder serves both.
+    restart_below
+        Moving-average count under which a code is drawn anew.
+    l1, gradient, perceptual, commitment, adversarial, feature_matching
+        Loss weights. The published ones are 4, 0, 4, 1, 1, 4.
+    perceptual_weights
+        File with LPIPS-VGG16 weights (an official VQ-GAN checkpoint holds them); needed where ``perceptual`` is not 0.
+    adversarial_from
+        Iteration at which the discriminators start.
+    disc_channels
+        Width of both discriminators; 64 published.
+    """
+
+    sizes: VQGANSizes = VQGANSizes()
+    iterations: int = Field(50_000, gt=0)
+    batch: int = Field(2, gt=0)
+    patch: Triple = (32, 32, 32)
+    learning_rate: float = 3e-4
+    codes_from: int = 0
+    bypass: float = Field(0.0, ge=0, le=1)
+    restart_below: float = 1.0
+    l1: float = 4.0
+    gradient: float = 0.0
+    perceptual: float = 0.0
+    perceptual_weights: str = ""
+    commitment: float = 1.0
+    adversarial: float = 1.0
+    adversarial_from: int = 10_000
+    feature_matching: float = 4.0
+    disc_channels: int = 64
+
+
+class DenoiserRecipe(_Table):
+    """Stage two.
+
+    Attributes
+    ----------
+    sizes
+        Architecture: the published ``unet3d`` or the fast ``conv-unet``.
+    prediction
+        What the network predicts: the noise (published) or the velocity (Salimans 2022).
+    timesteps
+        Length of the cosine schedule.
+    iterations, batch, learning_rate, warmup
+        Updates, latents a batch, Adam's rate and the updates over which it rises; it falls as a cosine after.
+    ema
+        Decay of the averaged weights.
+    drop_condition
+        Share of samples that are shown no condition, for classifier-free guidance.
+    """
+
+    sizes: Unet3DSizes | ConvUNetSizes = Field(ConvUNetSizes(), discriminator="architecture")
+    prediction: Literal["noise", "velocity"] = "noise"
+    loss: Literal["l1", "l2"] = "l1"
+    timesteps: int = Field(300, gt=1)
+    iterations: int = Field(150_000, gt=0)
+    batch: int = Field(10, gt=0)
+    learning_rate: float = 1e-4
+    warmup: int = 0
+    ema: float = 0.995
+    drop_condition: float = Field(0.0, ge=0, le=1)
+
+
+class About(_Table):
+    """What the model card says that no measurement can tell."""
+
+    title: str
+    description: str
+    data: str
+    licence: str
+    intended_use: str
+    limits: str
+
+
+class Recipe(_Table):
+    """A whole recipe.
+
+    Attributes
+    ----------
+    quantise
+        Whether samples are decoded from the nearest codes (published) or from the latent as it is.
+    save_every, sample_every
+        Iterations between checkpoints and between sample grids.
+    precision
+        ``auto`` measures whether bfloat16 is faster on this device.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    seed: int = 0
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
+    save_every: int = 500
+    sample_every: int = 500
+    quantise: bool = True
+    about: About
+    data: DataRecipe
+    conditions: tuple[Condition, ...] = ()
+    autoencoder: AutoencoderRecipe = AutoencoderRecipe()
+    denoiser: DenoiserRecipe = DenoiserRecipe()
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises
+    ------
+    RecipeError
+        If the file is missing, not TOML, or says something that no recipe may; the message names the entry.
+    """
+    path = Path(path)
+    try:
+        return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise RecipeError(f"There is no recipe {path.name}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path.name} is not a TOML file: {error}.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RecipeError(f"{path.name}: {place}: {first['msg']}.") from None

@@ -1,0 +1,94 @@
+"""The work folder of a training run: checkpoints that are whole or absent, a CSV log, pictures."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_medgen.errors import RecipeError
+
+
+def seed_step(seed: int, stage: int, iteration: int, rank: int = 0) -> torch.Generator:
+    """Seed everything that an iteration draws from its number alone.
+
+    A resumed run thus draws what an uninterrupted one would have drawn, with no random state to save.
+
+    Returns
+    -------
+    torch.Generator
+        For draws that must not depend on what the networks drew.
+    """
+    state = np.random.SeedSequence([seed, stage, iteration, rank]).generate_state(2)
+    torch.manual_seed(int(state[0]))
+    return torch.Generator().manual_seed(int(state[1]))
+
+
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write a checkpoint; an interrupted write leaves the previous one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    torch.save(content, part)
+    os.replace(part, path)
+
+
+def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any] | None:
+    """A checkpoint of :func:`save_checkpoint`, tensors only, or None where there is none.
+
+    Raises
+    ------
+    RecipeError
+        If the file is damaged.
+    """
+    if not path.is_file():
+        return None
+    try:
+        content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:
+        raise RecipeError(f"The checkpoint {path.name} is damaged: remove it to start this stage anew.") from error
+    return content
+
+
+def append_row(path: Path, row: dict[str, float]) -> None:
+    """Add a line to a CSV file, with a header where the file is new."""
+    new = not path.is_file()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(row))
+        if new:
+            writer.writeheader()
+        writer.writerow({key: f"{value:.6g}" for key, value in row.items()})
+
+
+def trim_rows(path: Path, iteration: int) -> None:
+    """Drop the lines of a log that a resumed run is about to write again: those after ``iteration``."""
+    if not path.is_file():
+        return
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    path.unlink()
+    for row in rows:
+        if int(row["iteration"]) <= iteration:
+            append_row(path, {key: float(value) for key, value in row.items()})
+
+
+def orthogonal_slices(volume: NDArray[Any]) -> NDArray[np.uint8]:
+    """Middle axial, coronal and sagittal slices of (S, P, L) in [-1, 1], side by side, Superior up, as 8-bit grey."""
+    s, p, l = (n // 2 for n in volume.shape)
+    planes = [volume[s], volume[::-1, p], volume[::-1, :, l]]
+    height = max(plane.shape[0] for plane in planes)
+    padded = [np.pad(plane, ((0, height - plane.shape[0]), (0, 0)), constant_values=-1) for plane in planes]
+    return ((np.clip(np.concatenate(padded, 1).astype(np.float32), -1, 1) + 1) * 127.5).astype(np.uint8)
+
+
+def save_grid(path: Path, rows: list[NDArray[Any]]) -> None:
+    """Write a PNG with one row of three slices for each volume (S, P, L) in [-1, 1]."""
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = Image.fromarray(np.concatenate([orthogonal_slices(row) for row in rows], 0))
+    picture.resize((picture.width * 2, picture.height * 2), Image.Resampling.BICUBIC).save(path)
