@@ -14,9 +14,7 @@ from rich.table import Table
 from napari_medgen import __version__
 from napari_medgen.errors import MedGenError
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Generative models for radiology. Not for diagnosis."
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Generative models for radiology. Not for diagnosis.")
 models_app = typer.Typer(no_args_is_help=True, help="List, inspect, check and import models.")
 evaluate_app = typer.Typer(no_args_is_help=True, help="Measure a model on real data.")
 app.add_typer(models_app, name="models")
@@ -54,9 +52,7 @@ def sample(
     steps: Annotated[int, typer.Option(help="Denoiser steps; not used by ancestral.")] = 20,
     seed: Annotated[int, typer.Option(help="Of the first volume; the next have the next seeds.")] = 0,
     eta: Annotated[float, typer.Option(help="Randomness of ddim, 0 to 1.")] = 0.0,
-    condition: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE, for example age=70. Repeat for more.")
-    ] = None,
+    condition: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, for example age=70. Repeat for more.")] = None,
     guidance: Annotated[float, typer.Option(help="Strength of the condition; 1 is none beyond it.")] = 1.0,
     towards: Annotated[int | None, typer.Option(help="Interpolate from each seed towards this one.")] = None,
     share: Annotated[float, typer.Option(help="How far towards it, 0 to 1.")] = 0.5,
@@ -215,9 +211,7 @@ def verify(name: str) -> None:
 
 @models_app.command("import")
 def import_checkpoint(
-    checkpoints: Annotated[
-        list[Path], typer.Argument(help="VQGAN.ckpt and DDPM.pt of the official Medical Diffusion.")
-    ],
+    checkpoints: Annotated[list[Path], typer.Argument(help="VQGAN.ckpt and DDPM.pt of the official Medical Diffusion.")],
     out: Annotated[Path, typer.Option(help="Model folder to write.")],
     shape: Annotated[tuple[int, int, int] | None, typer.Option(help="Voxels D H W of a volume.")] = None,
     spacing: Annotated[tuple[float, float, float], typer.Option(help="Millimetres between voxels, D H W.")] = (1, 1, 1),

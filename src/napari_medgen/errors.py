@@ -17,5 +17,5 @@ class RecipeError(MedGenError):
     """A training recipe or the data it names cannot be used."""
 
 
-class MemoryShortage(MedGenError):
+class MemoryShortageError(MedGenError):
     """The device has too little memory for what was asked."""

@@ -45,9 +45,7 @@ class Volume:
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 3 or 0 in self.voxels.shape:
-            raise ImageError(
-                f"A volume needs three axes with at least one voxel each, but this has {self.voxels.shape}."
-            )
+            raise ImageError(f"A volume needs three axes with at least one voxel each, but this has {self.voxels.shape}.")
         kind = self.voxels.dtype
         if not (kind == np.float32 or np.issubdtype(kind, np.integer)):
             raise ImageError(f"A volume holds float32 or integer voxels, not {kind}.")
@@ -59,9 +57,7 @@ class Volume:
             raise ImageError(f"{self.name}: axes point to {''.join(codes)}, not {''.join(CANONICAL)}; use Volume.of.")
 
     @classmethod
-    def of(
-        cls, voxels: NDArray[Any], affine: Affine, name: str = "volume", provenance: Provenance | None = None
-    ) -> Volume:
+    def of(cls, voxels: NDArray[Any], affine: Affine, name: str = "volume", provenance: Provenance | None = None) -> Volume:
         """Volume of an array with any axes: permuted and flipped to canonical ones, never resampled.
 
         Other real types than integers and float32 become float32, booleans uint8.
@@ -81,9 +77,7 @@ class Volume:
         return cls(np.ascontiguousarray(turned), placed, name, provenance or Provenance(), source)
 
     @classmethod
-    def on_grid(
-        cls, voxels: NDArray[Any], spacing: tuple[float, float, float], name: str = "volume", **more: Any
-    ) -> Volume:
+    def on_grid(cls, voxels: NDArray[Any], spacing: tuple[float, float, float], name: str = "volume", **more: Any) -> Volume:
         """Volume without a patient: canonical axes, centred on the world's origin, spacing in millimetres."""
         affine = np.zeros((4, 4))
         steps = np.asarray(spacing, np.float64)

@@ -104,9 +104,7 @@ def open_folder(path: str | Path) -> ModelFolder:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "card"
-        raise ModelError(
-            f"The card of {path.name} is not one this version understands: {place}: {first['msg']}."
-        ) from None
+        raise ModelError(f"The card of {path.name} is not one this version understands: {place}: {first['msg']}.") from None
 
 
 def write_folder(path: str | Path, card: ModelCard, weights: Mapping[str, Mapping[str, torch.Tensor]]) -> ModelFolder:
@@ -136,6 +134,7 @@ def write_folder(path: str | Path, card: ModelCard, weights: Mapping[str, Mappin
             for name, tensors in weights.items():
                 file = Path(temporary) / name
                 save_file({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, file)
+                file.chmod(0o644)  # a temporary file is its owner's alone; a model may be shared
                 checksums[name] = file_checksum(file)
             card = card.model_copy(update={"checksums": checksums})
             write_card(Path(temporary), card)

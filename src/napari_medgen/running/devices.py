@@ -14,7 +14,7 @@ import platformdirs
 import psutil
 import torch
 
-from napari_medgen.errors import MedGenError, MemoryShortage
+from napari_medgen.errors import MedGenError, MemoryShortageError
 from napari_medgen.running.allocator import keep_freed_memory, release
 from napari_medgen.running.convolution import Conv3d
 from napari_medgen.running.settings import load_settings
@@ -143,9 +143,16 @@ def free_bytes(device: Device) -> int:
     return int(psutil.virtual_memory().available)
 
 
-def free_memory() -> None:
-    """Give back what finished work leaves behind, on every device."""
-    gc.collect()
+def free_memory(*, thoroughly: bool = False) -> None:
+    """Give back what finished work leaves behind, on every device.
+
+    Parameters
+    ----------
+    thoroughly
+        Look for reference cycles as well, such as an exception's; that holds up every thread for some tenths of a second.
+    """
+    if thoroughly:
+        gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     if torch.backends.mps.is_available():
@@ -166,7 +173,7 @@ def memory_guard(what: str, would_fit: str = "") -> Iterator[None]:
 
     Raises
     ------
-    MemoryShortage
+    MemoryShortageError
         Where PyTorch or Python ran out of memory.
     """
     try:
@@ -180,9 +187,9 @@ def memory_guard(what: str, would_fit: str = "") -> Iterator[None]:
     else:
         return
     if short:
-        free_memory()
+        free_memory(thoroughly=True)
         advice = f" {would_fit}" if would_fit else ""
-        raise MemoryShortage(f"{what} needs more memory than is free.{advice}")
+        raise MemoryShortageError(f"{what} needs more memory than is free.{advice}")
 
 
 def require_bytes(needed: int, device: Device, what: str, would_fit: str = "") -> None:
@@ -190,13 +197,13 @@ def require_bytes(needed: int, device: Device, what: str, would_fit: str = "") -
 
     Raises
     ------
-    MemoryShortage
+    MemoryShortageError
         If less than ``needed`` is free; the sentence names both.
     """
     free = free_bytes(device)
     if needed > free:
         advice = f" {would_fit}" if would_fit else ""
-        raise MemoryShortage(f"{what} needs about {gib(needed)}, and {gib(free)} are free.{advice}")
+        raise MemoryShortageError(f"{what} needs about {gib(needed)}, and {gib(free)} are free.{advice}")
 
 
 def gib(count: float) -> str:

@@ -10,7 +10,7 @@ from napari.components.overlays import TextOverlay
 from napari_medgen.imaging.orientation import CANONICAL
 from napari_medgen.viewer.layers import is_synthetic
 
-MARK = "SYNTHETIC - not for diagnosis"
+MARK = "SYNTHETIC"
 _MARK_KEY = "medgen_synthetic"
 _OPPOSITE = {"S": "I", "P": "A", "L": "R"}
 _PLACES = {"top": "top_center", "bottom": "bottom_center", "left": "middle_left", "right": "middle_right"}

@@ -42,6 +42,7 @@ def image_options(volume: Volume) -> dict[str, Any]:
     return layer_options(volume) | {
         "rgb": False,
         "colormap": "gray",
+        "interpolation2d": "linear",
         "contrast_limits": contrast_limits(volume.voxels),
     }
 
@@ -86,9 +87,7 @@ def volume_of(data: Any, meta: dict[str, Any]) -> Volume:
     voxels = np.asarray(data)
     name = str(meta.get("name", "volume"))
     if meta.get("rgb") or voxels.ndim != 3:
-        raise ImageError(
-            f"{name} has the shape {voxels.shape}: only volumes of grey values with three axes can be used."
-        )
+        raise ImageError(f"{name} has the shape {voxels.shape}: only volumes of grey values with three axes can be used.")
     metadata = meta.get("metadata", {})
     placed = Volume.on_grid(np.zeros(voxels.shape, np.uint8), (1, 1, 1)).affine
     stored = np.asarray(metadata.get(f"{KEY}_affine", placed), np.float64)

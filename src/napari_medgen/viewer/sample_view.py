@@ -24,10 +24,15 @@ from superqt import QCollapsible
 
 from napari_medgen.models.card import ModelCard
 from napari_medgen.viewer.work_panel import WorkPanel
+from napari_medgen.volumes.names import SamplerName
 
-_SAMPLERS = {"DPM-Solver++ (fast)": "dpm++", "DDIM": "ddim", "Ancestral (published, slow)": "ancestral"}
+_SAMPLERS: dict[str, SamplerName] = {
+    "DPM-Solver++ (fast)": "dpm++",
+    "DDIM": "ddim",
+    "Ancestral (published, slow)": "ancestral",
+}
 _DEVICES = {"Fastest available": "", "CPU": "cpu", "NVIDIA GPU": "cuda", "Apple GPU": "mps"}
-_HEADERS = ("Volume", "Nearest training volume", "Distance", "Verdict", "Seconds")
+_HEADERS = ("Volume", "Copy check", "Nearest training volume", "Distance", "Seconds")
 _LARGEST_SEED = 2**31 - 1
 
 
@@ -37,7 +42,7 @@ class SampleForm:
 
     model: str
     count: int
-    sampler: str
+    sampler: SamplerName
     steps: int
     seed: int
     condition: dict[str, Any]
@@ -54,6 +59,7 @@ class SampleRow:
     distance: str
     verdict: str
     seconds: str
+    note: str = ""
     warn: bool = False
 
 
@@ -80,16 +86,12 @@ class SampleView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._models = ComboBox(label="Model", choices=[])
-        self._count = SpinBox(
-            label="Volumes", value=1, min=1, max=100, tooltip="Volumes with this seed and the next ones"
-        )
+        self._count = SpinBox(label="Volumes", value=1, min=1, max=100, tooltip="Volumes with this seed and the next ones")
         self._sampler = ComboBox(label="Sampler", choices=list(_SAMPLERS))
         self._steps = SpinBox(
             label="Steps", value=20, min=1, max=300, tooltip="Network evaluations; 10 to 50 are enough for DPM-Solver++"
         )
-        self._seed = SpinBox(
-            label="Seed", value=0, min=0, max=_LARGEST_SEED, tooltip="The same seed gives the same volume"
-        )
+        self._seed = SpinBox(label="Seed", value=0, min=0, max=_LARGEST_SEED, tooltip="The same seed gives the same volume")
         self._device = ComboBox(label="Compute on", choices=list(_DEVICES))
         self._form = Container(
             widgets=[self._models, self._count, self._seed, self._sampler, self._steps, self._device], labels=True
@@ -152,9 +154,9 @@ class SampleView(QWidget):
         """Add a line to the table and choose it."""
         index = self._table.rowCount()
         self._table.insertRow(index)
-        for column, text in enumerate((row.volume, row.nearest, row.distance, row.verdict, row.seconds)):
+        for column, text in enumerate((row.volume, row.verdict, row.nearest, row.distance, row.seconds)):
             item = QTableWidgetItem(text)
-            item.setToolTip(text)
+            item.setToolTip(row.note or text)
             if row.warn:
                 item.setForeground(Qt.GlobalColor.yellow)
             self._table.setItem(index, column, item)
@@ -204,9 +206,7 @@ class SampleView(QWidget):
         table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         table.horizontalHeader().setStretchLastSection(True)
         table.setMinimumHeight(110)
-        table.setToolTip(
-            "How like each sample is to the training volume it is most like. Distance: one minus correlation, 0 is a copy."
-        )
+        table.setToolTip("How like each sample is to the training volume it is most like")
         return table
 
     def _lay_out(self, notice: QLabel) -> None:

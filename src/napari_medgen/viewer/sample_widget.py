@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,9 +148,7 @@ class SampleCoordinator(QObject):
         if layer is not None and layer in self.viewer.layers:
             layer.data = progress.preview
             return
-        self._forming[number] = self.viewer.add_image(
-            progress.preview, **self._preview_options(progress.preview, title)
-        )
+        self._forming[number] = self.viewer.add_image(progress.preview, **self._preview_options(progress.preview, title))
 
     def _preview_options(self, voxels: Any, title: str) -> dict[str, Any]:
         from napari_medgen.imaging.provenance import Provenance
@@ -184,8 +181,9 @@ class SampleCoordinator(QObject):
                 volume=layer.name,
                 nearest=near.name if near else "not recorded",
                 distance=f"{near.distance:.3f}" if near else "",
-                verdict=f"{near.verdict} (percentile {near.percentile:.0f})" if near else "",
+                verdict=near.verdict if near else "",
                 seconds=f"{sample.seconds:.1f}",
+                note=near.explanation if near else "This model carries no descriptors of its training volumes.",
                 warn=near is not None and near.percentile < 5,
             )
         )
@@ -224,9 +222,7 @@ class SampleCoordinator(QObject):
             return f"{cost.label} on {generator.device.label}"
 
         # The number is of this moment's form; a later form cancels it.
-        self._cost_number = self.queue.submit(
-            Job("Estimate", steps, on_result=self._show_cost, on_error=self._show_cost)
-        )
+        self._cost_number = self.queue.submit(Job("Estimate", steps, on_result=self._show_cost, on_error=self._show_cost))
 
     def _show_cost(self, cost: str | Exception) -> None:
         self.view.set_cost(str(cost))
@@ -248,8 +244,14 @@ class SampleCoordinator(QObject):
 def _request(form: SampleForm, seed: int) -> SampleRequest:
     from napari_medgen.volumes.generator import SampleRequest
 
-    wanted = SampleRequest(seed, form.sampler, form.steps, 0.0, form.condition, form.guidance, previews=True)  # type: ignore[arg-type]
-    return replace(wanted)
+    return SampleRequest(
+        seed=seed,
+        sampler=form.sampler,
+        steps=form.steps,
+        condition=form.condition,
+        guidance=form.guidance,
+        previews=True,
+    )
 
 
 def _free_path(folder: Path, name: str) -> Path:
@@ -277,10 +279,6 @@ class SampleVolumes(QWidget):
         """End the work."""
         self.end()
         super().closeEvent(event)
-
-    def hideEvent(self, event: Any) -> None:
-        """A dock that is closed hides its widget and takes it out of the window."""
-        super().hideEvent(event)
 
     def end(self) -> None:
         """End the work once."""

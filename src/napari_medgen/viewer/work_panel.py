@@ -46,6 +46,7 @@ class WorkPanel(QWidget):
         """Show that a piece of work runs, and how many wait behind it."""
         self._begun = time.monotonic()
         self._bar.setRange(0, 0)
+        self._bar.setTextVisible(True)
         self._cancel.setEnabled(True)
         self._say(title, "", waiting)
 
@@ -63,6 +64,7 @@ class WorkPanel(QWidget):
         """Nothing runs."""
         self._bar.setRange(0, 1)
         self._bar.setValue(0)
+        self._bar.setTextVisible(False)
         self._cancel.setEnabled(False)
         self._status.setText("Ready")
 

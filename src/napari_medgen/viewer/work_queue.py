@@ -7,7 +7,6 @@ napari's own workers are not used, since napari keeps each one's arguments for a
 
 from __future__ import annotations
 
-import gc
 import itertools
 import os
 import sys
@@ -176,7 +175,6 @@ def _be_nice() -> None:
 
 def _free() -> None:
     """Return freed memory to the system, without importing PyTorch for it."""
-    gc.collect(0)
     if "torch" in sys.modules:
         from napari_medgen.running.devices import free_memory
 

@@ -137,7 +137,7 @@ class Codebook(nn.Module):
         total = self.N.sum()
         weights = (self.N + _LAPLACE) / (total + n_codes * _LAPLACE) * total
         self.embeddings.copy_(self.z_avg / weights.unsqueeze(1))
-        unused = self.N < self.restart_below
+        unused = self.restart_below > self.N
         if bool(unused.any()):
             drawn = self._candidates(latents)
             self.embeddings[unused] = drawn[unused]

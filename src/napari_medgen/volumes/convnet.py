@@ -138,9 +138,7 @@ class ConvUNet(nn.Module):
             self.up.append(blocks)
             if level:
                 self.grow.append(Conv3d(channels, channels, 3, padding=1))
-        self.last = nn.Sequential(
-            nn.GroupNorm(groups, channels), nn.SiLU(), Conv3d(channels, sizes.channels, 3, padding=1)
-        )
+        self.last = nn.Sequential(nn.GroupNorm(groups, channels), nn.SiLU(), Conv3d(channels, sizes.channels, 3, padding=1))
 
     def forward(self, x: torch.Tensor, t: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
         embedding = self.embed(time_embedding(t, self.sizes.widths[0]))

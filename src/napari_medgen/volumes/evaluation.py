@@ -135,7 +135,8 @@ def evaluate_volumes(
 
 def measure_speed(generator: VolumeGenerator) -> dict[str, float]:
     """Seconds of one denoiser step and of one decoding on the generator's device, best of three, and of the device's
-    reference convolution."""
+    reference convolution.
+    """
     shape, place = generator.architecture.latent_shape, generator.device.torch
     x = torch.zeros(1, *shape, device=place)
     denoise = generator._denoise(SampleRequest())

@@ -31,9 +31,10 @@ from napari_medgen.volumes.decoding import decode_bytes, decode_in_slabs
 from napari_medgen.volumes.denoisers import build_denoiser
 from napari_medgen.volumes.diffusion import Denoise, Schedule, denoiser
 from napari_medgen.volumes.estimate import Estimate, denoise_bytes, estimate
+from napari_medgen.volumes.names import SAMPLERS, SamplerName
 from napari_medgen.volumes.neighbours import Nearest, TrainingReference
 from napari_medgen.volumes.preview import preview
-from napari_medgen.volumes.samplers import Noise, SamplerName, sampler, slerp
+from napari_medgen.volumes.samplers import Noise, sampler, slerp
 from napari_medgen.volumes.vqgan import VQGAN
 
 # Buffers of the codebook that only training needs.
@@ -73,8 +74,8 @@ class SampleRequest:
     previews: bool = False
 
     def __post_init__(self) -> None:
-        if self.sampler not in ("dpm++", "ddim", "ancestral"):
-            raise MedGenError(f"There is no sampler {self.sampler}; there are dpm++, ddim and ancestral.")
+        if self.sampler not in SAMPLERS:
+            raise MedGenError(f"There is no sampler {self.sampler}; there are {', '.join(SAMPLERS)}.")
         if not 1 <= self.steps <= 1000:
             raise MedGenError(f"The number of steps must lie between 1 and 1000, not {self.steps}.")
         if not 0 <= self.seed < 2**63:
@@ -152,7 +153,7 @@ class VolumeGenerator:
 
         Raises
         ------
-        MemoryShortage
+        MemoryShortageError
             If it does not fit; before it starts where that can be told.
         """
         noise = Noise([request.seed], self.architecture.latent_shape, self.device.torch)

@@ -47,11 +47,19 @@ class Nearest:
     percentile: float
 
     @property
+    def explanation(self) -> str:
+        """What distance and percentile mean for this sample."""
+        return (
+            f"Most like the training volume {self.name}, at a distance of {self.distance:.3f} (one minus correlation; 0 is "
+            f"a copy). {self.percentile:.0f} % of the training volumes are closer than that to another training volume."
+        )
+
+    @property
     def verdict(self) -> str:
         """In words."""
         if self.percentile < 5:
-            return "likely a near copy"
-        return "as close as a similar person" if self.percentile < 50 else "not a copy"
+            return "near copy"
+        return "resembles it" if self.percentile < 50 else "no copy"
 
 
 @dataclass(frozen=True)
@@ -64,9 +72,7 @@ class TrainingReference:
     flip: int | None = None
 
     @classmethod
-    def of(
-        cls, volumes: Sequence[NDArray[np.floating]], names: Sequence[str], flip: int | None = None
-    ) -> TrainingReference:
+    def of(cls, volumes: Sequence[NDArray[np.floating]], names: Sequence[str], flip: int | None = None) -> TrainingReference:
         """Reference of volumes (D, H, W); ``flip`` is the axis whose mirror image counts as the same volume."""
         descriptors = np.stack([describe(volume) for volume in volumes])
         similarity = descriptors @ descriptors.T

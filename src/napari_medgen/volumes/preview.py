@@ -21,9 +21,7 @@ def _blocks(image: torch.Tensor, factor: Triple) -> torch.Tensor:
     return image.view(depth, d, height, h, width, w).permute(0, 2, 4, 1, 3, 5).reshape(-1, d * h * w)
 
 
-def fit_preview(
-    pairs: Iterable[tuple[torch.Tensor, torch.Tensor]], factor: Triple
-) -> tuple[torch.Tensor, torch.Tensor]:
+def fit_preview(pairs: Iterable[tuple[torch.Tensor, torch.Tensor]], factor: Triple) -> tuple[torch.Tensor, torch.Tensor]:
     """Fit the linear decoder.
 
     Parameters

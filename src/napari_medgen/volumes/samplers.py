@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import numpy as np
 import torch
 
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.volumes.diffusion import Denoise, Schedule
+from napari_medgen.volumes.names import SamplerName
 
-SamplerName = Literal["dpm++", "ddim", "ancestral"]
 Draw = Callable[[], torch.Tensor]
 # Below this log signal-to-noise ratio the clean estimate of a noise-predicting network is division by almost nothing.
 _LOWEST_HALF_LOG_SNR = -5.1

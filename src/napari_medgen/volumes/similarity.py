@@ -77,9 +77,7 @@ def ms_ssim(a: Array, b: Array, *, variant: Variant = "standard") -> float:
         If a side is shorter than 16 voxels, or the shapes differ.
     """
     if a.shape != b.shape or min(a.shape) < 2 ** (len(_WEIGHTS) - 1):
-        raise ValueError(
-            f"two volumes of one shape with sides of at least 16 voxels are needed, not {a.shape}, {b.shape}"
-        )
+        raise ValueError(f"two volumes of one shape with sides of at least 16 voxels are needed, not {a.shape}, {b.shape}")
     c1, c2 = _constants(2.0 if variant == "standard" else 1.0)
     a, b = a.astype(np.float64), b.astype(np.float64)
     structures, whole = [], 1.0

@@ -7,6 +7,7 @@ functions of PyTorch. Output equals the published network's to 1e-5 at a third o
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Literal, NamedTuple, cast
@@ -89,9 +90,7 @@ class _RelativeBias(nn.Module):
         distance = behind.abs()
         far = (
             exact
-            + (
-                torch.log(distance.clamp(min=1).float() / exact) / math.log(_MAX_DISTANCE / exact) * (half - exact)
-            ).long()
+            + (torch.log(distance.clamp(min=1).float() / exact) / math.log(_MAX_DISTANCE / exact) * (half - exact)).long()
         )
         bucket = torch.where(distance < exact, distance, far.clamp(max=half - 1)) + (behind < 0) * half
         return cast(torch.Tensor, self.relative_attention_bias(bucket)).permute(2, 0, 1)
@@ -270,7 +269,7 @@ class Unet3D(nn.Module):
         self.sizes = sizes
         dim, groups, time_width = sizes.dim, sizes.groups, 4 * sizes.dim
         widths = [dim, *(dim * m for m in sizes.multipliers)]
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(itertools.pairwise(widths))
 
         def stage(channels: int, out: int) -> list[nn.Module]:
             return [
@@ -283,9 +282,7 @@ class Unet3D(nn.Module):
         self.time_rel_pos_bias = _RelativeBias(sizes.heads)
         self.init_conv = nn.Conv3d(sizes.channels, dim, (1, 7, 7), padding=(0, 3, 3))
         self.init_temporal_attn = _DepthAttention(dim, sizes)
-        self.time_mlp = nn.Sequential(
-            _Time(dim), nn.Linear(dim, time_width), nn.GELU(), nn.Linear(time_width, time_width)
-        )
+        self.time_mlp = nn.Sequential(_Time(dim), nn.Linear(dim, time_width), nn.GELU(), nn.Linear(time_width, time_width))
         self.downs, self.ups = nn.ModuleList(), nn.ModuleList()
         for level, (channels, out) in enumerate(pairs):
             last = level == len(pairs) - 1

@@ -174,8 +174,7 @@ class Decoder(nn.Module):
         self.final_block = nn.Sequential(_norm(widths[0], sizes), nn.SiLU())
         inputs = [widths[0], *widths[:-1]]
         self.conv_blocks = nn.ModuleList(
-            _Up(channels, out, stride, sizes)
-            for channels, out, stride in zip(inputs, widths, sizes.strides, strict=True)
+            _Up(channels, out, stride, sizes) for channels, out, stride in zip(inputs, widths, sizes.strides, strict=True)
         )
         self.conv_last = SamePadConv3d(widths[-1], sizes.image_channels, 3, sizes.padding_type)
 

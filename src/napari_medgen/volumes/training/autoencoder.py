@@ -162,7 +162,7 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
         last = done == own.iterations
         if fabric.is_global_zero:
             if done % 20 == 0 or last:
-                append_row(log, row | {"used_codes": float((net.codebook.N >= own.restart_below).sum())})
+                append_row(log, row | {"used_codes": float((own.restart_below <= net.codebook.N).sum())})
             if done % recipe.sample_every == 0 or last:
                 _picture(net, dataset, work / "autoencoder" / f"{done:06d}.png", fabric)
             if done % recipe.save_every == 0 or last:

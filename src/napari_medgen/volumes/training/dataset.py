@@ -133,8 +133,7 @@ def prepare(volume: Volume, mask: Volume | None, recipe: DataRecipe) -> Volume:
         scaled[~inside] = -1
     centre = foreground_centre(inside) if recipe.centre == "foreground" else None
     whole = Volume(scaled.astype(np.float32), volume.affine, volume.name, volume.provenance, volume.source_codes)
-    placed = resample(whole, recipe.shape, recipe.spacing, centre, fill=-1.0)
-    return placed
+    return resample(whole, recipe.shape, recipe.spacing, centre, fill=-1.0)
 
 
 def load_case(case: Case, recipe: DataRecipe) -> Volume:

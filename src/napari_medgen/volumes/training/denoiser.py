@@ -78,9 +78,7 @@ def train_denoiser(
     own = recipe.denoiser
     grid = latents.latents.shape[2:]
     if any(n % m for n, m in zip(grid, grid_multiple(own.sizes), strict=True)):
-        raise RecipeError(
-            f"Latents of {grid} do not divide by {grid_multiple(own.sizes)}: change the shape or the widths."
-        )
+        raise RecipeError(f"Latents of {grid} do not divide by {grid_multiple(own.sizes)}: change the shape or the widths.")
     torch.manual_seed(recipe.seed + _STAGE)
     net = build_denoiser(own.sizes)
     mean = copy.deepcopy(net).requires_grad_(False).eval().to(fabric.device)

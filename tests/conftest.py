@@ -1,0 +1,41 @@
+"""Fixtures for every room: a home of its own, small models, real files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings, models and caches of the person who runs the tests are neither read nor written."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(home / name))
+    for name in ("NAPARI_MEDGEN_MODELS", "NAPARI_MEDGEN_PRECISION", "NAPARI_MEDGEN_DEVICE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """Folder of the public data sets; skips where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("the public data sets are not here: docs/data.md says where to get them and where to put them")
+    return SHARED
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def tiny_model(tmp_path: Path) -> Path:
+    """A model folder of random weights: volumes of 16 x 16 x 32 voxels, conditioned on age and sex."""
+    from tests_support import write_tiny_model
+
+    return write_tiny_model(tmp_path / "models" / "tiny")
