@@ -81,7 +81,9 @@ def _refuse(*args: Any, **kwargs: Any) -> Any:
     raise _Forbidden("a second pickle")
 
 
-_RESTRICTED = types.SimpleNamespace(
+# What torch.load is given in the place of the module pickle.
+_RESTRICTED = types.ModuleType("restricted_pickle")
+vars(_RESTRICTED).update(
     Unpickler=_Unpickler, load=_refuse, loads=_refuse, UnpicklingError=pickle.UnpicklingError
 )
 

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import psutil
+import pytest
+import torch
+
+from napari_medgen.errors import MedGenError, MemoryShortageError
+from napari_medgen.running import devices
+from napari_medgen.running.devices import choose_device, free_bytes, gib, memory_guard, require_bytes
+
+
+def test_a_cpu_is_always_there() -> None:
+    device = choose_device("cpu", "float32")
+    assert device.torch == torch.device("cpu")
+    assert device.label == "CPU, float32"
+    assert device.convolution_seconds > 0
+
+
+def test_bfloat16_is_taken_where_it_is_clearly_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    for half, chosen in ((0.5, "bfloat16"), (0.95, "float32"), (30.0, "float32")):
+        monkeypatch.setattr(devices, "_time_convolution", lambda kind, name, h=half: h if name == "bfloat16" else 1.0)
+        monkeypatch.setattr(devices, "_hardware", lambda kind, h=half: f"machine {h}")
+        assert choose_device("cpu").precision == chosen
+
+
+def test_the_measurement_is_made_once_for_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def measure(kind: str, name: str) -> float:
+        calls.append(name)
+        return 1.0
+
+    monkeypatch.setattr(devices, "_time_convolution", measure)
+    choose_device("cpu")
+    choose_device("cpu")
+    assert sorted(calls) == ["bfloat16", "float32"]
+
+
+def test_a_setting_is_followed_and_an_unknown_one_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAPARI_MEDGEN_PRECISION", "float32")
+    assert choose_device("cpu").precision == "float32"
+    monkeypatch.setenv("NAPARI_MEDGEN_PRECISION", "int8")
+    with pytest.raises(MedGenError, match="int8"):
+        choose_device("cpu")
+    with pytest.raises(MedGenError, match="no device abacus"):
+        choose_device("abacus")
+
+
+def test_too_little_memory_is_one_sentence_that_names_what_would_fit() -> None:
+    device = choose_device("cpu", "float32")
+    require_bytes(1, device, "Little")
+    with pytest.raises(MemoryShortageError, match=r"Much needs about 1024\.0 GiB, and .* are free\. Choose less\."):
+        require_bytes(2**40, device, "Much", "Choose less.")
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory"), torch.OutOfMemoryError("x")]
+)
+def test_running_out_of_memory_is_one_sentence(error: Exception) -> None:
+    with pytest.raises(MemoryShortageError, match="^Sampling needs more memory than is free. Choose less.$"), memory_guard(
+        "Sampling", "Choose less."
+    ):
+        raise error
+
+
+def test_other_errors_pass_the_guard() -> None:
+    with pytest.raises(RuntimeError, match="shapes"), memory_guard("Sampling"):
+        raise RuntimeError("shapes do not match")
+
+
+def test_free_memory_is_the_system_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=123))
+    assert free_bytes(choose_device("cpu", "float32")) == 123
+    assert (gib(2**30), gib(5 * 2**20)) == ("1.0 GiB", "5 MiB")

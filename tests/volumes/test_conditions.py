@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+from tests_support import CONDITIONS
+
+from napari_medgen.errors import RecipeError
+from napari_medgen.volumes.conditions import encode
+
+
+def test_numbers_are_scaled_and_classes_one_hot() -> None:
+    assert encode(CONDITIONS, {"sex": "M", "age": "50"}) == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"age": 50}, "missing for sex"),
+        ({"age": 50, "sex": "X"}, "one of F, M"),
+        ({"age": "old", "sex": "F"}, "a number"),
+        ({"age": 99, "sex": "F"}, "between 20 and 80"),
+        ({"age": 50, "sex": "F", "height": 1}, "no condition height"),
+    ],
+)
+def test_other_values_are_refused(values: dict[str, object], says: str) -> None:
+    with pytest.raises(RecipeError, match=says):
+        encode(CONDITIONS, values)
