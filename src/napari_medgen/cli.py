@@ -26,15 +26,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def main() -> None:
-    """Run the command line; an expected error is one sentence and exit status 1, Ctrl-C is 130."""
+    """Run the command line; an expected error is one sentence and exit status 1, and Ctrl-C is 130."""
     try:
         app()
     except MedGenError as error:
         Console(stderr=True, soft_wrap=True).print(str(error), style="red", highlight=False, markup=False)
         sys.exit(1)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Cancelled.")
-        sys.exit(130)
 
 
 @app.command()

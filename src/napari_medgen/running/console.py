@@ -27,4 +27,8 @@ def drive_on_console(steps: Steps[T], what: str) -> T:
             text = f"{what}: {progress.message}" if progress.message else what
             bar.update(task, completed=progress.step, total=progress.total or None, description=text)
 
-        return drive(steps, show)
+        try:
+            return drive(steps, show)
+        except KeyboardInterrupt:
+            bar.console.print("Cancelled.")
+            raise

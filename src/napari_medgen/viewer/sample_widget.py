@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from napari_medgen.errors import MedGenError
@@ -270,10 +270,21 @@ class SampleVolumes(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.view)
+        self._open = False
         self.coordinator = SampleCoordinator(self.view, napari_viewer, shared_queue())
         self._open = True
-        # Removing a dock widget deletes it without a close event.
-        self.destroyed.connect(generators.forget)
+
+    def event(self, event: QEvent) -> bool:
+        """End the work when the dock or the window is closed.
+
+        Neither sends this widget a close event: a closed dock takes it out of the window, a closed window hides it.
+        """
+        handled = super().event(event)
+        kind = event.type()
+        taken_out = kind == QEvent.Type.ParentChange and self.parent() is None
+        if taken_out or (kind == QEvent.Type.Hide and not self.window().isVisible()):
+            self.end()
+        return handled
 
     def closeEvent(self, event: Any) -> None:
         """End the work."""
@@ -281,7 +292,7 @@ class SampleVolumes(QWidget):
         super().closeEvent(event)
 
     def end(self) -> None:
-        """End the work once."""
+        """End the work of this widget and forget the model; once."""
         if self._open:
             self._open = False
             self.coordinator.close()

@@ -61,10 +61,13 @@ def ancestral(denoise: Denoise, schedule: Schedule, x: torch.Tensor, draw: Draw)
 
 
 def spaced(schedule: Schedule, steps: int) -> list[int]:
-    """``steps`` timesteps, evenly spaced, from the noisiest usable one down; the clean volume follows the last."""
+    """``steps`` timesteps, evenly spaced, from the noisiest usable one down; fewer where there are not so many.
+
+    The clean volume follows the last.
+    """
     usable = np.flatnonzero(schedule.half_log_snr >= _LOWEST_HALF_LOG_SNR)
     first = int(usable[-1])
-    return [round(first * (1 - i / steps)) for i in range(min(steps, first + 1))]
+    return sorted({round(first * (1 - i / steps)) for i in range(steps)}, reverse=True)
 
 
 def ddim(

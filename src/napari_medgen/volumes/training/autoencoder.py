@@ -137,7 +137,7 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
         if perceptual is not None:
             loss = loss + own.perceptual * perceptual(made_slice, real_slice)
         judging = own.adversarial > 0 and iteration >= own.adversarial_from
-        row = {"iteration": iteration + 1, "l1": float(l1), "commitment": float(quantised.commitment)}
+        row = {"iteration": iteration + 1, "l1": float(l1.detach()), "commitment": float(quantised.commitment.detach())}
         if judging:
             judges.requires_grad_(False)
             seen, known = judge_net(made_slice, made), judge_net(real_slice, real)
@@ -156,7 +156,7 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
             fabric.backward(judged)
             fabric.clip_gradients(judge_net, judged_by, max_norm=1.0, error_if_nonfinite=False)
             judged_by.step()
-            row["judged"] = float(judged)
+            row["judged"] = float(judged.detach())
         row.setdefault("judged", float("nan"))
         done = iteration + 1
         last = done == own.iterations
@@ -169,7 +169,7 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
                 states = {"net": net, "judges": judges, "made_by": made_by, "judged_by": judged_by}
                 content = {key: value.state_dict() for key, value in states.items()}
                 save_checkpoint(file, content | {"iteration": done})
-        yield Progress(done, own.iterations, f"Autoencoder, reconstruction error {float(l1):.4f}")
+        yield Progress(done, own.iterations, f"Autoencoder, reconstruction error {row['l1']:.4f}")
     return net.eval()
 
 
