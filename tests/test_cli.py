@@ -11,11 +11,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 from nibabel.testing import data_path
-from tests_support import write_official
 from typer.testing import CliRunner
 
 from napari_medgen import __version__, cli
 from napari_medgen.errors import MedGenError
+from tests_support import write_official
 
 runner = CliRunner()
 

@@ -117,7 +117,10 @@ def write_official(
     vqgan = VQGAN(VQGANSizes(downsample=downsample, n_codes=64))
     denoiser = Unet3D(Unet3DSizes(dim=16, multipliers=(1, 2)))
     state = {k: v for k, v in vqgan.state_dict().items() if not k.endswith("initialised")}
-    training = {"image_discriminator.model0.0.weight": torch.zeros(4, 1, 4, 4), "perceptual_model.lin0.model.1.weight": torch.zeros(1)}
+    training = {
+        "image_discriminator.model0.0.weight": torch.zeros(4, 1, 4, 4),
+        "perceptual_model.lin0.model.1.weight": torch.zeros(1),
+    }
     modules: dict[str, types.ModuleType] = {"omegaconf": types.ModuleType("omegaconf")}
     config = {
         "model": {"n_hiddens": 16, "downsample": list(downsample), "num_groups": 32, "padding_type": "replicate"},

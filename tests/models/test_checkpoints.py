@@ -62,7 +62,9 @@ def test_a_hostile_pickle_is_refused_and_nothing_is_run(tmp_path: Path, kind: An
     assert target.exists()
 
 
-@pytest.mark.parametrize("name", ["torch.load", "builtins.getattr", "torch.jit._load", "subprocess.Popen", "torch.nn.Module"])
+@pytest.mark.parametrize(
+    "name", ["torch.load", "builtins.getattr", "torch.jit._load", "subprocess.Popen", "torch.nn.Module"]
+)
 def test_no_other_name_is_resolved(tmp_path: Path, name: str) -> None:
     module, attribute = name.rsplit(".", 1)
     code = b"\x80\x02c" + f"{module}\n{attribute}\n".encode() + b"."

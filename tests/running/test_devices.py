@@ -59,8 +59,9 @@ def test_too_little_memory_is_one_sentence_that_names_what_would_fit() -> None:
     "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory"), torch.OutOfMemoryError("x")]
 )
 def test_running_out_of_memory_is_one_sentence(error: Exception) -> None:
-    with pytest.raises(MemoryShortageError, match="^Sampling needs more memory than is free. Choose less.$"), memory_guard(
-        "Sampling", "Choose less."
+    with (
+        pytest.raises(MemoryShortageError, match=r"^Sampling needs more memory than is free\. Choose less\.$"),
+        memory_guard("Sampling", "Choose less."),
     ):
         raise error
 

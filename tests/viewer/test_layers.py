@@ -42,7 +42,9 @@ def test_a_foreign_layer_is_taken_as_canonical() -> None:
     assert not volume.provenance.synthetic
 
 
-@pytest.mark.parametrize("layer", [Image(np.ones((4, 5))), Image(np.ones((40, 40, 3)), rgb=True), Image(np.ones((2, 3, 4, 5)))])
+@pytest.mark.parametrize(
+    "layer", [Image(np.ones((4, 5))), Image(np.ones((40, 40, 3)), rgb=True), Image(np.ones((2, 3, 4, 5)))]
+)
 def test_only_grey_volumes_can_be_used(layer: Image) -> None:
     with pytest.raises(ImageError, match="three axes"):
         volume_of(*layer.as_layer_data_tuple()[:2])

@@ -52,7 +52,7 @@ def test_a_4d_file_opens_with_a_slider_for_its_volumes() -> None:
 
 
 def test_a_synthetic_file_is_marked_again_when_it_is_opened(make_napari_viewer: object, tmp_path: Path) -> None:
-    made = Volume.on_grid(np.random.rand(8, 8, 8).astype(np.float32), (1, 1, 1), provenance=Provenance(synthetic=True))
+    made = Volume.on_grid(np.ones((8, 8, 8), np.float32), (1, 1, 1), provenance=Provenance(synthetic=True))
     path, _ = write_nifti(made, tmp_path / "made.nii.gz")
     viewer = make_napari_viewer()  # type: ignore[operator]
     viewer.open(path, plugin="napari-medgen")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def test_a_brain_forms_in_the_window_and_the_window_answers(
     timer.start()
     idle(qtbot)
     timer.stop()
-    gaps = [b - a for a, b in zip(turns, turns[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(turns)]
     with capsys.disabled():
         print(f"\nlongest gap between event-loop turns while sampling: {max(gaps) * 1000:.0f} ms (goal 50 ms)")
     (layer,) = viewer.layers

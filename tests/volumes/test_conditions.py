@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from tests_support import CONDITIONS
 
 from napari_medgen.errors import RecipeError
 from napari_medgen.volumes.conditions import encode
+from tests_support import CONDITIONS
 
 
 def test_numbers_are_scaled_and_classes_one_hot() -> None:

@@ -106,7 +106,7 @@ def test_slabs_are_taken_where_memory_is_short(generator: VolumeGenerator, monke
     slabs = drive(generator.sample(SampleRequest(steps=3))).volume.voxels
     np.testing.assert_allclose(slabs, whole, atol=0.1)
     monkeypatch.setattr(module, "free_bytes", lambda device: 10)
-    with pytest.raises(MedGenError, match="10|0 MiB are free"):
+    with pytest.raises(MedGenError, match="0 MiB are free"):
         drive(generator.sample(SampleRequest(steps=3)))
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests_support import write_official
 
 from napari_medgen.errors import ModelError
 from napari_medgen.models.checkpoints import plain, read_checkpoint
@@ -12,6 +11,7 @@ from napari_medgen.running.devices import choose_device
 from napari_medgen.running.progress import drive
 from napari_medgen.volumes.generator import SampleRequest, VolumeGenerator
 from napari_medgen.volumes.importing import import_official
+from tests_support import write_official
 
 
 def test_official_checkpoints_become_a_model_that_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,9 +4,9 @@ import pytest
 import torch
 from golden import GOLDEN, assert_golden
 from pydantic import ValidationError
-from tests_support import fill, sines
 
 from napari_medgen.volumes.vqgan import VQGAN, VQGANSizes
+from tests_support import fill, sines
 
 
 @pytest.mark.parametrize("downsample", [(2, 2, 2), (4, 4, 4), (2, 4, 4)])

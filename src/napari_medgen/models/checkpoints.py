@@ -83,9 +83,7 @@ def _refuse(*args: Any, **kwargs: Any) -> Any:
 
 # What torch.load is given in the place of the module pickle.
 _RESTRICTED = types.ModuleType("restricted_pickle")
-vars(_RESTRICTED).update(
-    Unpickler=_Unpickler, load=_refuse, loads=_refuse, UnpicklingError=pickle.UnpicklingError
-)
+vars(_RESTRICTED).update(Unpickler=_Unpickler, load=_refuse, loads=_refuse, UnpicklingError=pickle.UnpicklingError)
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

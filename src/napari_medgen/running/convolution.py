@@ -18,7 +18,7 @@ _GATE = 20480
 
 def _skips_onednn(x: torch.Tensor) -> bool:
     """Whether PyTorch would send this input to the slow loop though oneDNN could take it."""
-    return (
+    return bool(
         x.device.type == "cpu"
         and x.dtype == torch.float32
         and x.shape[0] * x.shape[1] * x.shape[2] * x.shape[3] <= _GATE

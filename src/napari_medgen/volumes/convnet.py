@@ -86,7 +86,7 @@ class _Attention(nn.Module):
         qkv = self.to_qkv(tokens).view(batch, -1, 3, self.heads, channels // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         out = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, -1, channels)
-        return x + self.to_out(out).transpose(1, 2).view(batch, channels, *grid)
+        return x + cast(torch.Tensor, self.to_out(out)).transpose(1, 2).view(batch, channels, *grid)
 
 
 def _places(x: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from napari_medgen.volumes.vqgan import VQGAN, Decoder, ResBlock, SamePadConv3d, VQGANSizes
+from napari_medgen.volumes.vqgan import VQGAN, Decoder, ResBlock, SamePadConv3d, SamePadConvTranspose3d, VQGANSizes
 
 _WHOLE_TENSORS = 6  # full-size tensors alive at the peak of an ordinary decode
 _SLAB_TENSORS = 3
@@ -44,7 +44,7 @@ def decode_in_slabs(net: VQGAN, latent: torch.Tensor, *, quantise: bool = True, 
     x = net.post_vq_conv(nearest_vectors(net, latent, quantise))
     x = decoder.final_block(x)
     for block in decoder.conv_blocks:
-        x = _up(block.up, x, slab)
+        x = _up(cast(SamePadConvTranspose3d, block.up), x, slab)
         x = _residual(cast(ResBlock, block.res1), x, slab)
         x = _residual(cast(ResBlock, block.res2), x, slab)
     return _conv(decoder.conv_last, x, None, slab)
@@ -106,18 +106,18 @@ def _residual(block: ResBlock, x: torch.Tensor, slab: int) -> torch.Tensor:
     return _conv(block.conv2, h, block.norm2, slab, add_to=x)
 
 
-def _up(layer: nn.Module, x: torch.Tensor, slab: int) -> torch.Tensor:
+def _up(layer: SamePadConvTranspose3d, x: torch.Tensor, slab: int) -> torch.Tensor:
     """The transposed convolution: an output slab of depth stride * n needs n input slices and one beyond each end."""
-    convt = cast(nn.ConvTranspose3d, layer.convt)
+    convt = layer.convt
     stride = convt.stride[0]
-    before, after = layer.padding[0]  # type: ignore[index]
-    sides = [n for pair in reversed(layer.padding[1:]) for n in pair]  # type: ignore[index]
+    before, after = layer.padding[0]
+    sides = [n for pair in reversed(layer.padding[1:]) for n in pair]
     out: torch.Tensor | None = None
     rows = max(1, slab // stride)
     for start in range(0, x.shape[2], rows):
         stop = min(start + rows, x.shape[2])
-        part = _window(x, start, stop, (before, after), layer.padding_type)  # type: ignore[arg-type]
-        made = convt(F.pad(part, [*sides, 0, 0], mode=layer.padding_type))  # type: ignore[arg-type]
+        part = _window(x, start, stop, (before, after), layer.padding_type)
+        made = convt(F.pad(part, [*sides, 0, 0], mode=layer.padding_type))
         if out is None:
             out = x.new_empty(1, made.shape[1], x.shape[2] * stride, *made.shape[3:])
         out[:, :, start * stride : stop * stride] = made

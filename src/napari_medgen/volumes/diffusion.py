@@ -39,8 +39,7 @@ class Schedule:
     @property
     def abar(self) -> NDArray[np.float64]:
         """(T,) share of signal variance that is left at each timestep."""
-        kept: NDArray[np.float64] = np.cumprod(1 - self.betas)
-        return kept
+        return np.cumprod(1 - self.betas, dtype=np.float64)
 
     @property
     def half_log_snr(self) -> NDArray[np.float64]:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from napari_medgen.errors import RecipeError
 from napari_medgen.models.card import Figure
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.volumes.architecture import VolumeArchitecture
 from napari_medgen.volumes.features import NETWORK, kernel_distance, volume_features
 from napari_medgen.volumes.generator import SampleRequest, VolumeGenerator
 from napari_medgen.volumes.similarity import ms_ssim, psnr, ssim
@@ -76,7 +75,7 @@ def evaluate_volumes(
     for index in range(count):
         draw = SampleRequest(request.seed + index, request.sampler, request.steps, request.eta)
         sample = yield from _quietly(generator.sample(draw), done, total, f"Sampling {index + 1} of {count}")
-        made.append(_to_unit(generator.architecture, generator.to_network(sample.volume)))
+        made.append(_to_unit(generator.to_network(sample.volume)))
         nearest.append(sample.nearest)
         seconds.append(sample.seconds)
         done += 1
@@ -198,12 +197,14 @@ def _data_recipe(generator: VolumeGenerator) -> DataRecipe:
         return Recipe.model_validate(generator.folder.card.recipe).data
     architecture = generator.architecture
     order = [next(i for i, c in enumerate(architecture.axes) if c in pair) for pair in ("SI", "AP", "LR")]
-    shape, spacing = (tuple(values[i] for i in order) for values in (architecture.shape, architecture.spacing))
+    s, p, l = order
+    sides, steps = architecture.shape, architecture.spacing
+    shape, spacing = (sides[s], sides[p], sides[l]), (steps[s], steps[p], steps[l])
     return DataRecipe(shape=shape, spacing=spacing, centre="foreground", validation=0)
 
 
-def _to_unit(architecture: VolumeArchitecture, image: torch.Tensor) -> NDArray[np.float32]:
-    return np.clip(image[0, 0].cpu().numpy(), -1, 1)
+def _to_unit(image: torch.Tensor) -> NDArray[np.float32]:
+    return image[0, 0].clamp(-1, 1).cpu().numpy()
 
 
 @torch.no_grad()

@@ -88,4 +88,4 @@ def ms_ssim(a: Array, b: Array, *, variant: Variant = "standard") -> float:
         structures.append(max(structure, 0.0))
     fine = float(np.prod([s**w for s, w in zip(structures[:-1], _WEIGHTS[:-1], strict=True)]))
     coarse = max(whole, 0.0) ** _WEIGHTS[-1]
-    return fine * coarse ** (1 if variant == "standard" else len(_WEIGHTS) - 1)
+    return float(fine * coarse ** (1 if variant == "standard" else len(_WEIGHTS) - 1))

@@ -173,7 +173,8 @@ class _DepthAttention(_Residual):
 
         def attend(y: torch.Tensor) -> torch.Tensor:
             columns = y.unflatten(0, (-1, length)).flatten(2, 3).transpose(1, 2)
-            return attention(columns, depth).transpose(1, 2).reshape(y.shape)
+            attended: torch.Tensor = attention(columns, depth)
+            return attended.transpose(1, 2).reshape(y.shape)
 
         return self.apply_to(x, attend)
 
@@ -205,7 +206,8 @@ class _LinearAttention(nn.Module):
         q = q.softmax(dim=-1) * q.shape[-1] ** -0.5
         context = k.softmax(dim=-2).transpose(-1, -2) @ v
         out = (q @ context.to(q.dtype)).transpose(1, 2).flatten(2)
-        return F.linear(out, self.to_out.weight.flatten(1), self.to_out.bias).view(x.shape)
+        made: torch.Tensor = F.linear(out, self.to_out.weight.flatten(1), self.to_out.bias)
+        return made.view(x.shape)
 
 
 class _SliceLinearAttention(_Residual):
@@ -331,4 +333,4 @@ class Unet3D(nn.Module):
         x = self.final_conv[0](torch.cat((x, first), dim=-1), batch)
         last = cast(nn.Conv3d, self.final_conv[1])
         x = F.linear(x, last.weight.flatten(1), last.bias)
-        return x.unflatten(0, (batch, length)).permute(0, 4, 1, 2, 3)
+        return cast(torch.Tensor, x.unflatten(0, (batch, length)).permute(0, 4, 1, 2, 3))

@@ -84,7 +84,7 @@ class SamePadConv3d(nn.Module):
         symmetric = all(before == after for before, after in self.padding)
         # Zeros on both sides alike are what the convolution itself can do, without a padded copy.
         self.pads_itself = padding_type == "constant" and symmetric
-        own = tuple(before for before, _ in self.padding) if self.pads_itself else (0, 0, 0)
+        own = cast(Triple, tuple(before for before, _ in self.padding)) if self.pads_itself else (0, 0, 0)
         self.conv = Conv3d(channels, out, kernel, stride=stride, padding=own)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

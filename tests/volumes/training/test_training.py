@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from napari_medgen.errors import ModelError, RecipeError
-from napari_medgen.models.folder import open_folder
 from napari_medgen.running.devices import choose_device
 from napari_medgen.running.progress import drive
 from napari_medgen.volumes.evaluation import evaluate_volumes, figures

@@ -151,7 +151,7 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
         made_by.step()
         if judging:
             fakes, reals = judge_net(made_slice.detach(), made.detach()), judge_net(real_slice, real)
-            judged = sum(hinge(r[-1].float(), f[-1].float()) for r, f in zip(reals, fakes, strict=True))
+            judged = torch.stack([hinge(r[-1].float(), f[-1].float()) for r, f in zip(reals, fakes, strict=True)]).sum()
             judged_by.zero_grad()
             fabric.backward(judged)
             fabric.clip_gradients(judge_net, judged_by, max_norm=1.0, error_if_nonfinite=False)

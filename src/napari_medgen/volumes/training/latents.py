@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -80,7 +80,7 @@ def encode_dataset(recipe: Recipe, dataset: Dataset, net: VQGAN, work: Path, fab
     if note.is_file() and store.is_file() and json.loads(note.read_text()) == json.loads(json.dumps(stamp)):
         return Latents(np.load(store, mmap_mode="r"), source, scale)
     note.unlink(missing_ok=True)
-    out: NDArray[np.float16] | None = None
+    out: np.memmap[Any, np.dtype[np.float16]] | None = None
     for row, index in enumerate(source):
         volume = np.asarray(dataset.volumes[index], np.float32)
         if row % recipe.data.copies:
