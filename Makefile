@@ -41,6 +41,7 @@ lint: $(VENV)/.dev
 	$(BIN)/validate-pyproject pyproject.toml
 
 docs: $(VENV)/.docs
+	$(BIN)/python scripts/model_pages.py
 	$(BIN)/mkdocs build --strict
 
 bench: $(VENV)/.test

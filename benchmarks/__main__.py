@@ -27,8 +27,8 @@ def _allocator() -> None:
 def codes(ours: bool) -> Work:
     """Nearest codes of a 32 x 32 x 32 latent in a codebook of 16,384."""
     import torch
-    from benchmarks.peers import full_matrix_codes
 
+    from benchmarks.peers import full_matrix_codes
     from napari_medgen.volumes.codebook import nearest_codes
 
     if ours:
@@ -42,8 +42,8 @@ def codes(ours: bool) -> Work:
 def decode(ours: bool, *, slabs: bool = False, latent: int = 32) -> Work:
     """Decode a 32 x 32 x 32 latent to 128 x 128 x 128 with the published architecture (4x, 16,384 codes)."""
     import torch
-    from benchmarks.peers import straight_decode
 
+    from benchmarks.peers import straight_decode
     from napari_medgen.volumes.decoding import decode_in_slabs
     from napari_medgen.volumes.vqgan import VQGAN, VQGANSizes
 
@@ -65,6 +65,7 @@ def decode_slabs(ours: bool) -> Work:
 def denoise(ours: bool) -> Work:
     """One step of the published denoiser (dim 32) on an 8 x 32 x 32 x 32 latent."""
     import torch
+
     from benchmarks.peers import same_denoisers
 
     if ours:
@@ -78,6 +79,7 @@ def denoise(ours: bool) -> Work:
 def allocator(ours: bool) -> Work:
     """The published denoiser's step, our forward pass in both, with and without the allocator's setting."""
     import torch
+
     from benchmarks.peers import same_denoisers
 
     if ours:

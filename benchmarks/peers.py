@@ -12,7 +12,9 @@ from napari_medgen.volumes.vqgan import VQGAN
 
 def full_matrix_codes(latents: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
     """Nearest codes by the whole distance matrix and one-hot rows, as the published codebook."""
-    distances = latents.square().sum(1, keepdim=True) - 2 * latents @ embeddings.t() + embeddings.t().square().sum(0, keepdim=True)
+    distances = (
+        latents.square().sum(1, keepdim=True) - 2 * latents @ embeddings.t() + embeddings.t().square().sum(0, keepdim=True)
+    )
     codes = torch.argmin(distances, dim=1)
     F.one_hot(codes, len(embeddings)).type_as(latents)
     return codes

@@ -127,3 +127,12 @@ def test_a_real_head_hangs_right_and_goes_through_the_starter_autoencoder(
     seen, made = viewer.layers[1].data, viewer.layers[2].data
     assert np.corrcoef(seen.ravel(), made.ravel())[0, 1] > 0.9
     generators.forget()
+
+
+def test_the_sampled_brain_of_the_samples_menu_comes_by_itself(make_napari_viewer: Any, qtbot: QtBot) -> None:
+    viewer = make_napari_viewer()
+    viewer.open_sample("napari-medgen", "sampled-brain")
+    idle(qtbot)
+    assert [layer.name for layer in viewer.layers] == ["brain-t1 seed 0"]
+    assert viewer.canvas.overlays["medgen_synthetic"].visible
+    generators.forget()

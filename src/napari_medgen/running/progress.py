@@ -21,7 +21,7 @@ class Progress:
     message
         What is being done, for a person.
     preview
-        Something to look at meanwhile, for example a volume (S, P, L) that is still noisy; or None.
+        Something to look at meanwhile, for example a volume that is still noisy; or None.
     """
 
     step: int

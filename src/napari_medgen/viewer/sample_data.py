@@ -3,20 +3,50 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from napari_medgen.running.progress import Progress, Steps, drive
+from napari_medgen.viewer import generators
+from napari_medgen.viewer.hanging import hang
 from napari_medgen.viewer.layers import LayerData, image_options
+from napari_medgen.viewer.work_queue import Job, shared_queue
+
+if TYPE_CHECKING:
+    from napari_medgen.volumes.generator import Sample
+
+_MODEL = "brain-t1"
 
 
 def sampled_brain() -> list[LayerData]:
-    """A volume of the starter model brain-t1, seed 0, sampled now."""
-    from napari_medgen.running.progress import drive
-    from napari_medgen.viewer.generators import generator
-    from napari_medgen.viewer.readers import _hang_current_viewer
+    """A volume of the starter model brain-t1, seed 0, sampled now.
+
+    In a window it is sampled in the background and appears when it is ready; without one it is returned.
+    """
+    import napari
+
+    viewer: Any = napari.current_viewer()
+    if viewer is None:
+        return [_layer(drive(_sample()))]
+
+    def show(sample: Sample) -> None:
+        voxels, options, _ = _layer(sample)
+        viewer.add_image(voxels, **options)
+
+    hang(viewer)
+    shared_queue().submit(Job("A sampled brain", _sample, on_result=show))
+    return []
+
+
+def _sample() -> Steps[Sample]:
+    yield Progress(0, 0, "Loading the model")
+    generator = generators.generator(_MODEL, "")
     from napari_medgen.volumes.generator import SampleRequest
 
-    volume = drive(generator("brain-t1", "").sample(SampleRequest())).volume
-    _hang_current_viewer()
-    return [(volume.voxels, image_options(volume), "image")]
+    return (yield from generator.sample(SampleRequest()))
+
+
+def _layer(sample: Sample) -> LayerData:
+    return sample.volume.voxels, image_options(sample.volume), "image"
 
 
 def real_volume() -> list[LayerData]:

@@ -22,6 +22,7 @@ from napari_medgen.viewer.sample_view import SampleForm, SampleRow, SampleView
 from napari_medgen.viewer.work_queue import Job, WorkQueue, shared_queue
 
 if TYPE_CHECKING:
+    from napari_medgen.imaging.volume import Volume
     from napari_medgen.volumes.generator import Sample, SampleRequest
 
 
@@ -142,28 +143,18 @@ class SampleCoordinator(QObject):
     def _show_progress(self, number: int, progress: Progress) -> None:
         title = self._running[number]
         self.view.work.show_progress(title, progress, len(self._running) - 1)
-        if progress.preview is None:
+        look: Volume | None = progress.preview
+        if look is None:
             return
         layer = self._forming.get(number)
         if layer is not None and layer in self.viewer.layers:
-            layer.data = progress.preview
-            return
-        self._forming[number] = self.viewer.add_image(progress.preview, **self._preview_options(progress.preview, title))
-
-    def _preview_options(self, voxels: Any, title: str) -> dict[str, Any]:
-        from napari_medgen.imaging.provenance import Provenance
-        from napari_medgen.imaging.volume import Volume
-
-        architecture = find_model(title.split(" seed ")[0]).card.architecture
-        low, high = architecture["intensities"]
-        spacing = tuple(architecture["spacing"])
-        volume = Volume.on_grid(voxels, spacing, f"{title} (forming)", provenance=Provenance(synthetic=True))
-        return image_options(volume) | {"contrast_limits": (low, high)}
+            layer.data = look.voxels
+        else:
+            self._forming[number] = self.viewer.add_image(look.voxels, **_options(look))
 
     def _show_sample(self, number: int, sample: Sample) -> None:
         volume = sample.volume
-        low, high = find_model(volume.provenance.model).card.architecture["intensities"]
-        options = image_options(volume) | {"contrast_limits": (low, high)}
+        options = _options(volume)
         if volume.provenance.operation.startswith("interpolate"):
             options["name"] = f"{volume.name} blended"
         layer = self._forming.pop(number, None)
@@ -239,6 +230,12 @@ class SampleCoordinator(QObject):
             row = self._layers.index(event.value)
             del self._layers[row]
             self.view.remove_row(row)
+
+
+def _options(volume: Volume) -> dict[str, Any]:
+    """What a sampled layer is shown with: contrast limits are the model's own, so that volumes can be compared."""
+    low, high = find_model(volume.provenance.model).card.architecture["intensities"]
+    return image_options(volume) | {"contrast_limits": (low, high)}
 
 
 def _request(form: SampleForm, seed: int) -> SampleRequest:

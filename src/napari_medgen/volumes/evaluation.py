@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from napari_medgen.errors import RecipeError
 from napari_medgen.models.card import Figure
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.volumes.features import NETWORK, kernel_distance, volume_features
-from napari_medgen.volumes.generator import SampleRequest, VolumeGenerator
-from napari_medgen.volumes.similarity import ms_ssim, psnr, ssim
-from napari_medgen.volumes.training.dataset import find_cases, held_out, load_case
+from napari_medgen.volumes.generator import Sample, SampleRequest, VolumeGenerator
+from napari_medgen.volumes.neighbours import TrainingReference
+from napari_medgen.volumes.similarity import Variant, ms_ssim, psnr, ssim
+from napari_medgen.volumes.training.dataset import Case, find_cases, held_out, load_case
 from napari_medgen.volumes.training.recipe import DataRecipe, Recipe
 
 Report = dict[str, Any]
@@ -60,76 +62,114 @@ def evaluate_volumes(
     if len(cases) < 2:
         raise RecipeError(f"{data} holds fewer than two volumes; an evaluation needs more.")
     kept_aside = held_out([case.subject for case in cases], recipe.validation)
-    total = len(cases) + count + 3 * pairs + len(cases) + count
-    done = 0
-    real: Arrays = []
-    for case in cases:
-        placed, _ = load_case(case, recipe).oriented(generator.architecture.axes)
-        real.append(np.ascontiguousarray(placed))
-        done += 1
-        yield Progress(done, total, f"Reading {case.image.name}")
+    real = yield from _read(generator, cases, recipe)
     chosen = [i for i, case in enumerate(cases) if case.subject in kept_aside] or list(range(len(cases)))
-    reconstruction = [_reconstruct(generator, real[i]) for i in chosen]
-    made: Arrays = []
-    nearest, seconds = [], []
-    for index in range(count):
-        draw = SampleRequest(request.seed + index, request.sampler, request.steps, request.eta)
-        sample = yield from _quietly(generator.sample(draw), done, total, f"Sampling {index + 1} of {count}")
-        made.append(_to_unit(generator.to_network(sample.volume)))
-        nearest.append(sample.nearest)
-        seconds.append(sample.seconds)
-        done += 1
-        yield Progress(done, total, f"Sampled {index + 1} of {count}")
-    diversity: Report = {}
-    for name, volumes in (("synthetic", made), ("real", real)):
-        chosen_pairs = _pairs(len(volumes), pairs)
-        values: dict[str, list[float]] = {"standard": [], "published": []}
-        for a, b in chosen_pairs:
-            values["standard"].append(ms_ssim(volumes[a], volumes[b]))
-            values["published"].append(ms_ssim(volumes[a], volumes[b], variant="published"))
-            done += 1
-            yield Progress(done, total, f"Comparing {name} pairs")
-        diversity[name] = {key: _mean(value) for key, value in values.items()} | {"pairs": len(chosen_pairs)}
-    features = {}
-    for name, volumes in (("synthetic", made), ("real", real)):
-        rows = []
-        for volume in volumes:
-            rows.append(volume_features(volume))
-            done += 1
-            yield Progress(min(done, total), total, f"Features of {name} volumes")
-        features[name] = np.stack(rows)
+    samples = yield from _sample(generator, request, count)
+    made = [generator.to_network(sample.volume)[0, 0].clamp(-1, 1).cpu().numpy() for sample in samples]
     report: Report = {
         "model": generator.folder.name,
         "checksum": generator.folder.card.checksum,
         "device": generator.device.label,
         "sampler": request.sampler,
         "steps": generator.calls(request),
-        "reconstruction": {
-            "psnr_db": _mean([r[0] for r in reconstruction]),
-            "ssim": _mean([r[1] for r in reconstruction]),
-            "volumes": len(chosen),
-            "held_out": bool(kept_aside),
+        "reconstruction": (yield from _reconstruction(generator, [real[i] for i in chosen])),
+        "ms_ssim": {
+            "synthetic": (yield from _diversity(made, pairs, "synthetic")),
+            "real": (yield from _diversity(real, pairs, "real")),
         },
-        "ms_ssim": diversity,
-        "kernel_distance": {
-            "network": NETWORK,
-            "synthetic_to_real": kernel_distance(features["synthetic"], features["real"]),
-            "real_to_real_halves": _halves(features["real"]),
-            "synthetic": count,
-            "real": len(real),
-        },
-        "seconds_per_volume": _mean(seconds),
+        "kernel_distance": (yield from _distance(made, real)),
+        "seconds_per_volume": _mean([sample.seconds for sample in samples]),
         "speed": measure_speed(generator),
     }
-    if known := [n for n in nearest if n is not None]:
-        report["memorisation"] = {
-            "near_copies": sum(n.percentile < 5 for n in known) / len(known),
-            "median_distance": float(np.median([n.distance for n in known])),
-            "median_percentile": float(np.median([n.percentile for n in known])),
-            "median_real_to_real": float(np.median(generator.reference.between)) if generator.reference else None,
-            "volumes": len(known),
-        }
+    report["reconstruction"]["held_out"] = bool(kept_aside)
+    if generator.reference is not None:
+        report["memorisation"] = _memorisation(samples, generator.reference)
     return report
+
+
+def _read(generator: VolumeGenerator, cases: list[Case], recipe: DataRecipe) -> Steps[Arrays]:
+    """Prepared volumes (D, H, W) of all cases."""
+    real: Arrays = []
+    for case in cases:
+        placed, _ = load_case(case, recipe).oriented(generator.architecture.axes)
+        real.append(np.ascontiguousarray(placed))
+        yield Progress(len(real), len(cases), f"Reading {case.image.name}")
+    return real
+
+
+def _sample(generator: VolumeGenerator, request: SampleRequest, count: int) -> Steps[list[Sample]]:
+    samples: list[Sample] = []
+    for index in range(count):
+        steps = generator.sample(replace(request, seed=request.seed + index))
+        samples.append((yield from _unmoved(steps, Progress(index, count, f"Sampling {index + 1} of {count}"))))
+    return samples
+
+
+def _unmoved(steps: Steps[Sample], shown: Progress) -> Steps[Sample]:
+    """A computation whose every step shows the same progress."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            sample: Sample = stop.value
+            return sample
+        yield shown
+
+
+@torch.no_grad()
+def _reconstruct(generator: VolumeGenerator, volume: NDArray[np.float32]) -> NDArray[np.float32]:
+    image = torch.from_numpy(volume)[None, None].to(generator.device.torch)
+    with generator.device.autocast():
+        latent = generator.autoencoder.encode(image)
+    made: NDArray[np.float32] = generator.decode(latent.float())[0, 0].cpu().numpy()
+    return made
+
+
+def _reconstruction(generator: VolumeGenerator, volumes: Arrays) -> Steps[Report]:
+    values: dict[str, list[float]] = {"psnr_db": [], "ssim": []}
+    for index, volume in enumerate(volumes):
+        made = _reconstruct(generator, volume)
+        values["psnr_db"].append(psnr(made, volume))
+        values["ssim"].append(ssim(made, volume))
+        yield Progress(index + 1, len(volumes), "Reconstructing")
+    return {name: _mean(value) for name, value in values.items()} | {"volumes": len(volumes)}
+
+
+def _diversity(volumes: Arrays, wanted: int, kind: str) -> Steps[Report]:
+    pairs = _pairs(len(volumes), wanted)
+    values: dict[Variant, list[float]] = {"standard": [], "published": []}
+    for index, (a, b) in enumerate(pairs):
+        for variant, row in values.items():
+            row.append(ms_ssim(volumes[a], volumes[b], variant=variant))
+        yield Progress(index + 1, len(pairs), f"Comparing pairs of {kind} volumes")
+    return {variant: _mean(row) for variant, row in values.items()} | {"pairs": len(pairs)}
+
+
+def _distance(made: Arrays, real: Arrays) -> Steps[Report]:
+    rows: list[NDArray[np.float64]] = []
+    for volume in (*made, *real):
+        rows.append(volume_features(volume))
+        yield Progress(len(rows), len(made) + len(real), "Features")
+    features = np.stack(rows)
+    synthetic, known = features[: len(made)], features[len(made) :]
+    return {
+        "network": NETWORK,
+        "synthetic_to_real": kernel_distance(synthetic, known),
+        "real_to_real_halves": _halves(known),
+        "synthetic": len(made),
+        "real": len(real),
+    }
+
+
+def _memorisation(samples: list[Sample], reference: TrainingReference) -> Report:
+    nearest = [sample.nearest for sample in samples if sample.nearest is not None]
+    return {
+        "near_copies": sum(n.percentile < 5 for n in nearest) / len(nearest),
+        "median_distance": float(np.median([n.distance for n in nearest])),
+        "median_percentile": float(np.median([n.percentile for n in nearest])),
+        "median_real_to_real": float(np.median(reference.between)),
+        "volumes": len(nearest),
+    }
 
 
 def measure_speed(generator: VolumeGenerator) -> dict[str, float]:
@@ -138,7 +178,7 @@ def measure_speed(generator: VolumeGenerator) -> dict[str, float]:
     """
     shape, place = generator.architecture.latent_shape, generator.device.torch
     x = torch.zeros(1, *shape, device=place)
-    denoise = generator._denoise(SampleRequest())
+    denoise = generator.denoise(SampleRequest())
 
     def best(work: Any) -> float:
         work()
@@ -151,7 +191,7 @@ def measure_speed(generator: VolumeGenerator) -> dict[str, float]:
 
     return {
         "seconds_per_step": best(lambda: denoise(x, 0)),
-        "seconds_per_decoding": best(lambda: generator._decode(x)),
+        "seconds_per_decoding": best(lambda: generator.decode(x)),
         "reference_convolution": generator.device.convolution_seconds,
     }
 
@@ -201,29 +241,6 @@ def _data_recipe(generator: VolumeGenerator) -> DataRecipe:
     sides, steps = architecture.shape, architecture.spacing
     shape, spacing = (sides[s], sides[p], sides[l]), (steps[s], steps[p], steps[l])
     return DataRecipe(shape=shape, spacing=spacing, centre="foreground", validation=0)
-
-
-def _to_unit(image: torch.Tensor) -> NDArray[np.float32]:
-    return image[0, 0].clamp(-1, 1).cpu().numpy()
-
-
-@torch.no_grad()
-def _reconstruct(generator: VolumeGenerator, volume: NDArray[np.float32]) -> tuple[float, float]:
-    image = torch.from_numpy(volume)[None, None].to(generator.device.torch)
-    with generator.device.autocast():
-        latent = generator.autoencoder.encode(image)
-    made = generator._decode(latent.float()).clamp(-1, 1)[0, 0].float().cpu().numpy()
-    return psnr(made, volume), ssim(made, volume)
-
-
-def _quietly(steps: Steps[Any], done: int, total: int, message: str) -> Steps[Any]:
-    """Pass a computation's steps on without moving the bar."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value
-        yield Progress(done, total, message)
 
 
 def _pairs(count: int, wanted: int) -> list[tuple[int, int]]:

@@ -17,7 +17,7 @@ from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.resample import foreground_centre, resample
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.models.folder import ModelFolder, load_weights
-from napari_medgen.running.devices import Device, choose_device, free_bytes, gib, memory_guard, require_bytes
+from napari_medgen.running.devices import Device, choose_device, free_bytes, memory_guard, require_bytes
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.volumes.architecture import (
     AUTOENCODER_FILE,
@@ -149,7 +149,7 @@ class VolumeGenerator:
         Yields
         ------
         Progress
-            A step a denoiser step and one for decoding; the preview is a (S, P, L) float32 array or None.
+            A step a denoiser step and one for decoding; the preview is a :class:`Volume` or None.
 
         Raises
         ------
@@ -175,14 +175,14 @@ class VolumeGenerator:
         with memory_guard(what, _ADVICE):
             steps = sampler(
                 request.sampler,
-                self._denoise(request),
+                self.denoise(request),
                 self.schedule,
                 noise,
                 steps=request.steps,
                 eta=request.eta,
                 start=start,
             )
-            look = self._look() if request.previews else None
+            look = self._look(f"{self.folder.name} seed {request.seed}") if request.previews else None
             total = 0
             while True:
                 try:
@@ -193,8 +193,7 @@ class VolumeGenerator:
                 total = progress.total + 1
                 shown = look(progress.preview) if look is not None else None
                 yield Progress(progress.step, total, f"Step {progress.step} of {progress.total}", shown)
-            image = self._decode(self.architecture.scale.restore(latent))
-            made = image.clamp(-1, 1)[0, 0].float().cpu().numpy()
+            made = self.decode(self.architecture.scale.restore(latent))[0, 0].cpu().numpy()
         nearest = self.reference.nearest(made) if self.reference is not None else None
         provenance = Provenance(
             synthetic=True,
@@ -211,7 +210,8 @@ class VolumeGenerator:
         yield Progress(total, total, "Decoded")
         return Sample(volume, nearest, time.perf_counter() - begun)
 
-    def _denoise(self, request: SampleRequest) -> Denoise:
+    def denoise(self, request: SampleRequest) -> Denoise:
+        """The function that samplers see: a noisy latent and a timestep to the clamped estimate of the clean one."""
         condition = None
         if request.condition:
             vector = encode_conditions(self.architecture.conditions, request.condition)
@@ -225,32 +225,39 @@ class VolumeGenerator:
 
         return denoiser(network, self.schedule, self.architecture.prediction, condition, request.guidance)
 
-    def _look(self) -> Callable[[torch.Tensor], NDArray[np.float32] | None]:
-        """A function from the clean estimate to something to look at."""
+    def _look(self, name: str) -> Callable[[torch.Tensor], Volume | None]:
+        """A function from the clean estimate to a blurred volume."""
         if self._preview is None:
             return lambda x0: None
         weight, bias = self._preview
+        provenance = Provenance(synthetic=True, operation="preview", model=self.folder.name)
 
-        def look(x0: torch.Tensor) -> NDArray[np.float32]:
+        def look(x0: torch.Tensor) -> Volume:
             image = preview(x0[:1].cpu(), weight, bias, self.architecture.autoencoder.downsample)
-            return self._volume(image[0, 0].numpy(), "preview", Provenance(synthetic=True)).voxels
+            return self._volume(image[0, 0].numpy(), f"{name} (forming)", provenance)
 
         return look
 
     # -- encoding and decoding ----------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def _decode(self, latent: torch.Tensor) -> torch.Tensor:
-        sizes, shape = self.architecture.autoencoder, self.architecture.shape
-        free, quantise = free_bytes(self.device), self.architecture.quantise
+    def decode(self, latent: torch.Tensor) -> torch.Tensor:
+        """Image (1, 1, D, H, W) in [-1, 1] of a latent; in slabs where memory would not hold it in one piece.
+
+        Raises
+        ------
+        MemoryShortageError
+            If slabs do not fit either.
+        """
+        sizes, shape, quantise = self.architecture.autoencoder, self.architecture.shape, self.architecture.quantise
         with self.device.autocast():
-            if decode_bytes(sizes, shape) <= 0.8 * free:
-                return self.autoencoder.decode(latent, quantise=quantise)
-            slabs = decode_bytes(sizes, shape, slabs=True)
-            if slabs > free:
-                what = f"Decoding {' x '.join(map(str, shape))} voxels needs {gib(slabs)}"
-                raise MedGenError(f"{what}, and {gib(free)} are free. {_ADVICE}")
-            return decode_in_slabs(self.autoencoder, latent, quantise=quantise)
+            if decode_bytes(sizes, shape) <= 0.8 * free_bytes(self.device):
+                image = self.autoencoder.decode(latent, quantise=quantise)
+            else:
+                slabs = decode_bytes(sizes, shape, slabs=True)
+                require_bytes(slabs, self.device, f"Decoding {' x '.join(map(str, shape))} voxels", _ADVICE)
+                image = decode_in_slabs(self.autoencoder, latent, quantise=quantise)
+        return image.float().clamp(-1, 1)
 
     def reconstruct(self, volume: Volume) -> Steps[tuple[Volume, Volume]]:
         """Encode and decode a real volume.
@@ -273,7 +280,7 @@ class VolumeGenerator:
             with self.device.autocast():
                 latent = self.autoencoder.encode(image)
             yield Progress(2, 3, "Decoding")
-            made = self._decode(latent.float()).clamp(-1, 1)[0, 0].float().cpu().numpy()
+            made = self.decode(latent.float())[0, 0].cpu().numpy()
         provenance = Provenance(
             synthetic=True,
             operation="reconstruct",

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 _STAGE = 1
 
 
+Pair = tuple[torch.Tensor, torch.Tensor]  # slices and volumes
+Features = tuple[list[torch.Tensor], list[torch.Tensor]]
+
+
 class _Discriminators(nn.Module):
     """The slice and the volume discriminator in one module, so that one wrapper serves both."""
 
@@ -45,8 +49,14 @@ class _Discriminators(nn.Module):
         self.image_discriminator = PatchDiscriminator(2, channels, width)
         self.video_discriminator = PatchDiscriminator(3, channels, width)
 
-    def forward(self, slices: torch.Tensor, volumes: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    def look(self, slices: torch.Tensor, volumes: torch.Tensor) -> Features:
+        """Features of both."""
         return self.image_discriminator(slices), self.video_discriminator(volumes)
+
+    def forward(self, real: Pair, made: Pair) -> torch.Tensor:
+        """Hinge loss of both, in one pass, as training on many devices asks for."""
+        known, seen = self.look(*real), self.look(*made)
+        return torch.stack([hinge(r[-1].float(), f[-1].float()) for r, f in zip(known, seen, strict=True)]).sum()
 
 
 def draw_patches(dataset: Dataset, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
@@ -126,38 +136,26 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
         drawn = seed_step(recipe.seed, _STAGE, iteration, fabric.global_rank)
         real = draw_patches(dataset, recipe, drawn).to(fabric.device)
         _set_rate((made_by, judged_by), _rate(own, iteration))
-        bypass = 1.0 if iteration < own.codes_from else own.bypass
-        made, quantised = generator_net(real, bypass=bypass)
+        made, quantised = generator_net(real, bypass=1.0 if iteration < own.codes_from else own.bypass)
         made = made.float()
+        real_slice, made_slice = random_slices((real, made), drawn)
+        judging = own.adversarial > 0 and iteration >= own.adversarial_from
         l1 = F.l1_loss(made, real)
         loss = own.l1 * l1 + own.commitment * quantised.commitment
         if own.gradient:
             loss = loss + own.gradient * gradient_l1(made, real)
-        real_slice, made_slice = random_slices((real, made), drawn)
         if perceptual is not None:
             loss = loss + own.perceptual * perceptual(made_slice, real_slice)
-        judging = own.adversarial > 0 and iteration >= own.adversarial_from
-        row = {"iteration": iteration + 1, "l1": float(l1.detach()), "commitment": float(quantised.commitment.detach())}
         if judging:
-            judges.requires_grad_(False)
-            seen, known = judge_net(made_slice, made), judge_net(real_slice, real)
-            fooled = -sum(scores[-1].float().mean() for scores in seen)
-            matched = sum(feature_matching(a, b) for a, b in zip(seen, known, strict=True))
-            loss = loss + own.adversarial * fooled + own.feature_matching * matched
-            judges.requires_grad_(True)
-        made_by.zero_grad()
-        fabric.backward(loss)
-        fabric.clip_gradients(generator_net, made_by, max_norm=1.0, error_if_nonfinite=False)
-        made_by.step()
+            with fabric.autocast():
+                loss = loss + _adversarial_loss(own, judges, (real_slice, real), (made_slice, made))
+        _update(fabric, generator_net, made_by, loss)
+        judged = real.new_full((), float("nan"))
         if judging:
-            fakes, reals = judge_net(made_slice.detach(), made.detach()), judge_net(real_slice, real)
-            judged = torch.stack([hinge(r[-1].float(), f[-1].float()) for r, f in zip(reals, fakes, strict=True)]).sum()
-            judged_by.zero_grad()
-            fabric.backward(judged)
-            fabric.clip_gradients(judge_net, judged_by, max_norm=1.0, error_if_nonfinite=False)
-            judged_by.step()
-            row["judged"] = float(judged.detach())
-        row.setdefault("judged", float("nan"))
+            judged = judge_net((real_slice, real), (made_slice.detach(), made.detach()))
+            _update(fabric, judge_net, judged_by, judged)
+        values = {"l1": l1, "commitment": quantised.commitment, "judged": judged}
+        row = {"iteration": float(iteration + 1)} | {name: float(value.detach()) for name, value in values.items()}
         done = iteration + 1
         last = done == own.iterations
         if fabric.is_global_zero:
@@ -171,6 +169,23 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
                 save_checkpoint(file, content | {"iteration": done})
         yield Progress(done, own.iterations, f"Autoencoder, reconstruction error {row['l1']:.4f}")
     return net.eval()
+
+
+def _adversarial_loss(recipe: AutoencoderRecipe, judges: _Discriminators, real: Pair, made: Pair) -> torch.Tensor:
+    """What fooling the discriminators and matching their features adds to the generator's loss."""
+    judges.requires_grad_(False)
+    seen, known = judges.look(*made), judges.look(*real)
+    judges.requires_grad_(True)
+    fooled = -torch.stack([features[-1].float().mean() for features in seen]).sum()
+    matched = torch.stack([feature_matching(a, b) for a, b in zip(seen, known, strict=True)]).sum()
+    return recipe.adversarial * fooled + recipe.feature_matching * matched
+
+
+def _update(fabric: Fabric, net: Any, optimizer: Any, loss: torch.Tensor) -> None:
+    optimizer.zero_grad()
+    fabric.backward(loss)
+    fabric.clip_gradients(net, optimizer, max_norm=1.0, error_if_nonfinite=False)
+    optimizer.step()
 
 
 def _perceptual(recipe: AutoencoderRecipe, device: torch.device) -> nn.Module | None:

@@ -11,7 +11,7 @@ from torch import nn
 
 from napari_medgen.errors import RecipeError
 from napari_medgen.models.card import ModelCard
-from napari_medgen.models.folder import ModelFolder, write_folder
+from napari_medgen.models.folder import ModelFolder, open_folder, write_folder
 from napari_medgen.running.devices import choose_device
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.volumes.architecture import (
@@ -67,16 +67,21 @@ def train_volumes(
     if not resume and (work / "autoencoder.pt").is_file():
         raise RecipeError(f"{work} holds an unfinished training; pass --resume to go on, or choose another folder.")
     fabric = build_fabric(recipe, devices, nodes)
-    dataset = yield from build_dataset(recipe, data, work)
+    # One process prepares what all read.
+    with fabric.rank_zero_first():
+        dataset = yield from build_dataset(recipe, data, work)
     if not len(dataset.train):
         raise RecipeError("Every volume fell into the validation split; lower the share.")
     autoencoder = yield from train_autoencoder(recipe, dataset, work, fabric)
-    latents = yield from encode_dataset(recipe, dataset, autoencoder, work, fabric)
+    with fabric.rank_zero_first():
+        latents = yield from encode_dataset(recipe, dataset, autoencoder, work, fabric)
     denoiser = yield from train_denoiser(recipe, dataset, latents, autoencoder, work, fabric)
     yield Progress(0, 1, "Writing the model")
-    folder = package(recipe, dataset, latents, autoencoder, denoiser, out)
+    if fabric.is_global_zero:
+        package(recipe, dataset, latents, autoencoder, denoiser, out)
+    fabric.barrier()
     yield Progress(1, 1, f"Wrote {out}")
-    return folder
+    return open_folder(out)
 
 
 def build_fabric(recipe: Recipe, devices: int = 1, nodes: int = 1) -> Fabric:

@@ -1,0 +1,56 @@
+"""Write a page of the documentation for each model that ships, from its card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_medgen.models.card import ModelCard
+from napari_medgen.models.catalogue import STARTER
+from napari_medgen.models.folder import open_folder
+
+DOCS = Path(__file__).parents[1] / "docs" / "models"
+
+
+def page(card: ModelCard) -> str:
+    """The card as Markdown."""
+    architecture = card.architecture
+    shape = " x ".join(map(str, architecture["shape"]))
+    spacing = " x ".join(f"{step:g}" for step in architecture["spacing"])
+    denoiser, autoencoder = architecture["denoiser"], architecture["autoencoder"]
+    factor = " x ".join(map(str, autoencoder["downsample"]))
+    rows = [f"| {name} | {figure.value:.4g} {figure.unit} | {figure.note} |" for name, figure in card.figures.items()]
+    return "\n".join(
+        [
+            f"# {card.title}\n",
+            f"`{card.name}`: {card.description}\n",
+            f"![Samples]({card.name}.png)\n",
+            "Four samples (seeds 0 to 3, 20 steps of DPM-Solver++), none chosen; axial, coronal and sagittal slices.\n",
+            f"- Volumes of {shape} voxels, {spacing} mm apart",
+            f"- VQ-GAN with factor {factor} and {autoencoder['n_codes']:,} codes; denoiser `{denoiser['architecture']}`, "
+            f"predicts the {architecture['prediction']}",
+            f"- Trained on: {card.data}. Licence of the data: {card.licence}",
+            f"- Recipe: `recipes/{card.name}.toml`",
+            f"- Checksum: `{card.checksum}`\n",
+            f"**Intended use.** {card.intended_use}\n",
+            f"**Limits.** {card.limits}\n",
+            "| figure | value | measured on |",
+            "| --- | --- | --- |",
+            *rows,
+            "",
+        ]
+    )
+
+
+def main() -> None:
+    """Write all pages and their index."""
+    cards = [open_folder(path).card for path in sorted(STARTER.iterdir()) if path.is_dir()]
+    for card in cards:
+        (DOCS / f"{card.name}.md").write_text(page(card), encoding="utf-8")
+    links = "\n".join(f"- [{card.title}]({card.name}.md), `{card.name}`" for card in cards)
+    about = "Pages made from the cards by `make docs`; none of these models is for diagnosis."
+    text = f"# Models that ship inside\n\n{about}\n\n{links}\n"
+    (DOCS / "index.md").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
