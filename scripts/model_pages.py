@@ -1,7 +1,8 @@
-"""Write a page of the documentation for each model that ships, from its card."""
+"""Write a page of the documentation for each model that ships, from its card; ``--pictures`` samples its picture anew."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from napari_medgen.models.card import ModelCard
@@ -41,9 +42,26 @@ def page(card: ModelCard) -> str:
     )
 
 
+def picture(path: Path) -> None:
+    """Four samples of a model, seeds 0 to 3."""
+    from napari_medgen.running.devices import choose_device
+    from napari_medgen.running.progress import drive
+    from napari_medgen.volumes.generator import SampleRequest, VolumeGenerator
+    from napari_medgen.volumes.training.workspace import save_grid
+
+    generator = VolumeGenerator(open_folder(path), choose_device())
+    low, high = generator.architecture.intensities
+    volumes = [drive(generator.sample(SampleRequest(seed=seed))).volume for seed in range(4)]
+    save_grid(DOCS / f"{path.name}.png", [(v.voxels - low) / (high - low) * 2 - 1 for v in volumes])
+
+
 def main() -> None:
     """Write all pages and their index."""
-    cards = [open_folder(path).card for path in sorted(STARTER.iterdir()) if path.is_dir()]
+    folders = [path for path in sorted(STARTER.iterdir()) if path.is_dir()]
+    cards = [open_folder(path).card for path in folders]
+    if "--pictures" in sys.argv:
+        for path in folders:
+            picture(path)
     for card in cards:
         (DOCS / f"{card.name}.md").write_text(page(card), encoding="utf-8")
     links = "\n".join(f"- [{card.title}]({card.name}.md), `{card.name}`" for card in cards)

@@ -1,8 +1,9 @@
 """A distance between two sets of volumes that needs no downloaded network.
 
-Features come from MONAI's 3D ResNet-10 with fixed random weights (seed 0), averaged over space. Random convolutional
-features order sets of images much as trained ones do, and everybody has them. The distance is the kernel distance of
-Bińkowski 2018 (KID): unbiased, so that small and unequal counts can be compared, with a cubic polynomial kernel.
+Features are the mean and the spread of every channel after each stage of MONAI's 3D ResNet-10 with fixed random weights
+(seed 0). Random convolutional features order sets of images much as trained ones do, and everybody has them. The distance
+is the kernel distance of Bińkowski 2018 (KID): unbiased, so that small and unequal counts can be compared, with a cubic
+polynomial kernel.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import functools
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
+_SMALLEST = 64
 NETWORK = "3D ResNet-10 (MONAI) with random weights, seed 0"
 
 
@@ -23,20 +26,23 @@ def _network() -> torch.nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network: torch.nn.Module = resnet10(n_input_channels=1, num_classes=1)
-    network.fc = torch.nn.Identity()
-    # The norms' running statistics are those of an untrained network, so each volume is normed by its own.
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm3d):
-            module.track_running_stats = False
-            module.running_mean = module.running_var = None
     return network.eval()
 
 
 @torch.no_grad()
 def volume_features(volume: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(512,) features of a volume (D, H, W) in [-1, 1]."""
+    """(1920,) features of a volume (D, H, W) in [-1, 1]; one with a side under 64 voxels is enlarged first."""
     x = torch.from_numpy(np.ascontiguousarray(volume, np.float32))[None, None]
-    features: NDArray[np.float64] = _network()(x)[0].double().numpy()
+    if min(volume.shape) < _SMALLEST:
+        x = F.interpolate(x, scale_factor=_SMALLEST / min(volume.shape), mode="trilinear")
+    network = _network()
+    x = network.act(network.bn1(network.conv1(x)))
+    rows = []
+    for stage in (network.layer1, network.layer2, network.layer3, network.layer4):
+        x = stage(x)
+        flat = x.flatten(2)[0]
+        rows += [flat.mean(1), flat.std(1)]
+    features: NDArray[np.float64] = torch.cat(rows).double().numpy()
     return features
 
 
