@@ -106,7 +106,8 @@ def samplers(ours: bool) -> Work:
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.running.devices import choose_device
     from napari_medgen.running.progress import drive
-    from napari_medgen.volumes.generator import SampleRequest, VolumeGenerator
+    from napari_medgen.volumes.generator import VolumeGenerator
+    from napari_medgen.volumes.request import SampleRequest
 
     generator = VolumeGenerator(find_model("brain-t1"), choose_device("cpu"))
     request = SampleRequest(sampler="dpm++" if ours else "ancestral")

@@ -46,7 +46,8 @@ def picture(path: Path) -> None:
     """Four samples of a model, seeds 0 to 3."""
     from napari_medgen.running.devices import choose_device
     from napari_medgen.running.progress import drive
-    from napari_medgen.volumes.generator import SampleRequest, VolumeGenerator
+    from napari_medgen.volumes.generator import VolumeGenerator
+    from napari_medgen.volumes.request import SampleRequest
     from napari_medgen.volumes.training.workspace import save_grid
 
     generator = VolumeGenerator(open_folder(path), choose_device())

@@ -60,7 +60,8 @@ def sample(
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.running.console import drive_on_console
     from napari_medgen.running.devices import choose_device
-    from napari_medgen.volumes.generator import SampleRequest, VolumeGenerator
+    from napari_medgen.volumes.generator import VolumeGenerator
+    from napari_medgen.volumes.request import SampleRequest
 
     requests = [
         SampleRequest(seed + i, sampler, steps, eta, _conditions(condition or []), guidance)  # type: ignore[arg-type]
@@ -152,7 +153,8 @@ def evaluate_volumes(
     from napari_medgen.running.console import drive_on_console
     from napari_medgen.running.devices import choose_device
     from napari_medgen.volumes import evaluation
-    from napari_medgen.volumes.generator import SampleRequest, VolumeGenerator
+    from napari_medgen.volumes.generator import VolumeGenerator
+    from napari_medgen.volumes.request import SampleRequest
 
     folder = find_model(model)
     generator = VolumeGenerator(folder, choose_device(device))

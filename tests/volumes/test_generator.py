@@ -13,7 +13,8 @@ from napari_medgen.models.folder import open_folder
 from napari_medgen.running import devices
 from napari_medgen.running.devices import choose_device
 from napari_medgen.running.progress import Progress, drive
-from napari_medgen.volumes.generator import SampleRequest, VolumeGenerator
+from napari_medgen.volumes.generator import VolumeGenerator
+from napari_medgen.volumes.request import SampleRequest
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from napari_medgen.errors import ModelError
 from napari_medgen.models.checkpoints import plain, read_checkpoint
 from napari_medgen.running.devices import choose_device
 from napari_medgen.running.progress import drive
-from napari_medgen.volumes.generator import SampleRequest, VolumeGenerator
+from napari_medgen.volumes.generator import VolumeGenerator
 from napari_medgen.volumes.importing import import_official
+from napari_medgen.volumes.request import SampleRequest
 from tests_support import write_official
 
 

@@ -40,7 +40,7 @@ def sampled_brain() -> list[LayerData]:
 def _sample() -> Steps[Sample]:
     yield Progress(0, 0, "Loading the model")
     generator = generators.generator(_MODEL, "")
-    from napari_medgen.volumes.generator import SampleRequest
+    from napari_medgen.volumes.request import SampleRequest
 
     return (yield from generator.sample(SampleRequest()))
 

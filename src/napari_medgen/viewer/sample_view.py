@@ -24,7 +24,7 @@ from superqt import QCollapsible
 
 from napari_medgen.models.card import ModelCard
 from napari_medgen.viewer.work_panel import WorkPanel
-from napari_medgen.volumes.names import SamplerName
+from napari_medgen.volumes.request import SamplerName
 
 _SAMPLERS: dict[str, SamplerName] = {
     "DPM-Solver++ (fast)": "dpm++",

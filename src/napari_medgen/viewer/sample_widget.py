@@ -23,7 +23,8 @@ from napari_medgen.viewer.work_queue import Job, WorkQueue, shared_queue
 
 if TYPE_CHECKING:
     from napari_medgen.imaging.volume import Volume
-    from napari_medgen.volumes.generator import Sample, SampleRequest
+    from napari_medgen.volumes.generator import Sample
+    from napari_medgen.volumes.request import SampleRequest
 
 
 class SampleCoordinator(QObject):
@@ -239,7 +240,7 @@ def _options(volume: Volume) -> dict[str, Any]:
 
 
 def _request(form: SampleForm, seed: int) -> SampleRequest:
-    from napari_medgen.volumes.generator import SampleRequest
+    from napari_medgen.volumes.request import SampleRequest
 
     return SampleRequest(
         seed=seed,

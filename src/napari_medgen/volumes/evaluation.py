@@ -15,8 +15,9 @@ from napari_medgen.errors import RecipeError
 from napari_medgen.models.card import Figure
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.volumes.features import NETWORK, kernel_distance, volume_features
-from napari_medgen.volumes.generator import Sample, SampleRequest, VolumeGenerator
+from napari_medgen.volumes.generator import Sample, VolumeGenerator
 from napari_medgen.volumes.neighbours import TrainingReference
+from napari_medgen.volumes.request import SampleRequest
 from napari_medgen.volumes.similarity import Variant, ms_ssim, psnr, ssim
 from napari_medgen.volumes.training.dataset import Case, find_cases, held_out, load_case
 from napari_medgen.volumes.training.recipe import DataRecipe, Recipe

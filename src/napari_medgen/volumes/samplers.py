@@ -15,7 +15,7 @@ import torch
 
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.volumes.diffusion import Denoise, Schedule
-from napari_medgen.volumes.names import SamplerName
+from napari_medgen.volumes.request import SamplerName
 
 Draw = Callable[[], torch.Tensor]
 # Below this log signal-to-noise ratio the clean estimate of a noise-predicting network is division by almost nothing.

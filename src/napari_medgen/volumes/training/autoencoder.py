@@ -21,14 +21,7 @@ from napari_medgen.volumes.training.dataset import Dataset
 from napari_medgen.volumes.training.discriminators import PatchDiscriminator
 from napari_medgen.volumes.training.losses import feature_matching, gradient_l1, hinge, random_slices
 from napari_medgen.volumes.training.recipe import AutoencoderRecipe, Recipe
-from napari_medgen.volumes.training.workspace import (
-    append_row,
-    load_checkpoint,
-    save_checkpoint,
-    save_grid,
-    seed_step,
-    trim_rows,
-)
+from napari_medgen.volumes.training.workspace import Stage, append_row, save_grid, seed_step
 from napari_medgen.volumes.vqgan import VQGAN
 
 if TYPE_CHECKING:
@@ -120,16 +113,10 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
     made_by = torch.optim.Adam(net.parameters(), own.learning_rate, betas=(0.5, 0.9))
     judged_by = torch.optim.Adam(judges.parameters(), own.learning_rate, betas=(0.5, 0.9))
     perceptual = _perceptual(own, fabric.device)
-    start, file, log = 0, work / "autoencoder.pt", work / "autoencoder.csv"
-    if saved := load_checkpoint(file, torch.device("cpu")):
-        net.load_state_dict(saved["net"])
-        judges.load_state_dict(saved["judges"])
-        made_by.load_state_dict(saved["made_by"])
-        judged_by.load_state_dict(saved["judged_by"])
-        start = int(saved["iteration"])
-        trim_rows(log, start)
+    stage = Stage(work, "autoencoder", net=net, judges=judges, made_by=made_by, judged_by=judged_by)
     generator_net, made_by = fabric.setup(net, made_by)
     judge_net, judged_by = fabric.setup(judges, judged_by)
+    start = stage.resume()  # after the set-up, so that optimiser states land on the device
     net.train()
     judges.train()
     for iteration in range(start, own.iterations):
@@ -160,13 +147,11 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
         last = done == own.iterations
         if fabric.is_global_zero:
             if done % 20 == 0 or last:
-                append_row(log, row | {"used_codes": float((own.restart_below <= net.codebook.N).sum())})
+                append_row(stage.log, row | {"used_codes": float((own.restart_below <= net.codebook.N).sum())})
             if done % recipe.sample_every == 0 or last:
-                _picture(net, dataset, work / "autoencoder" / f"{done:06d}.png", fabric)
+                _picture(net, dataset, stage.pictures / f"{done:06d}.png", fabric)
             if done % recipe.save_every == 0 or last:
-                states = {"net": net, "judges": judges, "made_by": made_by, "judged_by": judged_by}
-                content = {key: value.state_dict() for key, value in states.items()}
-                save_checkpoint(file, content | {"iteration": done})
+                stage.save(done)
         yield Progress(done, own.iterations, f"Autoencoder, reconstruction error {row['l1']:.4f}")
     return net.eval()
 

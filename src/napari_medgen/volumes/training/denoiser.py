@@ -20,14 +20,7 @@ from napari_medgen.volumes.samplers import Noise, sampler
 from napari_medgen.volumes.training.dataset import Dataset
 from napari_medgen.volumes.training.latents import Latents
 from napari_medgen.volumes.training.recipe import DenoiserRecipe, Recipe
-from napari_medgen.volumes.training.workspace import (
-    append_row,
-    load_checkpoint,
-    save_checkpoint,
-    save_grid,
-    seed_step,
-    trim_rows,
-)
+from napari_medgen.volumes.training.workspace import Stage, append_row, save_grid, seed_step
 from napari_medgen.volumes.vqgan import VQGAN
 
 if TYPE_CHECKING:
@@ -83,14 +76,9 @@ def train_denoiser(
     net = build_denoiser(own.sizes)
     mean = copy.deepcopy(net).requires_grad_(False).eval().to(fabric.device)
     optimizer = torch.optim.Adam(net.parameters(), own.learning_rate)
-    start, file, log = 0, work / "denoiser.pt", work / "denoiser.csv"
-    if saved := load_checkpoint(file, torch.device("cpu")):
-        net.load_state_dict(saved["net"])
-        mean.load_state_dict(saved["mean"])
-        optimizer.load_state_dict(saved["optimizer"])
-        start = int(saved["iteration"])
-        trim_rows(log, start)
+    stage = Stage(work, "denoiser", net=net, mean=mean, optimizer=optimizer)
     trained, optimizer = fabric.setup(net, optimizer)
+    start = stage.resume()  # after the set-up, so that optimiser states land on the device
     trained.train()
     schedule = Schedule.cosine(own.timesteps)
     abar = torch.from_numpy(schedule.abar).float()
@@ -125,13 +113,11 @@ def train_denoiser(
         last = done == own.iterations
         if fabric.is_global_zero:
             if done % 20 == 0 or last:
-                append_row(log, {"iteration": done, "loss": value, "smoothed_loss": recent})
+                append_row(stage.log, {"iteration": done, "loss": value, "smoothed_loss": recent})
             if done % recipe.save_every == 0 or last:
-                states = {"net": net, "mean": mean, "optimizer": optimizer}
-                content = {key: state.state_dict() for key, state in states.items()}
-                save_checkpoint(file, content | {"iteration": done})
+                stage.save(done)
             if done % recipe.sample_every == 0 or last:
-                _picture(mean, recipe, latents, autoencoder, work / "denoiser" / f"{done:06d}.png", fabric)
+                _picture(mean, recipe, latents, autoencoder, stage.pictures / f"{done:06d}.png", fabric)
         yield Progress(done, own.iterations, f"Denoiser, loss {recent:.4f}")
     return mean
 

@@ -76,6 +76,38 @@ def trim_rows(path: Path, iteration: int) -> None:
             append_row(path, {key: float(value) for key, value in row.items()})
 
 
+class Stage:
+    """The state of one stage of training: what a checkpoint holds, where it lies, and the stage's log.
+
+    Parameters
+    ----------
+    work, name
+        Folder, and name of the files in it: ``<name>.pt``, ``<name>.csv`` and the pictures' folder ``<name>/``.
+    parts
+        Networks and optimisers by name.
+    """
+
+    def __init__(self, work: Path, name: str, **parts: Any) -> None:
+        self.file, self.log, self.pictures = work / f"{name}.pt", work / f"{name}.csv", work / name
+        self._parts = parts
+
+    def resume(self) -> int:
+        """Load the checkpoint, if there is one; the iteration to go on from."""
+        saved = load_checkpoint(self.file, torch.device("cpu"))
+        if saved is None:
+            return 0
+        for name, part in self._parts.items():
+            part.load_state_dict(saved[name])
+        start = int(saved["iteration"])
+        trim_rows(self.log, start)
+        return start
+
+    def save(self, iteration: int) -> None:
+        """Write the checkpoint."""
+        states = {name: part.state_dict() for name, part in self._parts.items()}
+        save_checkpoint(self.file, states | {"iteration": iteration})
+
+
 def orthogonal_slices(volume: NDArray[Any]) -> NDArray[np.uint8]:
     """Middle axial, coronal and sagittal slices of (S, P, L) in [-1, 1], side by side, Superior up, as 8-bit grey."""
     s, p, l = (n // 2 for n in volume.shape)
