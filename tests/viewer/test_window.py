@@ -13,6 +13,7 @@ from nibabel.testing import data_path
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QTimer
 
+from napari_medgen.errors import ImageError
 from napari_medgen.viewer import generators
 from napari_medgen.viewer.commands import reconstruct_selected
 from napari_medgen.viewer.sample_widget import SampleVolumes
@@ -50,6 +51,10 @@ def test_a_brain_forms_in_the_window_and_the_window_answers(
     (layer,) = viewer.layers
     assert layer.data.shape == (64, 80, 64)
     assert layer.name == "brain-t1 seed 0"
+    widget.view._table.selectRow(0)
+    assert viewer.layers.selection.active is layer
+    viewer.layers.remove(layer)
+    assert widget.view._table.rowCount() == 0
     widget.end()
 
 
@@ -136,3 +141,9 @@ def test_the_sampled_brain_of_the_samples_menu_comes_by_itself(make_napari_viewe
     assert [layer.name for layer in viewer.layers] == ["brain-t1 seed 0"]
     assert viewer.canvas.overlays["medgen_synthetic"].visible
     generators.forget()
+
+
+def test_without_a_selected_volume_one_sentence_says_so(make_napari_viewer: Any) -> None:
+    viewer = make_napari_viewer()
+    with pytest.raises(ImageError, match="Select an image layer first"):
+        reconstruct_selected(viewer)

@@ -22,7 +22,7 @@ def reconstruct_selected(viewer: napari.viewer.Viewer, model: str = "") -> int:
     Parameters
     ----------
     model
-        The model; by default the starter model whose name the volume's name is closest to, else the first.
+        Its name; by default the first that is found.
 
     Returns
     -------
@@ -34,10 +34,11 @@ def reconstruct_selected(viewer: napari.viewer.Viewer, model: str = "") -> int:
     ImageError
         If no volume is selected.
     """
+    from napari.layers import Image
     from napari.utils.notifications import show_error
 
     layer = viewer.layers.selection.active
-    if layer is None or type(layer).__name__ not in ("Image", "PublicOnlyProxy"):
+    if not isinstance(layer, Image):
         raise ImageError("Select an image layer first.")
     data, meta, _ = layer.as_layer_data_tuple()
     volume = volume_of(data, meta)

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from napari_medgen.models.card import Figure
+from napari_medgen.models.folder import open_folder
+from napari_medgen.running.devices import Device
+from napari_medgen.volumes.architecture import read_architecture
+from napari_medgen.volumes.estimate import Estimate, estimate
+
+FIGURES = {
+    "seconds per step": Figure(value=0.1),
+    "seconds per decoding": Figure(value=1.0),
+    "seconds of the reference convolution": Figure(value=0.001),
+}
+
+
+def test_time_is_scaled_by_this_machine_s_speed(tiny_model: Path) -> None:
+    card = open_folder(tiny_model).card
+    measured = card.model_copy(update={"figures": FIGURES})
+    slow = Device("cpu", "float32", convolution_seconds=0.002)
+    cost = estimate(read_architecture(card), measured, slow, weights=0, calls=20, count=3)
+    assert cost.seconds == 3 * (20 * 0.1 + 1.0) * 2
+    unknown = estimate(read_architecture(card), card, slow, weights=0, calls=20)
+    assert math.isnan(unknown.seconds)
+
+
+def test_a_person_reads_seconds_or_minutes() -> None:
+    assert Estimate(2**30, 1.44).label == "about 1.4 s, 1.0 GiB"
+    assert Estimate(2**20, 45).label == "about 45 s, 1 MiB"
+    assert Estimate(2**20, 300).label == "about 5 min, 1 MiB"
+    assert Estimate(2**20, math.nan).label == "about 1 MiB"
