@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 import signal
 import subprocess
@@ -106,7 +107,9 @@ def test_an_expected_error_is_one_sentence_and_status_one(tmp_path: Path) -> Non
 def test_ctrl_c_ends_cleanly_and_leaves_nothing(tmp_path: Path) -> None:
     words = ["sample", "--model", "brain-t1", "--sampler", "ancestral", "--out", str(tmp_path / "out")]
     command = [sys.executable, "-u", "-c", "from napari_medgen.cli import main; main()", *words]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+    # A test run in the background of a shell inherits that interrupts are ignored.
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, preexec_fn=heed) as process:
         assert process.stderr is not None
         assert "Brain" in process.stderr.readline()
         time.sleep(1)

@@ -137,8 +137,11 @@ def test_a_real_head_hangs_right_and_goes_through_the_starter_autoencoder(
 def test_the_sampled_brain_of_the_samples_menu_comes_by_itself(make_napari_viewer: Any, qtbot: QtBot) -> None:
     viewer = make_napari_viewer()
     viewer.open_sample("napari-medgen", "sampled-brain")
+    (layer,) = viewer.layers
+    assert layer.name == "brain-t1 seed 0 (forming)"
     idle(qtbot)
     assert [layer.name for layer in viewer.layers] == ["brain-t1 seed 0"]
+    assert layer.data.std() > 20
     assert viewer.canvas.overlays["medgen_synthetic"].visible
     generators.forget()
 

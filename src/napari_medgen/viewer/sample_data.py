@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.volume import Volume
+from napari_medgen.models.catalogue import find_model
 from napari_medgen.running.progress import Progress, Steps, drive
 from napari_medgen.viewer import generators
 from napari_medgen.viewer.hanging import hang
@@ -20,21 +25,34 @@ _MODEL = "brain-t1"
 def sampled_brain() -> list[LayerData]:
     """A volume of the starter model brain-t1, seed 0, sampled now.
 
-    In a window it is sampled in the background and appears when it is ready; without one it is returned.
+    In a window an empty volume is returned, which becomes the brain when it has been sampled in the background.
     """
     import napari
 
     viewer: Any = napari.current_viewer()
     if viewer is None:
-        return [_layer(drive(_sample()))]
+        return [_layer(drive(_sample()).volume)]
+    architecture = find_model(_MODEL).card.architecture
+    empty = Volume.on_grid(
+        np.zeros(architecture["shape"], np.float32),
+        tuple(architecture["spacing"]),
+        f"{_MODEL} seed 0 (forming)",
+        provenance=Provenance(synthetic=True, model=_MODEL),
+    )
 
     def show(sample: Sample) -> None:
-        voxels, options, _ = _layer(sample)
-        viewer.add_image(voxels, **options)
+        voxels, options, _ = _layer(sample.volume)
+        if empty.name in viewer.layers:
+            layer = viewer.layers[empty.name]
+            layer.data = voxels
+            for name in ("metadata", "contrast_limits", "name"):
+                setattr(layer, name, options[name])
+        else:
+            viewer.add_image(voxels, **options)
 
     hang(viewer)
     shared_queue().submit(Job("A sampled brain", _sample, on_result=show))
-    return []
+    return [_layer(empty)]
 
 
 def _sample() -> Steps[Sample]:
@@ -45,8 +63,8 @@ def _sample() -> Steps[Sample]:
     return (yield from generator.sample(SampleRequest()))
 
 
-def _layer(sample: Sample) -> LayerData:
-    return sample.volume.voxels, image_options(sample.volume), "image"
+def _layer(volume: Volume) -> LayerData:
+    return volume.voxels, image_options(volume), "image"
 
 
 def real_volume() -> list[LayerData]:

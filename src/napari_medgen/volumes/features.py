@@ -9,6 +9,7 @@ polynomial kernel.
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +36,7 @@ def volume_features(volume: NDArray[np.floating]) -> NDArray[np.float64]:
     x = torch.from_numpy(np.ascontiguousarray(volume, np.float32))[None, None]
     if min(volume.shape) < _SMALLEST:
         x = F.interpolate(x, scale_factor=_SMALLEST / min(volume.shape), mode="trilinear")
-    network = _network()
+    network: Any = _network()
     x = network.act(network.bn1(network.conv1(x)))
     rows = []
     for stage in (network.layer1, network.layer2, network.layer3, network.layer4):
