@@ -33,6 +33,8 @@ def test_the_mark_is_there_while_a_synthetic_layer_is_visible() -> None:
     assert not mark.visible
     layer = add(viewer, synthetic=True)
     assert mark.visible
+    assert mark.text == "SYNTHETIC in part"  # a real one is visible as well
+    viewer.layers[0].visible = False
     assert mark.text == "SYNTHETIC"
     layer.visible = False  # type: ignore[attr-defined]
     assert not mark.visible

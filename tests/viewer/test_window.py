@@ -106,8 +106,8 @@ def test_a_real_volume_and_its_reconstruction_stand_side_by_side(make_napari_vie
     idle(qtbot)
     assert [layer.name for layer in viewer.layers] == [
         "anatomical",
-        "anatomical as the network sees it",
-        "anatomical reconstructed by brain-t1",
+        "Network's view: anatomical",
+        "SYNTHETIC: anatomical decoded",
     ]
     assert [layer.visible for layer in viewer.layers] == [False, True, True]
     assert viewer.canvas.grid.enabled

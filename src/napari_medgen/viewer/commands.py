@@ -52,8 +52,11 @@ def reconstruct_selected(viewer: napari.viewer.Viewer, model: str = "") -> int:
     def show(result: Any) -> None:
         seen, made = result
         limits = image_options(seen)["contrast_limits"]
-        for shown, name in ((seen, f"{volume.name} as the network sees it"), (made, made.name)):
-            viewer.add_image(shown.voxels, **image_options(shown) | {"name": name, "contrast_limits": limits})
+        for shown, name in ((seen, f"Network's view: {volume.name}"), (made, f"SYNTHETIC: {volume.name} decoded")):
+            added = viewer.add_image(shown.voxels, **image_options(shown) | {"name": name, "contrast_limits": limits})
+            added.name_overlay.position = "bottom_left"
+            added.name_overlay.font_size = 9
+            added.name_overlay.visible = True
         for other in viewer.layers[:-2]:
             other.visible = False
         viewer.canvas.grid.enabled = True

@@ -24,9 +24,7 @@ def hang(viewer: Any) -> None:
         return
     _watched.add(viewer)
     overlays = viewer.canvas.overlays
-    overlays[_MARK_KEY] = TextOverlay(
-        text=MARK, position="top_left", color="#ff9f1c", font_size=14, visible=False, box=True, gridded=True
-    )
+    overlays[_MARK_KEY] = TextOverlay(text=MARK, position="top_left", color="#ff9f1c", font_size=14, visible=False, box=True)
     for side, place in _PLACES.items():
         overlays[f"medgen_{side}"] = TextOverlay(text="", position=place, color="#8ecae6", font_size=13, visible=False)
     viewer.canvas.overlays.scale_bar.visible = True
@@ -53,8 +51,12 @@ def hang(viewer: Any) -> None:
 
 
 def _update_mark(viewer: Any) -> None:
-    shown = any(layer.visible and is_synthetic(layer) for layer in viewer.layers)
-    viewer.canvas.overlays[_MARK_KEY].visible = shown
+    """The mark; it says so where real layers are visible as well."""
+    visible = [layer for layer in viewer.layers if layer.visible]
+    made = [layer for layer in visible if is_synthetic(layer)]
+    mark = viewer.canvas.overlays[_MARK_KEY]
+    mark.text = MARK if len(made) == len(visible) else f"{MARK} in part"
+    mark.visible = bool(made)
 
 
 def _update_letters(viewer: Any) -> None:
