@@ -162,8 +162,8 @@ class SampleCoordinator(QObject):
         if layer is not None and layer in self.viewer.layers:
             # The layer that was watched forming becomes the volume, so nothing jumps.
             layer.data = volume.voxels
-            for name in ("scale", "translate", "metadata", "name"):
-                setattr(layer, name, options[name])
+            # Its place is the preview's already; setting it again would slice the volume twice more.
+            layer.metadata, layer.name = options["metadata"], options["name"]
         else:
             layer = self.viewer.add_image(volume.voxels, **options)
         self._layers.append(layer)
