@@ -1,4 +1,4 @@
-"""A linear stand-in for the decoder: a look at a latent in a millisecond.
+"""A linear stand-in for the decoder: a cheap look at a latent.
 
 One 3 x 3 x 3 convolution from the normalised latent to the grey values of each latent voxel's block, fitted by ridge
 regression on training volumes. It is blurred and it is cheap, which is what a preview that changes with every step needs.
