@@ -68,8 +68,12 @@ def fill(network: torch.nn.Module) -> None:
             continue
         place = torch.arange(tensor.numel(), dtype=torch.float64)
         b = torch.sin(0.37 * place + zlib.crc32(name.encode()) % 997).view(tensor.shape)
+        if leaf == "num_batches_tracked":
+            continue
         if leaf in ("embeddings", "z_avg"):
             value = b
+        elif leaf == "running_var":
+            value = 1 + 0.5 * b.abs()
         elif leaf == "N":
             value = torch.ones_like(b)
         elif leaf == "gamma" or (leaf == "weight" and tensor.ndim == 1):

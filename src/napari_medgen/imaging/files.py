@@ -1,4 +1,4 @@
-"""Read a volume from any file format that is known."""
+"""Read a volume or a radiograph from any file format that is known."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import numpy as np
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.nifti import SUFFIXES, read_nifti
 from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.imaging.volume import Volume
+
+RADIOGRAPH_SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm")
 
 # NRRD's named spaces as signs that turn its axes into RAS+.
 _SPACES = {
@@ -67,3 +70,24 @@ def read_nrrd(path: str | Path) -> Volume:
     affine[:3] *= np.asarray(signs)[:, None]
     name = path.name.rsplit(".", 1)[0]
     return Volume.of(voxels, affine, name, Provenance(source=name, software=""))
+
+
+def read_radiograph(path: str | Path) -> Radiograph:
+    """Read a PNG, JPEG or DICOM file; the content decides, where the name says nothing.
+
+    Raises
+    ------
+    ImageError
+        If the file is of another kind or cannot be read.
+    """
+    # Each reader needs a library of its own.
+    path = Path(path)
+    if path.suffix.lower() in (".png", ".jpg", ".jpeg"):
+        from napari_medgen.imaging.raster import read_raster
+
+        return read_raster(path)
+    from napari_medgen.imaging.dicom import is_dicom, read_dicom
+
+    if path.suffix.lower() == ".dcm" or is_dicom(path):
+        return read_dicom(path)
+    raise ImageError(f"{path.name} is not a PNG, JPEG or DICOM file.")

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_medgen import __version__
 
-Task = Literal["volumes"]
+Task = Literal["volumes", "saliency"]
 
 
 class Figure(BaseModel):

@@ -1,4 +1,4 @@
-"""npe2 reader: volumes in patient orientation, with millimetres, units and provenance."""
+"""npe2 readers: volumes in patient orientation, and radiographs in their own window, with millimetres and provenance."""
 
 from __future__ import annotations
 
@@ -9,33 +9,61 @@ from typing import Any
 import numpy as np
 
 from napari_medgen.errors import ImageError
-from napari_medgen.imaging.files import read_volume
+from napari_medgen.imaging.files import RADIOGRAPH_SUFFIXES, read_radiograph, read_volume
 from napari_medgen.imaging.nifti import SUFFIXES, count_volumes
 from napari_medgen.viewer.layers import LayerData, image_options
+from napari_medgen.viewer.radiograph_layers import radiograph_layer
 
 _MOST_VOLUMES = 2000
+Reader = Callable[[str | list[str]], list[LayerData]]
 
 
-def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerData]] | None:
-    """The reader, for files whose suffix is known."""
-    paths = [path] if isinstance(path, str) else path
-    if all(str(p).lower().endswith((*SUFFIXES, ".nrrd")) for p in paths):
-        return read_layers
-    return None
+def get_reader(path: str | list[str]) -> Reader | None:
+    """The reader of volumes, for files whose suffix is known."""
+    return read_layers if _all_end(path, (*SUFFIXES, ".nrrd")) else None
+
+
+def get_radiograph_reader(path: str | list[str]) -> Reader | None:
+    """The reader of radiographs, for files whose suffix is known."""
+    return read_radiographs if _all_end(path, RADIOGRAPH_SUFFIXES) else None
+
+
+def _all_end(path: str | list[str], suffixes: tuple[str, ...]) -> bool:
+    return all(str(p).lower().endswith(suffixes) for p in _paths(path))
+
+
+def _paths(path: str | list[str]) -> list[str]:
+    return [path] if isinstance(path, str) else path
 
 
 def read_layers(path: str | list[str]) -> list[LayerData]:
-    """One layer a file.
+    """One layer a volume file.
 
     Raises
     ------
     ImageError
         One sentence about the file that cannot be read.
     """
-    paths = [path] if isinstance(path, str) else path
-    layers = [_read(Path(p)) for p in paths]
+    layers = [_read(Path(p)) for p in _paths(path)]
     _hang_current_viewer()
     return layers
+
+
+def read_radiographs(path: str | list[str]) -> list[LayerData]:
+    """One layer a radiograph; what was changed or guessed on reading is said as a notification.
+
+    Raises
+    ------
+    ImageError
+        One sentence about the file that cannot be read.
+    """
+    images = [read_radiograph(p) for p in _paths(path)]
+    _hang_current_viewer()
+    for note in [note for image in images for note in image.notes]:
+        from napari.utils.notifications import show_info
+
+        show_info(note)
+    return [radiograph_layer(image) for image in images]
 
 
 def _read(path: Path) -> LayerData:

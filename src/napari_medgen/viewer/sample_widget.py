@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QObject, QTimer
-from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtCore import QObject, QTimer
+from qtpy.QtWidgets import QFileDialog
 
 from napari_medgen.errors import MedGenError
 from napari_medgen.imaging.nifti import write_nifti
@@ -16,6 +16,7 @@ from napari_medgen.models.catalogue import find_model, list_models
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.viewer import generators
 from napari_medgen.viewer.card_dialog import CardDialog
+from napari_medgen.viewer.dock_widget import DockWidget
 from napari_medgen.viewer.hanging import hang
 from napari_medgen.viewer.layers import KEY, image_options, volume_of
 from napari_medgen.viewer.sample_view import SampleForm, SampleRow, SampleView
@@ -259,38 +260,10 @@ def _free_path(folder: Path, name: str) -> Path:
     return next(path for path in candidates if not path.exists())
 
 
-class SampleVolumes(QWidget):
-    """The dock widget: view and coordinator, and an end to the work when it is closed."""
+class SampleVolumes(DockWidget):
+    """The dock widget **Sample volumes**."""
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__()
         self.view = SampleView()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.view)
-        self._open = False
         self.coordinator = SampleCoordinator(self.view, napari_viewer, shared_queue())
-        self._open = True
-
-    def event(self, event: QEvent) -> bool:
-        """End the work when the dock or the window is closed.
-
-        Neither sends this widget a close event: a closed dock takes it out of the window, a closed window hides it.
-        """
-        handled = super().event(event)
-        kind = event.type()
-        taken_out = kind == QEvent.Type.ParentChange and self.parent() is None
-        if taken_out or (kind == QEvent.Type.Hide and not self.window().isVisible()):
-            self.end()
-        return handled
-
-    def closeEvent(self, event: Any) -> None:
-        """End the work."""
-        self.end()
-        super().closeEvent(event)
-
-    def end(self) -> None:
-        """End the work of this widget and forget the model; once."""
-        if self._open:
-            self._open = False
-            self.coordinator.close()
+        super().__init__(self.view, self.coordinator)

@@ -1,4 +1,4 @@
-"""npe2 writer: a layer as NIfTI with its provenance."""
+"""npe2 writers: a layer as NIfTI, PNG or DICOM, with its provenance."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 from napari_medgen.imaging.nifti import write_nifti
 from napari_medgen.viewer.layers import volume_of
+from napari_medgen.viewer.radiograph_layers import radiograph_of
 
 
 def write_volume(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write one image or labels layer.
+    """Write one image or labels layer as NIfTI.
 
     Raises
     ------
@@ -17,3 +18,21 @@ def write_volume(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
         If the layer is not a grey volume or the file cannot be written.
     """
     return [str(written) for written in write_nifti(volume_of(data, meta), path)]
+
+
+def write_radiograph(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Write one two-dimensional image layer as PNG, or as a DICOM secondary capture.
+
+    Raises
+    ------
+    ImageError
+        If the layer is not a grey image with rows and columns, or the file cannot be written.
+    """
+    image = radiograph_of(data, meta)
+    if path.lower().endswith(".dcm"):
+        from napari_medgen.imaging.dicom import write_secondary_capture
+
+        return [str(write_secondary_capture(image, path))]
+    from napari_medgen.imaging.raster import write_png
+
+    return [str(write_png(image, path))]

@@ -14,13 +14,14 @@ from torch.nn import functional as F
 
 from napari_medgen.errors import RecipeError
 from napari_medgen.running.progress import Progress, Steps, drive
+from napari_medgen.running.workspace import Stage, append_row, seed_step
 from napari_medgen.volumes.denoisers import build_denoiser, grid_multiple
 from napari_medgen.volumes.diffusion import Schedule, add_noise, denoiser, training_target
 from napari_medgen.volumes.samplers import Noise, sampler
 from napari_medgen.volumes.training.dataset import Dataset
 from napari_medgen.volumes.training.latents import Latents
+from napari_medgen.volumes.training.pictures import save_grid
 from napari_medgen.volumes.training.recipe import DenoiserRecipe, Recipe
-from napari_medgen.volumes.training.workspace import Stage, append_row, save_grid, seed_step
 from napari_medgen.volumes.vqgan import VQGAN
 
 if TYPE_CHECKING:

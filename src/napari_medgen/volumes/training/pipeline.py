@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from torch import nn
 from napari_medgen.errors import RecipeError
 from napari_medgen.models.card import ModelCard
 from napari_medgen.models.folder import ModelFolder, open_folder, write_folder
-from napari_medgen.running.devices import choose_device
+from napari_medgen.running.fabric import build_fabric
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.volumes.architecture import (
     AUTOENCODER_FILE,
@@ -29,9 +28,6 @@ from napari_medgen.volumes.training.denoiser import train_denoiser
 from napari_medgen.volumes.training.latents import Latents, encode_dataset
 from napari_medgen.volumes.training.recipe import Recipe
 from napari_medgen.volumes.vqgan import VQGAN
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 _PREVIEW_VOLUMES = 24
 
@@ -66,7 +62,7 @@ def train_volumes(
     """
     if not resume and (work / "autoencoder.pt").is_file():
         raise RecipeError(f"{work} holds an unfinished training; pass --resume to go on, or choose another folder.")
-    fabric = build_fabric(recipe, devices, nodes)
+    fabric = build_fabric(recipe.precision, devices, nodes)
     # One process prepares what all read.
     with fabric.rank_zero_first():
         dataset = yield from build_dataset(recipe, data, work)
@@ -82,28 +78,6 @@ def train_volumes(
     fabric.barrier()
     yield Progress(1, 1, f"Wrote {out}")
     return open_folder(out)
-
-
-def build_fabric(recipe: Recipe, devices: int = 1, nodes: int = 1) -> Fabric:
-    """Fabric on the device in force, in the recipe's precision.
-
-    Raises
-    ------
-    RecipeError
-        If the extra ``train`` is not installed.
-    """
-    try:
-        from lightning_fabric import Fabric
-    except ImportError:
-        raise RecipeError("Training needs more packages: pip install 'napari-medgen[train]'.") from None
-    device = choose_device()
-    precision = recipe.precision
-    if precision == "auto":
-        precision = "bf16-mixed" if device.precision == "bfloat16" else "32-true"
-    fabric = Fabric(accelerator=device.kind, devices=devices, num_nodes=nodes, precision=precision)
-    if devices * nodes > 1:
-        fabric.launch()
-    return fabric
 
 
 def package(

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from napari_medgen.errors import RecipeError
+from napari_medgen.models.recipe import About, RecipeTable, read_toml, validate_recipe
 from napari_medgen.volumes.conditions import Condition
 from napari_medgen.volumes.convnet import ConvUNetSizes
 from napari_medgen.volumes.unet3d import Unet3DSizes
 from napari_medgen.volumes.vqgan import Triple, VQGANSizes
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DataRecipe(_Table):
+class DataRecipe(RecipeTable):
     """Which files, and how they become volumes of one shape with intensities in [-1, 1].
 
     Attributes
@@ -71,7 +66,7 @@ class DataRecipe(_Table):
     copies: int = Field(1, ge=1)
 
 
-class AutoencoderRecipe(_Table):
+class AutoencoderRecipe(RecipeTable):
     """Stage one. Weights follow Khader 2023 (supplement, table 1) unless a recipe says otherwise.
 
     Attributes
@@ -115,7 +110,7 @@ class AutoencoderRecipe(_Table):
     disc_channels: int = 64
 
 
-class DenoiserRecipe(_Table):
+class DenoiserRecipe(RecipeTable):
     """Stage two.
 
     Attributes
@@ -146,18 +141,7 @@ class DenoiserRecipe(_Table):
     drop_condition: float = Field(0.0, ge=0, le=1)
 
 
-class About(_Table):
-    """What the model card says that no measurement can tell."""
-
-    title: str
-    description: str
-    data: str
-    licence: str
-    intended_use: str
-    limits: str
-
-
-class Recipe(_Table):
+class Recipe(RecipeTable):
     """A whole recipe.
 
     Attributes
@@ -170,6 +154,7 @@ class Recipe(_Table):
         ``auto`` measures whether bfloat16 is faster on this device.
     """
 
+    task: Literal["volumes"] = "volumes"
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     seed: int = 0
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
@@ -191,14 +176,4 @@ def read_recipe(path: str | Path) -> Recipe:
     RecipeError
         If the file is missing, not TOML, or says something that no recipe may; the message names the entry.
     """
-    path = Path(path)
-    try:
-        return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise RecipeError(f"There is no recipe {path.name}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path.name} is not a TOML file: {error}.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise RecipeError(f"{path.name}: {place}: {first['msg']}.") from None
+    return validate_recipe(Recipe, read_toml(path), Path(path).name)

@@ -1,0 +1,200 @@
+"""Commands of system 3: explain an image, and measure classifiers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from napari_medgen.cli.options import AsJson, Data, DeviceName, MethodName, ModelArgument, Redraws, WriteCard
+from napari_medgen.cli.options import Table as TableOption
+from napari_medgen.errors import MedGenError
+
+if TYPE_CHECKING:
+    from napari_medgen.imaging.radiograph import Radiograph
+    from napari_medgen.saliency.classifier import Classifier
+    from napari_medgen.saliency.methods import ExplainRequest
+    from napari_medgen.saliency.variants import Comparison
+
+
+def explain(
+    image: Annotated[Path, typer.Argument(help="PNG, JPEG or DICOM; or a NIfTI volume, whose axial slices are explained.")],
+    out: Annotated[Path, typer.Option(help="Folder for the overlay, the raw map and the JSON.")],
+    model: Annotated[list[str] | None, typer.Option(help="Name of a model, or its folder; repeat to compare.")] = None,
+    label: Annotated[str, typer.Option("--class", help="Class to explain; the most probable one by default.")] = "",
+    method: MethodName = "gradient",
+    batch_norm: Annotated[Literal["clean", "adversarial"], typer.Option(help="Which the image goes through.")] = "clean",
+    clip: Annotated[float, typer.Option(help="Clip at so many standard deviations.")] = 3.0,
+    side: Annotated[Literal["", "L", "R"], typer.Option(help="L or R, where the file does not say it.")] = "",
+    absolute: Annotated[bool, typer.Option(help="Show how much, not for or against.")] = False,
+    force: Annotated[bool, typer.Option(help="Make a map of an image that the model was not trained for.")] = False,
+    device: DeviceName = "",
+) -> None:
+    """Show where a classifier looks: overlay as PNG, raw map, and JSON."""
+    from napari_medgen.models.catalogue import find_model
+    from napari_medgen.running.devices import choose_device
+    from napari_medgen.saliency.classifier import Classifier
+    from napari_medgen.saliency.methods import ExplainRequest
+
+    request = ExplainRequest(label, ("clean", "adversarial").index(batch_norm), method, clip)
+    for name in model or ["chest-pneumonia"]:
+        classifier = Classifier(find_model(name), choose_device(device))
+        if image.name.lower().endswith((".nii", ".nii.gz", ".nrrd")):
+            _explain_volume(classifier, image, out, request)
+        else:
+            _explain_image(classifier, _read(image, side), out, request, absolute=absolute, force=force)
+
+
+def _read(image: Path, side: Literal["", "L", "R"]) -> Radiograph:
+    from dataclasses import replace
+
+    from napari_medgen.imaging.files import read_radiograph
+
+    found = read_radiograph(image)
+    return replace(found, laterality=side) if side else found
+
+
+def _explain_image(
+    classifier: Classifier, image: Radiograph, out: Path, request: ExplainRequest, *, absolute: bool, force: bool
+) -> None:
+    from napari_medgen.saliency.export import export_map
+
+    doubts = classifier.warnings_about(image)
+    if doubts and not force:
+        raise MedGenError(f"{' '.join(doubts)} No map was made; --force makes one all the same.")
+    found = classifier.explain(image, request)
+    for sentence in (*image.notes, *doubts):
+        Console(stderr=True).print(sentence, style="yellow", markup=False)
+    print(f"{classifier.name}: {found.label} {found.probability:.0%}")
+    for path in export_map(image, found, out, signed=not absolute):
+        print(path)
+
+
+def _explain_volume(classifier: Classifier, image: Path, out: Path, request: ExplainRequest) -> None:
+    import numpy as np
+
+    from napari_medgen.imaging.files import read_volume
+    from napari_medgen.imaging.nifti import write_nifti
+    from napari_medgen.running.console import drive_on_console
+    from napari_medgen.saliency.slices import explain_volume
+
+    volume = read_volume(image)
+    low, high = np.percentile(volume.voxels, (0.5, 99.5))
+    window = (float(low), float(high) if high > low else float(low) + 1)
+    made = drive_on_console(explain_volume(classifier, volume, window, request), volume.name)
+    for path in write_nifti(made, out / f"{volume.name}_{classifier.name}_saliency.nii.gz"):
+        print(path)
+
+
+def evaluate_classifier(
+    model: ModelArgument,
+    data: Data,
+    table: TableOption = "labels.csv",
+    epsilon: Annotated[list[float] | None, typer.Option(help="Radius of the attack, of an image in 0 to 1. Repeat.")] = None,
+    attacked: Annotated[int, typer.Option(min=2, help="Images that are attacked, at most.")] = 400,
+    redraws: Redraws = 10_000,
+    device: DeviceName = "",
+    write: WriteCard = False,
+    as_json: AsJson = False,
+) -> None:
+    """AUC with intervals, accuracy, calibration, AUC under attack, and scores of the maps where masks exist."""
+    from napari_medgen.models.catalogue import find_model
+    from napari_medgen.models.folder import write_card
+    from napari_medgen.running.console import drive_on_console
+    from napari_medgen.running.devices import choose_device
+    from napari_medgen.saliency import evaluation
+    from napari_medgen.saliency.classifier import Classifier
+
+    folder = find_model(model)
+    classifier = Classifier(folder, choose_device(device))
+    asked = evaluation.EvaluationRequest(
+        epsilons=tuple(epsilon or evaluation.EvaluationRequest.epsilons), attacked_images=attacked, redraws=redraws
+    )
+    report = drive_on_console(evaluation.evaluate_classifier(classifier, data, asked, table=table), "Evaluating")
+    measured = evaluation.figures(report)
+    if write:
+        write_card(folder.path, folder.card.model_copy(update={"figures": measured}))
+    if as_json:
+        print(json.dumps(report, indent=2))
+        return
+    shown = Table("figure", "value", "measured on")
+    for name, figure in measured.items():
+        shown.add_row(name, f"{figure.value:.4g} {figure.unit}", figure.note)
+    Console().print(shown)
+
+
+def evaluate_variants(
+    families: Annotated[
+        list[str] | None, typer.Argument(help="Families of models that were trained alike but for the way; all by default.")
+    ] = None,
+    data: Annotated[
+        list[str] | None, typer.Option(help="FAMILY=FOLDER of labelled images, or the folder alone for one family. Repeat.")
+    ] = None,
+    epsilon: Annotated[float | None, typer.Option(help="Radius of the attack; that of the training by default.")] = None,
+    attacked: Annotated[int, typer.Option(min=2, help="Images that are attacked, at most.")] = 400,
+    redraws: Redraws = 10_000,
+    device: DeviceName = "",
+    as_json: AsJson = False,
+) -> None:
+    """Standard, adversarial and dual training beside each other: AUC, AUC under attack, energy and peak of the maps."""
+    from napari_medgen.running.console import drive_on_console
+    from napari_medgen.running.devices import choose_device
+    from napari_medgen.saliency.variants import compare_variants, family_members
+
+    found = {}
+    for family, folder in _folders(families or [], data or []).items():
+        work = compare_variants(
+            family_members(family), folder, choose_device(device), epsilon=epsilon, attacked_images=attacked, redraws=redraws
+        )
+        found[family] = drive_on_console(work, family)
+    if as_json:
+        print(json.dumps({family: comparison.as_dict() for family, comparison in found.items()}, indent=2))
+        return
+    for family, comparison in found.items():
+        _print_comparison(family, comparison)
+
+
+def _folders(families: list[str], data: list[str]) -> dict[str, Path]:
+    pairs = {}
+    for text in data:
+        family, equals, folder = text.partition("=")
+        if equals:
+            pairs[family] = Path(folder)
+        elif len(families) == 1:
+            pairs[families[0]] = Path(text)
+        else:
+            raise MedGenError("For more than one family, write --data FAMILY=FOLDER for each.")
+    wanted = families or list(pairs)
+    if missing := [family for family in wanted if family not in pairs]:
+        raise MedGenError(f"There is no folder for {missing[0]}: write --data {missing[0]}=FOLDER.")
+    if not wanted:
+        raise MedGenError("Name at least one family and its folder: --data chest-pneumonia=FOLDER.")
+    return {family: pairs[family] for family in wanted}
+
+
+def _print_comparison(family: str, comparison: Comparison) -> None:
+    graded = any(row.kappa for row in comparison.rows)
+    masked = any(row.energy for row in comparison.rows)
+    columns = ["training", "batch norm", "AUC of grade 2 and above" if graded else "AUC", "mean AUC"]
+    columns += ["weighted kappa"] if graded else []
+    columns += [f"mean AUC under APGD, epsilon {comparison.epsilon:g}"]
+    columns += ["energy inside the mask", "pointing game"] if masked else []
+    table = Table(*columns, title=f"{family}: {comparison.images} images, {comparison.attacked_images} attacked")
+    for row in comparison.rows:
+        cells = [row.training, row.domain, str(row.auc), f"{row.mean_auc:.3f}"]
+        cells += [str(row.kappa)] if graded else []
+        cells += [f"{row.attacked:.3f}"]
+        cells += [str(row.energy), str(row.pointing)] if masked else []
+        table.add_row(*cells)
+    console = Console()
+    console.print(table)
+    if masked:
+        console.print(f"Share of the area inside the mask, which is chance: {comparison.rows[0].chance:.3f}")
+    else:
+        console.print("There are no masks for these images, so maps are not scored.")
+    for name, estimate in comparison.differences.items():
+        console.print(f"{name}: {estimate}", highlight=False)

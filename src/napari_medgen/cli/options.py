@@ -1,0 +1,21 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Model = Annotated[str, typer.Option(help="Name of a model, or its folder.")]
+ModelArgument = Annotated[str, typer.Argument(help="Name of a model, or its folder.")]
+Data = Annotated[Path, typer.Option(help="Folder laid out as the model's recipe says.")]
+MethodName = Annotated[
+    Literal["gradient", "smoothgrad", "integrated", "gradcam", "occlusion"], typer.Option(help="How the map is made.")
+]
+SamplerName = Annotated[Literal["dpm++", "ddim", "ancestral"], typer.Option(help="Way through the noise.")]
+DeviceName = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+WriteCard = Annotated[bool, typer.Option(help="Put the figures on the model's card.")]
+Table = Annotated[str, typer.Option(help="CSV of an imported model's labels, in the data folder.")]
+Redraws = Annotated[int, typer.Option(min=100, help="Of the bootstrap.")]

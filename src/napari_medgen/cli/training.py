@@ -1,0 +1,68 @@
+"""The command that trains a model of any system."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_medgen.errors import RecipeError
+
+if TYPE_CHECKING:
+    from napari_medgen.models.folder import ModelFolder
+    from napari_medgen.running.progress import Steps
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A recipe (TOML); see recipes/ for those of the shipped models.")],
+    data: Annotated[Path, typer.Option(help="Folder of the recipe's files.")],
+    out: Annotated[Path | None, typer.Option(help="Model folder to write; your own models' folder by default.")] = None,
+    work: Annotated[Path | None, typer.Option(help="Folder for checkpoints, logs and pictures.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the checkpoints in the work folder.")] = False,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE instead of the recipe's, for example training=standard. Repeat."),
+    ] = None,
+    devices: Annotated[int, typer.Option(min=1, help="GPUs, or processes on a CPU.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
+) -> None:
+    """Train a model on a folder of images."""
+    from napari_medgen.models.catalogue import user_folder
+    from napari_medgen.models.recipe import read_toml
+    from napari_medgen.running.console import drive_on_console
+
+    content = read_toml(recipe, change or ())
+    task = content.get("task", "volumes")
+    if task not in _PREPARE:
+        raise RecipeError(f"{recipe.name} is for {task}; a recipe is for one of: {', '.join(_PREPARE)}.")
+    name, begin = _PREPARE[task](content, recipe.name)
+    out = out or user_folder() / name
+    steps = begin(data, work or Path("work") / name, out, resume=resume, devices=devices, nodes=nodes)
+    print(drive_on_console(steps, name).path)
+
+
+Begin = Callable[..., "Steps[ModelFolder]"]
+
+
+def _volumes(content: dict[str, Any], file: str) -> tuple[str, Begin]:
+    from napari_medgen.models.recipe import validate_recipe
+    from napari_medgen.volumes.training.pipeline import train_volumes
+    from napari_medgen.volumes.training.recipe import Recipe
+
+    wanted = validate_recipe(Recipe, content, file)
+    return wanted.name, functools.partial(train_volumes, wanted)
+
+
+def _saliency(content: dict[str, Any], file: str) -> tuple[str, Begin]:
+    from napari_medgen.models.recipe import validate_recipe
+    from napari_medgen.saliency.training.pipeline import train_saliency
+    from napari_medgen.saliency.training.recipe import ClassifierRecipe
+
+    wanted = validate_recipe(ClassifierRecipe, content, file)
+    return wanted.model_name, functools.partial(train_saliency, wanted)
+
+
+_PREPARE: dict[str, Callable[[dict[str, Any], str], tuple[str, Begin]]] = {"volumes": _volumes, "saliency": _saliency}

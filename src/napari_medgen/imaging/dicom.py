@@ -1,0 +1,260 @@
+"""DICOM radiographs and single slices in, secondary captures out.
+
+Nothing that may identify a patient is kept: a radiograph gets its name from what it shows, and a secondary capture is
+written without the source's patient.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.errors import InvalidDicomError
+from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
+from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+
+from napari_medgen.errors import ImageError
+from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.radiograph import Laterality, Radiograph
+
+_GROUP, _CREATOR, _NOTES = 0x0011, "NAPARI-MEDGEN", 0x01
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_SPACINGS = {
+    "PixelSpacing": "",
+    "ImagerPixelSpacing": "Distances are at the detector, so what lies in front of it is a little smaller than it seems.",
+    "NominalScannedPixelSpacing": "",
+}
+_SIDES: dict[str, Laterality] = {"L": "L", "R": "R", "B": "B"}
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file begins as DICOM files do."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def read_dicom(path: str | Path) -> Radiograph:
+    """Read a DICOM file that holds one grey image: CR, DX, MG, or a slice of CT or MR.
+
+    The modality LUT is applied; the VOI LUT becomes the window, or is applied where it is a table. MONOCHROME1 is
+    inverted, so that bone is bright.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, damaged, truncated, holds no image or several frames, or is compressed in a way for which no
+        decoder is installed.
+    """
+    path = Path(path)
+    data = _read(path)
+    frames = int(data.get("NumberOfFrames", None) or 1)
+    if frames > 1:
+        raise ImageError(f"{path.name} holds {frames} frames; save the one you want as a single image first.")
+    pixels, notes = _pixels(data, path)
+    photometric = str(data.get("PhotometricInterpretation", "MONOCHROME2"))
+    coloured = pixels.ndim == 3
+    if coloured:
+        pixels = pixels[..., :3].astype(np.float32) @ _LUMA
+        notes.append(f"{path.name} is a colour picture and has been turned grey.")
+    else:
+        pixels = _quiet(apply_modality_lut, pixels, data)
+        pixels = pixels if np.issubdtype(pixels.dtype, np.integer) else pixels.astype(np.float32)
+    pixels = _without_padding(pixels, data)
+    pixels, window = _window(pixels, data, coloured)
+    if photometric == "MONOCHROME1":
+        pivot = pixels.max().astype(np.float64) + pixels.min()
+        pixels = (pivot - pixels).astype(pixels.dtype)
+        window = (float(pivot - window[1]), float(pivot - window[0]))
+    spacing, note = _spacing(data)
+    kept = _own_notes(data)
+    laterality = _SIDES.get(_first(data, "ImageLaterality", "FrameLaterality", "Laterality").upper(), "")
+    return Radiograph(
+        np.ascontiguousarray(pixels),
+        window,
+        spacing=spacing,
+        laterality=laterality,
+        view=_first(data, "ViewPosition"),
+        coloured=coloured,
+        name=_name(data),
+        notes=(*notes, *((note,) if note else ())),
+        provenance=kept or Provenance(source=_name(data), software=""),
+    )
+
+
+def _quiet(function: Any, *arguments: Any, **more: Any) -> Any:
+    """Pydicom warns of values that break the standard in files that are perfectly readable."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return function(*arguments, **more)
+
+
+def _read(path: Path) -> Dataset:
+    try:
+        data: Dataset = _quiet(pydicom.dcmread, path)
+        if "PixelData" not in data:
+            raise ImageError(f"{path.name} is a DICOM file without an image.")
+    except FileNotFoundError:
+        raise ImageError(f"{path.name} does not exist.") from None
+    except InvalidDicomError:
+        raise ImageError(f"{path.name} is not a DICOM file, whatever its name says.") from None
+    except ImageError:
+        raise
+    except Exception:
+        raise ImageError(f"{path.name} is damaged or ends too early.") from None
+    return data
+
+
+def _pixels(data: Dataset, path: Path) -> tuple[NDArray[Any], list[str]]:
+    """The decoded pixels, (rows, columns) or (rows, columns, 3)."""
+    syntax = data.file_meta.get("TransferSyntaxUID") if hasattr(data, "file_meta") else None
+    if syntax is None:
+        raise ImageError(f"{path.name} does not say how its pixels are stored.")
+    notes = []
+    if str(data.get("BurnedInAnnotation", "")).upper() == "YES":
+        notes.append("Text is burned into this image; look whether it names a patient before you share it.")
+    try:
+        pixels: NDArray[Any] = _quiet(lambda: data.pixel_array)
+    except Exception as error:
+        # pydicom says which plugins it would need; a plain RuntimeError or NotImplementedError without them means damage.
+        wants = any(word in str(error).lower() for word in ("missing dependencies", "plugin", "no available"))
+        if syntax.is_compressed and (wants or isinstance(error, NotImplementedError)):
+            hint = "pip install 'napari-medgen[dicom]'"
+            raise ImageError(f"{path.name} is compressed as {syntax.name}, for which no decoder is here: {hint}.") from None
+        raise ImageError(f"{path.name} is damaged or ends too early.") from None
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
+        raise ImageError(f"{path.name} has pixels of the shape {pixels.shape}; one grey image is needed.")
+    return pixels, notes
+
+
+def _without_padding(pixels: NDArray[Any], data: Dataset) -> NDArray[Any]:
+    """Pixels outside the patient, marked by a value of their own, become the darkest of the others."""
+    value = data.get("PixelPaddingValue")
+    if value is None or "RescaleSlope" in data:
+        return pixels
+    padding = pixels == value
+    if not padding.any() or padding.all():
+        return pixels
+    inverted = data.get("PhotometricInterpretation") == "MONOCHROME1"
+    others = pixels[~padding]
+    return np.where(padding, others.max() if inverted else others.min(), pixels)
+
+
+def _window(pixels: NDArray[Any], data: Dataset, coloured: bool) -> tuple[NDArray[Any], tuple[float, float]]:
+    """The window that the file names first; a table is applied; without either, the range of the pixels."""
+    low, high = float(pixels.min()), float(pixels.max())
+    whole = (low, high if high > low else low + 1)
+    if coloured:
+        return pixels.astype(np.float32), (0.0, 255.0)
+    function = str(data.get("VOILUTFunction", "LINEAR"))
+    if "VOILUTSequence" in data and np.issubdtype(pixels.dtype, np.integer):
+        bits = int(data.VOILUTSequence[0].LUTDescriptor[2])
+        return _quiet(apply_voi_lut, pixels, data, prefer_lut=True), (0.0, float(2**bits - 1))
+    centre, width = _number(data, "WindowCenter"), _number(data, "WindowWidth")
+    if centre is None or width is None or width <= 0:
+        return pixels, whole
+    if function == "SIGMOID":
+        # PS3.3 C.11.2.1.3.1; the curve is steepest within the width, which is what a linear window shows.
+        return pixels, (centre - width / 2, centre + width / 2)
+    if function == "LINEAR" and width > 1:
+        return pixels, (centre - 0.5 - (width - 1) / 2, centre - 0.5 + (width - 1) / 2)
+    return pixels, (centre - width / 2, centre + width / 2)
+
+
+def _number(data: Dataset, keyword: str) -> float | None:
+    value = data.get(keyword)
+    if value is None or value == "":
+        return None
+    first = value[0] if isinstance(value, Sequence | pydicom.multival.MultiValue) and not isinstance(value, str) else value
+    return float(first)
+
+
+def _spacing(data: Dataset) -> tuple[tuple[float, float] | None, str]:
+    for keyword, note in _SPACINGS.items():
+        value = data.get(keyword)
+        if value and len(value) == 2 and min(map(float, value)) > 0:
+            return (float(value[0]), float(value[1])), note
+    return None, ""
+
+
+def _first(data: Dataset, *keywords: str) -> str:
+    return next((str(data[key].value) for key in keywords if key in data and data[key].value), "")
+
+
+def _name(data: Dataset) -> str:
+    """What the image shows, from coded tags alone: "CR CHEST PA". File names and free texts may hold a patient's name."""
+    parts = [_first(data, key) for key in ("Modality", "BodyPartExamined", "ViewPosition")]
+    kept = ["".join(c for c in part if c.isalnum() or c in " -").strip()[:16] for part in parts]
+    return " ".join(part for part in kept if part) or "DICOM image"
+
+
+def _own_notes(data: Dataset) -> Provenance | None:
+    """The provenance that :func:`write_secondary_capture` left; None where it is not one of ours."""
+    try:
+        block = data.private_block(_GROUP, _CREATOR)
+        return Provenance.model_validate_json(block[_NOTES].value)
+    except (KeyError, ValidationError, ValueError):
+        return None
+
+
+def write_secondary_capture(radiograph: Radiograph, path: str | Path) -> Path:
+    """Write a DICOM secondary capture: a derived image of no patient, marked where a model made it.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be written.
+    """
+    path = Path(path).with_suffix(".dcm")
+    pixels, (low, high) = radiograph.pixels, radiograph.window
+    if pixels.dtype not in (np.uint8, np.uint16):
+        pixels, low, high = np.rint(radiograph.grey() * 65535).astype(np.uint16), 0.0, 65535.0
+    made = radiograph.provenance
+    now = datetime.datetime.now()
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = SecondaryCaptureImageStorage
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = generate_uid()
+    data.StudyInstanceUID, data.SeriesInstanceUID = generate_uid(), generate_uid()
+    data.PatientName, data.PatientID, data.PatientIdentityRemoved = "", "", "YES"
+    data.Modality, data.ConversionType = "OT", "WSD"
+    data.ImageType = ["DERIVED", "SECONDARY"]
+    data.SeriesDescription = "SYNTHETIC, not for diagnosis" if made.synthetic else "Derived image, not for diagnosis"
+    data.DerivationDescription = made.summary
+    data.ContentDate, data.ContentTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
+    data.BurnedInAnnotation, data.Manufacturer = "NO", made.software or "napari-medgen"
+    if radiograph.laterality in ("L", "R"):
+        data.Laterality = radiograph.laterality
+    if radiograph.spacing:
+        data.PixelSpacing = [f"{step:.6g}" for step in radiograph.spacing]
+    # DICOM's linear window of centre c and width w runs from c - w / 2 to c + w / 2 - 1.
+    data.WindowWidth, data.WindowCenter = f"{high - low + 1:.6g}", f"{(low + high + 1) / 2:.6g}"
+    data.Rows, data.Columns = pixels.shape
+    data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = 1, "MONOCHROME2", 0
+    data.BitsAllocated = data.BitsStored = pixels.dtype.itemsize * 8
+    data.HighBit = data.BitsStored - 1
+    data.private_block(_GROUP, _CREATOR, create=True).add_new(_NOTES, "LT", _notes_text(made))
+    data.PixelData = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes() + b"\0" * (pixels.nbytes % 2)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data.save_as(path, enforce_file_format=True)
+    except OSError as error:
+        raise ImageError(f"{path.name} cannot be written: {error.strerror or error}.") from None
+    return path
+
+
+def _notes_text(made: Provenance) -> str:
+    """The provenance as JSON, plain ASCII since no character set is declared."""
+    return json.dumps(made.model_dump(exclude_none=True))

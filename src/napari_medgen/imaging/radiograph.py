@@ -1,0 +1,98 @@
+"""A 2D grey image with its size, its side and its window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medgen.errors import ImageError
+from napari_medgen.imaging.provenance import Provenance
+
+Laterality = Literal["", "L", "R", "B"]
+
+
+@dataclass(frozen=True, eq=False)
+class Radiograph:
+    """Grey values, bright where little radiation came through.
+
+    Attributes
+    ----------
+    pixels
+        (rows, columns) array, row down and column right, float32 or an integer type.
+    window
+        Grey values that are shown black and white; what lies outside is clipped.
+    spacing
+        Distance of rows and of columns in millimetres; None where nobody knows.
+    laterality
+        Side of the body: "L", "R", "B" for both; empty where nobody knows.
+    view
+        Projection as DICOM names it, for example "AP" or "PA"; may be empty.
+    coloured
+        It was a colour picture whose channels differ, as those of a radiograph do not.
+    name
+        What to call it on screen; never a path, never from a tag that may identify a patient.
+    notes
+        What was changed or guessed on reading, in sentences for the user.
+    provenance
+        Where it comes from.
+
+    Raises
+    ------
+    ImageError
+        If the array is not two-dimensional, is empty, holds values that are not finite numbers, or the window is empty.
+    """
+
+    pixels: NDArray[Any]
+    window: tuple[float, float]
+    spacing: tuple[float, float] | None = None
+    laterality: Laterality = ""
+    view: str = ""
+    coloured: bool = False
+    name: str = "radiograph"
+    notes: tuple[str, ...] = ()
+    provenance: Provenance = field(default_factory=Provenance)
+
+    def __post_init__(self) -> None:
+        kind = self.pixels.dtype
+        if self.pixels.ndim != 2 or 0 in self.pixels.shape:
+            raise ImageError(f"{self.name}: a radiograph needs rows and columns of grey values, not {self.pixels.shape}.")
+        if not (kind == np.float32 or np.issubdtype(kind, np.integer)):
+            raise ImageError(f"{self.name}: a radiograph holds float32 or integer pixels, not {kind}.")
+        if kind == np.float32 and not np.isfinite(self.pixels).all():
+            raise ImageError(f"{self.name}: some pixels are not finite numbers; replace them before you use the image.")
+        if not self.window[0] < self.window[1]:
+            raise ImageError(f"{self.name}: the window must rise, not go from {self.window[0]:g} to {self.window[1]:g}.")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, columns = self.pixels.shape
+        return rows, columns
+
+    def grey(self) -> NDArray[np.float32]:
+        """The image as it is shown: (rows, columns) float32, 0 for black to 1 for white."""
+        low, high = self.window
+        shown: NDArray[np.float32] = ((self.pixels.astype(np.float32) - low) / (high - low)).clip(0, 1)
+        return shown
+
+    def with_pixels(self, pixels: NDArray[Any], window: tuple[float, float], name: str, made: Provenance) -> Radiograph:
+        """Other pixels in the same place."""
+        return replace(self, pixels=pixels, window=window, name=name, provenance=made)
+
+
+def natural_window(pixels: NDArray[Any]) -> tuple[float, float]:
+    """Black and white of an image that names no window.
+
+    Integers are taken to use 8, 10, 12, 14 or 16 bits, the fewest that hold the largest; other values their own range.
+    """
+    low, high = float(pixels.min()), float(pixels.max())
+    if np.issubdtype(pixels.dtype, np.integer) and low >= 0:
+        bits = next((n for n in (8, 10, 12, 14, 16) if high < 2**n), None)
+        if bits:
+            return 0.0, float(2**bits - 1)
+    if low >= 0 and high <= 1 and not np.issubdtype(pixels.dtype, np.integer):
+        return 0.0, 1.0
+    return low, high if high > low else low + 1

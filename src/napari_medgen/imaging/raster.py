@@ -1,0 +1,129 @@
+"""PNG and JPEG as radiographs."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from pydantic import ValidationError
+
+from napari_medgen.errors import ImageError
+from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.radiograph import Radiograph, natural_window
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+_KEY = "napari-medgen"
+# ITU-R BT.601, as JPEG itself.
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+# Channels of a grey JPEG that was stored in colour differ by a few steps.
+_COLOUR = 24
+_MOST_PIXELS = 100_000_000
+
+
+def read_raster(path: str | Path) -> Radiograph:
+    """Read a PNG or JPEG file, 8 or 16 bits, grey or colour.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, damaged, truncated, of another kind, too large, or CMYK.
+    """
+    path = Path(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=("PNG", "JPEG")) as picture:
+                if picture.width * picture.height > _MOST_PIXELS:
+                    raise ImageError(f"{path.name} has {picture.width} x {picture.height} pixels, too many to be read.")
+                picture.load()
+                return _radiograph(ImageOps.exif_transpose(picture), path)
+    except ImageError:
+        raise
+    except FileNotFoundError:
+        raise ImageError(f"{path.name} does not exist.") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{path.name} is not a PNG or JPEG file, whatever its name says.") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
+        raise ImageError(f"{path.name} has too many pixels to be read.") from None
+    except (OSError, ValueError, SyntaxError):
+        raise ImageError(f"{path.name} is damaged or ends too early.") from None
+
+
+def _radiograph(picture: Image.Image, path: Path) -> Radiograph:
+    if picture.mode in ("CMYK", "YCCK", "LAB"):
+        raise ImageError(f"{path.name} is a {picture.mode} picture for print, not a radiograph; save it in grey first.")
+    notes: tuple[str, ...] = ()
+    coloured = False
+    if picture.mode in ("RGB", "RGBA", "P", "PA", "LA"):
+        pixels, coloured = _grey(np.asarray(picture.convert("RGB")))
+        notes = (f"{path.name} was stored in colour and has been turned grey.",)
+    elif picture.mode in ("1", "L"):
+        pixels = np.asarray(picture.convert("L"))
+    else:
+        pixels = np.asarray(picture)
+        if pixels.dtype == np.int32:  # 16-bit PNG in older versions of Pillow
+            pixels = pixels.astype(np.uint16)
+    kept = _own_notes(picture.info.get(_KEY, ""))
+    provenance = kept.pop("provenance", None) or Provenance(source=path.stem, software="")
+    window = kept.pop("window", None) or natural_window(pixels)
+    return Radiograph(pixels, window, coloured=coloured, name=path.stem, notes=notes, provenance=provenance, **kept)
+
+
+def _grey(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], bool]:
+    """Luminance, and whether there is true colour in more than one pixel of a hundred."""
+    spread = rgb.max(2).astype(np.int16) - rgb.min(2)
+    return np.rint(rgb.astype(np.float32) @ _LUMA).astype(np.uint8), bool((spread > _COLOUR).mean() > 0.01)
+
+
+def _own_notes(text: str) -> dict[str, Any]:
+    """What :func:`write_png` left in a file; nothing where it is not one of ours."""
+    try:
+        found = json.loads(text)
+        spacing = found.get("spacing")
+        return {
+            "provenance": Provenance.model_validate(found["provenance"]),
+            "window": tuple(found["window"]),
+            "spacing": tuple(spacing) if spacing else None,
+            "laterality": found["laterality"],
+            "view": found["view"],
+        }
+    except (ValueError, TypeError, KeyError, AttributeError, ValidationError):
+        return {}
+
+
+def write_png(radiograph: Radiograph, path: str | Path) -> Path:
+    """Write a grey PNG, 8 bits where the pixels are, else 16, with provenance, spacing and side in its text.
+
+    Float pixels are stored as 16-bit steps of the window, so what lies outside it is clipped.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be written.
+    """
+    path = Path(path).with_suffix(".png")
+    pixels, window = radiograph.pixels, radiograph.window
+    if pixels.dtype not in (np.uint8, np.uint16):
+        pixels, window = np.rint(radiograph.grey() * 65535).astype(np.uint16), (0.0, 65535.0)
+    text = PngImagePlugin.PngInfo()
+    notes = {
+        "provenance": radiograph.provenance.model_dump(exclude_none=True),
+        "window": window,
+        "spacing": radiograph.spacing,
+        "laterality": radiograph.laterality,
+        "view": radiograph.view,
+    }
+    text.add_text(_KEY, json.dumps(notes))
+    text.add_text("Description", radiograph.provenance.summary)
+    dots = {"dpi": tuple(25.4 / step for step in reversed(radiograph.spacing))} if radiograph.spacing else {}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path, pnginfo=text, **dots)
+    except OSError as error:
+        raise ImageError(f"{path.name} cannot be written: {error.strerror or error}.") from None
+    return path

@@ -1,0 +1,85 @@
+"""Recipes: TOML files from which models are trained; what all of them have in common."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from napari_medgen.errors import RecipeError
+
+
+class RecipeTable(BaseModel):
+    """A part of a recipe: fixed once read, and without entries that nobody knows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class About(RecipeTable):
+    """What the model card says that no measurement can tell."""
+
+    title: str
+    description: str
+    data: str
+    licence: str
+    intended_use: str
+    limits: str
+
+
+AnyRecipe = TypeVar("AnyRecipe", bound=RecipeTable)
+
+
+def read_toml(path: str | Path, changes: Sequence[str] = ()) -> dict[str, Any]:
+    """Content of a recipe, with changes made to it.
+
+    Parameters
+    ----------
+    changes
+        Entries that replace the file's: ``KEY=VALUE``, with dots between the names of nested entries. A value that is not
+        JSON is taken as a text.
+
+    Raises
+    ------
+    RecipeError
+        If the file is missing or not TOML, or a change is not written so.
+    """
+    path = Path(path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"There is no recipe {path.name}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path.name} is not a TOML file: {error}.") from None
+    for change in changes:
+        key, equals, text = change.partition("=")
+        if not equals or not key:
+            raise RecipeError(f"A change of the recipe is written KEY=VALUE, not {change}.")
+        *tables, last = key.split(".")
+        place = content
+        for name in tables:
+            place = place.setdefault(name, {})
+        try:
+            place[last] = json.loads(text)
+        except ValueError:
+            place[last] = text
+    return content
+
+
+def validate_recipe(kind: type[AnyRecipe], content: dict[str, Any], name: str) -> AnyRecipe:
+    """The recipe that a file's content makes.
+
+    Raises
+    ------
+    RecipeError
+        If it says something that no recipe may; the message names the entry.
+    """
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "recipe"
+        raise RecipeError(f"{name}: {place}: {first['msg']}.") from None

@@ -1,0 +1,39 @@
+"""Lightning Fabric: the same training on a CPU, a GPU or many machines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_medgen.errors import RecipeError
+from napari_medgen.running.devices import choose_device
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+def build_fabric(precision: str = "auto", devices: int = 1, nodes: int = 1) -> Fabric:
+    """Fabric on the device in force.
+
+    Parameters
+    ----------
+    precision
+        As Fabric names it, or ``auto``: bfloat16 where that was measured to be faster.
+    devices, nodes
+        Processes a machine, and machines.
+
+    Raises
+    ------
+    RecipeError
+        If the extra ``train`` is not installed.
+    """
+    try:
+        from lightning_fabric import Fabric
+    except ImportError:
+        raise RecipeError("Training needs more packages: pip install 'napari-medgen[train]'.") from None
+    device = choose_device()
+    if precision == "auto":
+        precision = "bf16-mixed" if device.precision == "bfloat16" else "32-true"
+    fabric = Fabric(accelerator=device.kind, devices=devices, num_nodes=nodes, precision=precision)
+    if devices * nodes > 1:
+        fabric.launch()
+    return fabric

@@ -1,0 +1,88 @@
+"""A map as files: overlay, raw values, and what they mean."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from napari_medgen.errors import ImageError
+from napari_medgen.imaging.radiograph import Radiograph
+from napari_medgen.saliency.colours import paint
+from napari_medgen.saliency.maps import SaliencyMap
+
+_NOTICE = "Not for diagnosis."
+
+
+def export_map(image: Radiograph, found: SaliencyMap, folder: Path, *, signed: bool = True) -> list[Path]:
+    """Write a map.
+
+    Parameters
+    ----------
+    folder
+        Gets ``<image>_<model>_<class>.png`` (image and overlay side by side), ``.npy`` (float32 on the image's pixels, in
+        logits for each unit of grey) and ``.json``.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    ImageError
+        If the folder cannot be written.
+    """
+    stem = _plain(f"{image.name}_{found.provenance.model}_{found.label}")
+    paths = [folder / f"{stem}{suffix}" for suffix in (".png", ".npy", ".json")]
+    picture, raw, about = paths
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _save_picture(image, found, picture, signed)
+        np.save(raw, found.values * np.float32(found.limit))
+        about.write_text(json.dumps(describe(image, found), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ImageError(f"{folder} cannot be written: {error.strerror or error}.") from None
+    return paths
+
+
+def describe(image: Radiograph, found: SaliencyMap) -> dict[str, Any]:
+    """What a map is of, for JSON: nothing in it identifies a patient."""
+    return {
+        "notice": _NOTICE,
+        "image": image.name,
+        "image_shape": image.shape,
+        "image_spacing_mm": image.spacing,
+        "class": found.label,
+        "probabilities": found.answer.probabilities,
+        "method": found.request.method,
+        "batch_norm": found.request.domain,
+        "clip_sd": found.request.clip,
+        "limit": found.limit,
+        "unit": "logits for each unit of grey, of an image in 0 to 1",
+        "seen": {
+            "first_row, first_column, end_row, end_column": found.view.box,
+            "size": found.view.size,
+            "mirrored": found.view.mirrored,
+        },
+        "warnings": [*image.notes, *found.warnings],
+        "provenance": found.provenance.model_dump(exclude_none=True),
+    }
+
+
+def _save_picture(image: Radiograph, found: SaliencyMap, path: Path, signed: bool) -> None:
+    grey = image.grey()
+    plain = np.repeat(np.rint(grey * 255).astype(np.uint8)[..., None], 3, 2)
+    pixels = np.concatenate([plain, paint(grey, found.values, signed=signed and found.signed)], 1)
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Description", f"{found.provenance.summary}; {_NOTICE}")
+    text.add_text("Comment", "; ".join(found.warnings))
+    Image.fromarray(pixels).save(path, pnginfo=text)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", name).strip("_")

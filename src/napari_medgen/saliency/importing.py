@@ -1,0 +1,133 @@
+"""Turn a checkpoint of the official Medical-Robust-Training code, or a torchvision ResNet, into a model folder.
+
+Such a file is a bare state dict: shapes say the depth, widths, classes and batch norms; labels and image size must be given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import ValidationError
+
+from napari_medgen.errors import ModelError
+from napari_medgen.models.card import ModelCard
+from napari_medgen.models.checkpoints import read_checkpoint
+from napari_medgen.models.folder import ModelFolder, load_weights, write_folder
+from napari_medgen.saliency.architecture import CLASSIFIER_FILE, ClassifierArchitecture, ResNetSizes, ViewSizes
+from napari_medgen.saliency.network import ResNet
+
+Tensors = dict[str, torch.Tensor]
+_BLOCKS: dict[tuple[int, ...], Literal[18, 34]] = {(2, 2, 2, 2): 18, (3, 4, 6, 3): 34}
+
+
+def import_classifier(
+    checkpoint: str | Path,
+    out: str | Path,
+    labels: Sequence[str],
+    *,
+    size: int = 256,
+    exclusive: bool = False,
+    name: str = "",
+) -> ModelFolder:
+    """Import a classifier's checkpoint; nothing in it is run.
+
+    Parameters
+    ----------
+    checkpoint
+        ``checkpoint_best.pth`` of the official code, with or without ``module.``, or torchvision's layout.
+    out
+        The model folder to write.
+    labels
+        Names of the classes in the order of the logits.
+    size
+        Rows and columns to which the official code resizes images.
+    exclusive
+        Softmax in the place of sigmoids.
+    name
+        Name of the model; the folder's by default.
+
+    Raises
+    ------
+    ModelError
+        If the file is not such a checkpoint, holds code, or does not fit the labels.
+    """
+    out, path = Path(out), Path(checkpoint)
+    tensors = read_state_dict(path)
+    sizes = infer_sizes(tensors, path.name)
+    if len(labels) != sizes.classes:
+        raise ModelError(f"{path.name} has {sizes.classes} classes, but {len(labels)} labels were given.")
+    network = ResNet(sizes)
+    load_weights(network, tensors, path.name, missing_ok="num_batches_tracked")
+    try:
+        architecture = ClassifierArchitecture(
+            labels=tuple(labels),
+            exclusive=exclusive,
+            network=sizes,
+            view=ViewSizes(size=(size, size)),
+            family=name or out.name,
+        )
+    except ValidationError as error:
+        raise ModelError(f"{path.name} and what was said of it do not fit: {error.errors()[0]['msg']}.") from None
+    card = ModelCard(
+        name=name or out.name,
+        title=name or out.name,
+        description=f"Imported from {path.name}.",
+        task="saliency",
+        architecture=architecture.model_dump(mode="json"),
+        intended_use="Research. Not for diagnosis.",
+        limits="Labels and image size were given at import, not read; what the model was trained on is not recorded.",
+        checksums={},
+    )
+    return write_folder(out, card, {CLASSIFIER_FILE: tensors})
+
+
+def read_state_dict(path: Path) -> Tensors:
+    """Tensors of a classifier's checkpoint, without the ``module.`` of a parallel training.
+
+    Raises
+    ------
+    ModelError
+        If the file is not a state dict of a residual network.
+    """
+    content = read_checkpoint(path)
+    for key in ("state_dict", "model", "net"):
+        if isinstance(content.get(key), dict):
+            content = content[key]
+            break
+    tensors = {
+        str(name).removeprefix("module."): value for name, value in content.items() if isinstance(value, torch.Tensor)
+    }
+    if "conv1.weight" not in tensors or "fc.weight" not in tensors:
+        raise ModelError(f"{path.name} is not the checkpoint of a ResNet: it has no conv1.weight and fc.weight.")
+    return tensors
+
+
+def infer_sizes(tensors: Tensors, name: str) -> ResNetSizes:
+    """Sizes of the network from the shapes of its tensors.
+
+    Raises
+    ------
+    ModelError
+        If the blocks are not those of a ResNet-18, 34 or 50.
+    """
+    blocks = tuple(len({key.split(".")[1] for key in tensors if key.startswith(f"layer{stage}.")}) for stage in range(1, 5))
+    bottleneck = "layer1.0.conv3.weight" in tensors
+    depth = 50 if bottleneck and blocks == (3, 4, 6, 3) else None if bottleneck else _BLOCKS.get(blocks)
+    if depth is None:
+        raise ModelError(f"{name} has {blocks} blocks, which is not a ResNet-18, 34 or 50.")
+    dual = [int(key.split(".bns.")[1].split(".")[0]) for key in tensors if ".bns." in key]
+    try:
+        return ResNetSizes(
+            depth=depth,
+            widths=tuple(tensors[f"layer{stage}.0.conv1.weight"].shape[0] for stage in range(1, 5)),
+            widen=tensors["layer1.0.conv2.weight"].shape[0] // tensors["layer1.0.conv1.weight"].shape[0],
+            channels=tensors["conv1.weight"].shape[1],
+            classes=tensors["fc.weight"].shape[0],
+            domains=max(dual) + 1 if dual else 1,
+            momentum=0.01 if dual else 0.1,
+        )
+    except (ValidationError, KeyError):
+        raise ModelError(f"{name} has tensors whose shapes make no ResNet that is known.") from None

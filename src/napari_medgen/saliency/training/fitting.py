@@ -1,0 +1,211 @@
+"""The training loop: clean images, adversarial ones, or both through separate batch norms."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.workspace import Stage, append_row, seed_step
+from napari_medgen.saliency.attacks import pgd
+from napari_medgen.saliency.network import ResNet, channels_last
+from napari_medgen.saliency.targets import class_weights, classification_loss, soften
+from napari_medgen.saliency.training.augmentation import build_augmentation
+from napari_medgen.saliency.training.dataset import Dataset
+from napari_medgen.saliency.training.recipe import ClassifierRecipe, OptimiserRecipe
+from napari_medgen.saliency.view import NetworkView
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+_STAGE = 3
+_CLEAN, _ADVERSARIAL = 0, 1
+_EVALUATION_BATCH = 128
+
+
+class Best:
+    """The weights with the lowest clean validation loss so far; part of the checkpoint."""
+
+    def __init__(self) -> None:
+        self.loss, self.epoch = math.inf, -1
+        self.weights: dict[str, Tensor] = {}
+
+    def offer(self, loss: float, epoch: int, network: nn.Module) -> bool:
+        """Keep the network's weights if the loss is lower; whether it was."""
+        if loss >= self.loss:
+            return False
+        self.loss, self.epoch = loss, epoch
+        self.weights = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"loss": self.loss, "epoch": self.epoch, "weights": self.weights}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.loss, self.epoch, self.weights = state["loss"], state["epoch"], state["weights"]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What stays the same from step to step."""
+
+    recipe: ClassifierRecipe
+    dataset: Dataset
+    view: NetworkView
+    weights: Tensor
+    augment: nn.Module
+    fabric: Fabric
+
+    def images(self, rows: NDArray[np.intp]) -> Tensor:
+        """Frames as floats in [0, 1], (N, 1, rows, columns)."""
+        frames = torch.from_numpy(np.ascontiguousarray(self.dataset.frames[rows]))
+        return frames.to(self.fabric.device).float().div_(255)[:, None]
+
+    def inputs(self, images: Tensor) -> Tensor:
+        """What the network sees, in the memory layout in which convolutions are fastest."""
+        seen = self.view.see(images).clamp(0, 1).expand(-1, self.recipe.network.channels, -1, -1)
+        return seen.contiguous(memory_format=torch.channels_last)
+
+
+def learning_rate(own: OptimiserRecipe, step: int, steps: int) -> float:
+    """The rate of a step, from its number alone, so that a resumed run goes on as it would have."""
+    if own.schedule == "steps":
+        epoch = step * own.epochs // steps
+        return own.learning_rate * 0.1 ** sum(epoch >= milestone for milestone in own.milestones)
+    length = -(-steps // own.cycles)
+    step, rise = step % length, max(round(own.warmup * length), 1)
+    if step < rise:
+        return own.learning_rate * (step + 1) / rise
+    return own.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(length - rise, 1)))
+
+
+def train_classifier(recipe: ClassifierRecipe, dataset: Dataset, work: Path, fabric: Fabric) -> Steps[ResNet]:
+    """Train, or go on training, one classifier.
+
+    Parameters
+    ----------
+    work
+        Folder of the checkpoint (``classifier.pt``) and the log (``classifier.csv``).
+
+    Yields
+    ------
+    Progress
+        A step an update.
+
+    Returns
+    -------
+    ResNet
+        With the weights of the epoch whose clean validation loss was lowest (published), in evaluation mode.
+    """
+    own = recipe.optimiser
+    torch.manual_seed(recipe.seed + _STAGE)
+    network = channels_last(ResNet(recipe.sizes))
+    mean: ResNet = copy.deepcopy(network).requires_grad_(False).eval().to(fabric.device)
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": own.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, own.learning_rate)
+    best = Best()
+    stage = Stage(work, "classifier", network=network, mean=mean, optimizer=optimizer, best=best)
+    trained, optimizer = fabric.setup(network, optimizer)
+    start = stage.resume()
+    run = _Run(
+        recipe,
+        dataset,
+        NetworkView.of(recipe.data.frame, recipe.view),
+        class_weights(dataset.targets[dataset.rows("train")], recipe.exclusive, own.balance).to(fabric.device),
+        build_augmentation(recipe.augmentation),
+        fabric,
+    )
+    rows = dataset.rows("train")
+    per_epoch = max(len(rows) // (own.batch * fabric.world_size), 1)
+    total, recent = per_epoch * own.epochs, 0.0
+    for step in range(start, total):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(own, step, total)
+        loss = _update(run, trained, network, optimizer, _batch(rows, step, per_epoch, recipe, fabric), step)
+        _average(mean, network, min(own.ema, (1 + step) / (10 + step)) if own.ema else 0.0)
+        recent = loss if step == start else 0.95 * recent + 0.05 * loss
+        done = step + 1
+        epoch, ended = done // per_epoch, done % per_epoch == 0
+        if ended:
+            clean = validation_loss(run, mean)
+            best.offer(clean, epoch, mean)
+            if fabric.is_global_zero:
+                append_row(stage.log, {"iteration": done, "epoch": epoch, "loss": recent, "clean_validation_loss": clean})
+                stage.save(done)
+        yield Progress(done, total, f"Epoch {epoch + (not ended)}, loss {recent:.3f}, validation {best.loss:.3f}")
+        if ended and own.patience and epoch - best.epoch >= own.patience:
+            break
+    if best.weights:
+        mean.load_state_dict(best.weights)
+    return mean
+
+
+def _batch(rows: NDArray[np.intp], step: int, per_epoch: int, recipe: ClassifierRecipe, fabric: Fabric) -> NDArray[np.intp]:
+    """Images of a step: every epoch is a new order of all, dealt out to the processes."""
+    epoch, place = divmod(step, per_epoch)
+    order = np.random.default_rng([recipe.seed, _STAGE, epoch]).permutation(rows)
+    batch = recipe.optimiser.batch
+    begin = (place * fabric.world_size + fabric.global_rank) * batch
+    return order[begin : begin + batch]
+
+
+def _update(run: _Run, trained: Any, network: ResNet, optimizer: Any, rows: NDArray[np.intp], step: int) -> float:
+    """One step: the loss of the clean images, of the adversarial ones, or the sum of both (Han 2021)."""
+    recipe, fabric = run.recipe, run.fabric
+    generator = seed_step(recipe.seed, _STAGE, step, fabric.global_rank)
+    truth = run.dataset.targets[rows].to(fabric.device)
+    softened = soften(truth, recipe.optimiser.smoothing, recipe.exclusive, recipe.ordinal)
+    x = run.inputs(run.augment(run.images(rows)))
+    trained.train()
+    losses = []
+    if recipe.training != "adversarial":
+        losses.append(classification_loss(trained(x, _CLEAN), softened, recipe.exclusive, weights=run.weights))
+    if recipe.training != "standard":
+        domain = _ADVERSARIAL if recipe.training == "dual" else _CLEAN
+        with fabric.autocast():
+            adversarial = pgd(
+                network, x, truth, recipe.attack, exclusive=recipe.exclusive, domain=domain, generator=generator
+            )
+        adversarial = adversarial.contiguous(memory_format=torch.channels_last)
+        said = trained(adversarial, domain)
+        losses.append(classification_loss(said, softened, recipe.exclusive, weights=run.weights))
+    loss = torch.stack(losses).sum()
+    optimizer.zero_grad()
+    fabric.backward(loss)
+    fabric.clip_gradients(trained, optimizer, max_norm=5.0, error_if_nonfinite=True)
+    optimizer.step()
+    return float(loss.detach()) / len(losses)
+
+
+@torch.no_grad()
+def _average(mean: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move the averaged weights and running statistics towards the present ones."""
+    for averaged, current in zip(mean.state_dict().values(), network.state_dict().values(), strict=True):
+        if averaged.is_floating_point():
+            averaged.lerp_(current, 1 - decay)
+        else:
+            averaged.copy_(current)
+
+
+@torch.no_grad()
+def validation_loss(run: _Run, network: ResNet) -> float:
+    """Clean loss on the validation patients, without smoothing or weights."""
+    rows = run.dataset.rows("validation")
+    total = 0.0
+    for begin in range(0, len(rows), _EVALUATION_BATCH):
+        chunk = rows[begin : begin + _EVALUATION_BATCH]
+        with run.fabric.autocast():
+            logits = network(run.inputs(run.images(chunk)), _CLEAN)
+        truth = run.dataset.targets[chunk].to(logits.device)
+        total += float(classification_loss(logits, truth, run.recipe.exclusive, each=True).sum())
+    return total / len(rows)

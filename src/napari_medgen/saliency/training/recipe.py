@@ -1,0 +1,182 @@
+"""A recipe for a classifier: one TOML file, and one switch for the three ways of training."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from napari_medgen.models.recipe import About, RecipeTable
+from napari_medgen.saliency.architecture import AttackSizes, ResNetSizes, ViewSizes
+
+
+class DataRecipe(RecipeTable):
+    """Which images, what they show, and who must not be on both sides of the split.
+
+    Images are found either in one folder a class (``train``, ``test`` and ``folders``) or through a CSV table as the
+    official code reads it (``table``: an image column, one column a label, and ``fold`` with train, valid or test).
+
+    Attributes
+    ----------
+    train, test
+        Folders of class folders.
+    folders
+        Class folder to label; an empty label for images that show none of the classes.
+    table, image_column
+        The CSV file and its column of file names, relative to the data folder.
+    uncertain
+        What a label below zero in the table (CheXpert's "uncertain") means: absent, as published, or unknown.
+    mask
+        File of an image's mask, with ``{split}``, ``{folder}`` and ``{stem}``; images without one have no mask.
+    mask_inside, mask_ignore
+        Grey value within the mask, and of pixels that count for nothing.
+    subject, side
+        Regular expressions on a file's stem whose first group is the patient, and the side ("L" or "R").
+    in_both
+        What to do about a patient both in training and in test: ``refuse`` the data, or ``drop`` the training images.
+    validation
+        Share of training patients that early stopping looks at.
+    share
+        Share of the other training patients that is used; less than 1 for studies of the training-set size.
+    frame
+        Rows and columns at which images are kept in memory.
+    """
+
+    train: str = "train"
+    test: str = "val"
+    folders: dict[str, str] = Field({})
+    table: str = ""
+    image_column: str = "Image Index"
+    uncertain: Literal["absent", "unknown"] = "absent"
+    mask: str = ""
+    mask_inside: int = 255
+    mask_ignore: int = -1
+    subject: str = "(.*)"
+    side: str = ""
+    in_both: Literal["refuse", "drop"] = "refuse"
+    validation: float = Field(0.1, gt=0, lt=1)
+    share: float = Field(1.0, gt=0, le=1)
+    frame: tuple[int, int] = (256, 256)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DataRecipe:
+        if bool(self.folders) == bool(self.table):
+            raise ValueError("images come from folders or from a table: name one of the two")
+        return self
+
+
+class AugmentationRecipe(RecipeTable):
+    """Random changes of training images.
+
+    Attributes
+    ----------
+    rotation, shear
+        Degrees to either side.
+    shift
+        Share of height and width.
+    scaling
+        Relative, to either side.
+    brightness, contrast, gamma
+        Relative, to either side.
+    flip
+        Whether left and right may be exchanged.
+    """
+
+    rotation: float = 10.0
+    shear: float = 0.0
+    shift: float = 0.05
+    scaling: float = 0.1
+    brightness: float = 0.1
+    contrast: float = 0.2
+    gamma: float = 0.2
+    flip: bool = False
+
+
+class OptimiserRecipe(RecipeTable):
+    """How the weights are fitted.
+
+    Attributes
+    ----------
+    epochs, batch
+        Passes over the training images, images a step.
+    learning_rate, weight_decay
+        AdamW's. The published training is Adam with 1e-2 and no decay.
+    schedule
+        ``one-cycle`` rises over the first ``warmup`` share of its steps and falls as a cosine; ``steps`` divides by ten at
+        each of the ``milestones`` (epochs), as published.
+    cycles
+        How often ``one-cycle`` is gone through in the epochs (warm restarts, Loshchilov 2017).
+    smoothing
+        Label smoothing.
+    balance
+        Power of the inverse class frequency in the loss: 0 for none, 1 for full.
+    ema
+        Decay of the averaged weights, which are what is validated and kept; 0 for none.
+    patience
+        Epochs without a lower clean validation loss after which training ends; 0 for never.
+    """
+
+    epochs: int = Field(20, ge=1)
+    batch: int = Field(64, ge=2)
+    learning_rate: float = Field(4e-3, gt=0)
+    weight_decay: float = 0.05
+    schedule: Literal["one-cycle", "steps"] = "one-cycle"
+    cycles: int = Field(1, ge=1)
+    warmup: float = Field(0.25, ge=0, lt=1)
+    milestones: tuple[int, ...] = (100, 200)
+    smoothing: float = Field(0.0, ge=0, lt=1)
+    balance: float = Field(0.0, ge=0, le=1)
+    ema: float = Field(0.99, ge=0, lt=1)
+    patience: int = Field(0, ge=0)
+
+
+class ClassifierRecipe(RecipeTable):
+    """A whole recipe.
+
+    Attributes
+    ----------
+    name
+        Of the family. The dual model has this name, the others add theirs: ``knee-kl-standard``.
+    training
+        ``standard``: clean images. ``adversarial``: adversarial images only, one batch norm. ``dual``: the sum of the losses
+        of clean images through one batch norm and adversarial ones through the other.
+    labels, exclusive, ordinal, body_part, mask_shows
+        As on the card.
+    precision
+        ``auto`` measures whether bfloat16 is faster on this device.
+    """
+
+    task: Literal["saliency"]
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    training: Literal["standard", "adversarial", "dual"] = "dual"
+    seed: int = 0
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
+    labels: tuple[str, ...] = Field(min_length=1)
+    exclusive: bool = False
+    ordinal: bool = False
+    body_part: str = ""
+    mask_shows: str = ""
+    about: About
+    data: DataRecipe
+    network: ResNetSizes
+    view: ViewSizes
+    attack: AttackSizes = AttackSizes()
+    augmentation: AugmentationRecipe = AugmentationRecipe()
+    optimiser: OptimiserRecipe = OptimiserRecipe()
+
+    @model_validator(mode="after")
+    def _agree(self) -> ClassifierRecipe:
+        if unknown := sorted(set(self.data.folders.values()) - {*self.labels, ""}):
+            raise ValueError(f"the folders name a label that is not among the labels: {unknown[0]}")
+        return self
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model that comes out."""
+        return self.name if self.training == "dual" else f"{self.name}-{self.training}"
+
+    @property
+    def sizes(self) -> ResNetSizes:
+        """The network's sizes with as many classes and batch norms as this training needs."""
+        domains = max(self.network.domains, 2) if self.training == "dual" else 1
+        return self.network.model_copy(update={"classes": len(self.labels), "domains": domains})

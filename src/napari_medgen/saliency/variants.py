@@ -1,0 +1,201 @@
+"""The three ways of training beside each other: one table for the paper's claims."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medgen.errors import ModelError
+from napari_medgen.models.catalogue import list_models
+from napari_medgen.models.folder import ModelFolder
+from napari_medgen.running.devices import Device
+from napari_medgen.running.progress import Steps
+from napari_medgen.saliency.architecture import ClassifierArchitecture, classifier_architecture
+from napari_medgen.saliency.classifier import Classifier
+from napari_medgen.saliency.evaluation import MapScores, score_maps
+from napari_medgen.saliency.robustness import attack_set, class_aucs, predict
+from napari_medgen.saliency.test_set import TestSet, load_test_set
+from napari_medgen.statistics.agreement import kappa_estimate
+from napari_medgen.statistics.bootstrap import REDRAWS, Estimate, mean_estimate, paired_difference
+from napari_medgen.statistics.roc import auc_difference, auc_estimate
+
+_ORDER = ("standard", "adversarial", "dual", "unknown")
+
+
+@dataclass(frozen=True)
+class VariantRow:
+    """One way of training, through one batch norm.
+
+    Attributes
+    ----------
+    model, training, domain
+        Which.
+    auc
+        Clean images. Of a single label its own; otherwise of grades: 2 and above against those below where they are ordinal,
+        else the first label's.
+    mean_auc
+        Mean of the classes.
+    kappa
+        Quadratic weighted kappa of grades; None for labels that are not.
+    attacked
+        As ``mean_auc``, under APGD through the same batch norm.
+    energy, chance, pointing
+        Of the maps, where masks exist; else None.
+    """
+
+    model: str
+    training: str
+    domain: str
+    auc: Estimate
+    mean_auc: float
+    kappa: Estimate | None
+    attacked: float
+    energy: Estimate | None = None
+    chance: float = float("nan")
+    pointing: Estimate | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {key: value.as_dict() if isinstance(value, Estimate) else value for key, value in vars(self).items()}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All rows, and differences on the same images with their intervals."""
+
+    epsilon: float
+    images: int
+    attacked_images: int
+    rows: list[VariantRow]
+    differences: dict[str, Estimate]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "epsilon": self.epsilon,
+            "images": self.images,
+            "attacked_images": self.attacked_images,
+            "rows": [row.as_dict() for row in self.rows],
+            "differences": {name: estimate.as_dict() for name, estimate in self.differences.items()},
+        }
+
+
+def family_members(family: str) -> list[ModelFolder]:
+    """Models that were trained alike but for the way: standard, adversarial, dual.
+
+    Raises
+    ------
+    ModelError
+        If there is none.
+    """
+    found = [folder for folder in list_models("saliency") if folder.card.architecture.get("family") == family]
+    if not found:
+        known = sorted({str(folder.card.architecture.get("family")) for folder in list_models("saliency")})
+        raise ModelError(f"There is no family of classifiers {family}. There are: {', '.join(known) or 'none'}.")
+    return sorted(found, key=lambda folder: _ORDER.index(classifier_architecture(folder.card).training))
+
+
+def compare_variants(
+    folders: list[ModelFolder],
+    data: Path,
+    device: Device,
+    *,
+    epsilon: float | None = None,
+    attacked_images: int = 400,
+    redraws: int = REDRAWS,
+) -> Steps[Comparison]:
+    """Measure all variants of a family on the same images.
+
+    Parameters
+    ----------
+    epsilon
+        Radius of the attack; by default the one that the family was trained against.
+
+    Yields
+    ------
+    Progress
+        Steps of what is measured.
+    """
+    classifiers = [Classifier(folder, device) for folder in folders]
+    trained = [c.architecture.attack.epsilon for c in classifiers if c.architecture.attack]
+    epsilon = epsilon if epsilon is not None else max(trained, default=0.005)
+    test = yield from load_test_set(classifiers[0], data)
+    attacked = test.first(attacked_images)
+    measured: list[_Measured] = []
+    pairs = [(classifier, d) for classifier in classifiers for d in range(classifier.architecture.network.domains)]
+    for classifier, domain in pairs:
+        measured += [(yield from _measure(classifier, domain, test, attacked, epsilon, redraws))]
+    rows = [one.row for one in measured]
+    return Comparison(epsilon, len(test), len(attacked), rows, _differences(measured, test, redraws))
+
+
+@dataclass(frozen=True)
+class _Measured:
+    row: VariantRow
+    scores: NDArray[np.float64]
+    positive: NDArray[np.bool_]
+    maps: MapScores | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.row.training} ({self.row.domain})" if self.row.domain else self.row.training
+
+
+def _binary(own: ClassifierArchitecture, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Grades of two and above against those below where there are grades; else the first class."""
+    return values[:, 2:].sum(1) if own.ordinal and len(own.labels) > 2 else values[:, 0]
+
+
+def _measure(
+    classifier: Classifier, domain: int, test: TestSet, attacked: TestSet, epsilon: float, redraws: int
+) -> Steps[_Measured]:
+    own, truth = classifier.architecture, test.targets.double().numpy()
+    said = predict(classifier, test.inputs, domain)
+    scores, positive = _binary(own, said), _binary(own, truth) > 0
+    inputs = yield from attack_set(classifier, attacked, epsilon, domain)
+    under = class_aucs(classifier, predict(classifier, inputs, domain), attacked, 1)
+    clean = class_aucs(classifier, said, test, 1)
+    maps = None
+    if any(mask is not None for mask in test.masks):
+        maps = yield from score_maps(classifier, test, domain)
+    kappa = None
+    if own.ordinal:
+        grades = truth.argmax(1), said.argmax(1)
+        kappa = kappa_estimate(*grades, len(own.labels), redraws=redraws, groups=test.groups)
+    row = VariantRow(
+        model=classifier.name,
+        training=own.training,
+        domain=own.domain_names[domain] if own.domain_names else "",
+        auc=auc_estimate(scores, positive, redraws=redraws, groups=test.groups),
+        mean_auc=_mean(clean),
+        kappa=kappa,
+        attacked=_mean(under),
+        energy=mean_estimate(maps.energy, redraws=redraws) if maps else None,
+        chance=float(np.nanmean(maps.chance)) if maps else float("nan"),
+        pointing=mean_estimate(maps.pointing, redraws=redraws) if maps else None,
+    )
+    return _Measured(row, scores, positive, maps)
+
+
+def _mean(aucs: dict[str, Estimate]) -> float:
+    return float(np.nanmean([estimate.value for estimate in aucs.values()]))
+
+
+def _differences(measured: list[_Measured], test: TestSet, redraws: int) -> dict[str, Estimate]:
+    """Each later variant minus each earlier one, on the same images."""
+    found = {}
+    for i, first in enumerate(measured):
+        for second in measured[i + 1 :]:
+            name = f"{second.name} - {first.name}"
+            found[f"AUC: {name}"] = auc_difference(
+                second.scores, first.scores, first.positive, redraws=redraws, groups=test.groups
+            )
+            if first.maps and second.maps:
+                for what, score in (("energy inside", "energy"), ("pointing game", "pointing")):
+                    pair = getattr(second.maps, score), getattr(first.maps, score)
+                    found[f"{what}: {name}"] = paired_difference(*pair, redraws=redraws)
+    return found

@@ -1,0 +1,1 @@
+"""Numbers with intervals: ROC areas, agreement, calibration, and the bootstrap behind them."""

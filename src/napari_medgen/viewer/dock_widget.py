@@ -1,0 +1,52 @@
+"""A widget in the dock: a view and its coordinator, and an end to the work when it is closed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+
+class DockWidget(QWidget):
+    """Holds a view; closes the coordinator, once, when the dock or the window is closed.
+
+    Parameters
+    ----------
+    view
+        What is shown.
+    coordinator
+        Its ``close`` is called at the end.
+    """
+
+    def __init__(self, view: QWidget, coordinator: Any) -> None:
+        super().__init__()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(view)
+        self._coordinator = coordinator
+        self._open = True
+
+    def event(self, event: QEvent) -> bool:
+        """End the work when the dock or the window is closed.
+
+        Neither sends this widget a close event: a closed dock takes it out of the window, a closed window hides it.
+        """
+        handled = super().event(event)
+        kind = event.type()
+        taken_out = kind == QEvent.Type.ParentChange and self.parent() is None
+        if taken_out or (kind == QEvent.Type.Hide and not self.window().isVisible()):
+            self.end()
+        return handled
+
+    def closeEvent(self, event: Any) -> None:
+        """End the work."""
+        self.end()
+        super().closeEvent(event)
+
+    def end(self) -> None:
+        """End the work of this widget and forget the model; once."""
+        # Qt sends events while the widget is being made, before there is anything to end.
+        if getattr(self, "_open", False):
+            self._open = False
+            self._coordinator.close()

@@ -1,0 +1,126 @@
+"""Maps as layers: see-through where there is nothing to show, exactly over the image, and side by side for comparison."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.utils import Colormap
+from numpy.typing import NDArray
+
+from napari_medgen.saliency.colours import absolute_colours, signed_colours
+from napari_medgen.viewer.layers import KEY
+from napari_medgen.viewer.radiograph_layers import Plane
+
+if TYPE_CHECKING:
+    from napari_medgen.saliency.maps import SaliencyMap
+
+_SIGNED = Colormap(signed_colours(), name="medgen against and for", nan_color=(0, 0, 0, 0))
+_ABSOLUTE = Colormap(absolute_colours(), name="medgen how much", nan_color=(0, 0, 0, 0))
+_MARK = f"{KEY}_saliency"
+
+
+def overlay_options(
+    found: SaliencyMap, plane: Plane, *, signed: bool, opacity: float, name: str | None = None
+) -> dict[str, Any]:
+    """Everything that ``add_image`` needs for a map beside its values."""
+    return {
+        "name": name or f"{found.label}: {found.provenance.model}",
+        "rgb": False,
+        "opacity": opacity,
+        "blending": "translucent",
+        "interpolation2d": "nearest",
+        "metadata": {
+            KEY: found.provenance.model_dump(exclude_none=True),
+            _MARK: {
+                "label": found.label,
+                "probability": found.probability,
+                "limit": found.limit,
+                "warnings": list(found.warnings),
+                "signed": found.signed,
+            },
+        },
+        **plane.placement(),
+        **look(signed and found.signed),
+    }
+
+
+def look(signed: bool) -> dict[str, Any]:
+    """Colours and limits of a map's layer."""
+    if signed:
+        return {"colormap": _SIGNED, "contrast_limits": (-1.0, 1.0)}
+    return {"colormap": _ABSOLUTE, "contrast_limits": (0.0, 1.0)}
+
+
+def shown_values(values: NDArray[np.float32], signed: bool) -> NDArray[np.float32]:
+    """Values as the chosen look shows them."""
+    return values if signed else np.abs(values)
+
+
+def is_map(layer: Any) -> bool:
+    """Whether a layer is a saliency map of ours."""
+    return _MARK in layer.metadata
+
+
+def is_comparison(layer: Any) -> bool:
+    """Whether a layer belongs to a comparison that is on screen."""
+    return bool(layer.metadata.get(f"{KEY}_comparison", False))
+
+
+def toggle_maps(viewer: Any) -> None:
+    """Hide all maps if one is visible, else show them; what the key does."""
+    maps = [layer for layer in viewer.layers if is_map(layer)]
+    visible = any(layer.visible for layer in maps)
+    for layer in maps:
+        layer.visible = not visible
+
+
+def compare_side_by_side(
+    viewer: Any, plane: Plane, found: list[SaliencyMap], *, titles: list[str], signed: bool, opacity: float
+) -> None:
+    """The image once for each map, each with its map over it, in a row with one camera and one contrast."""
+    from napari.experimental import link_layers
+
+    close_comparison(viewer)
+    data, options, _ = plane.layer.as_layer_data_tuple()
+    visible = [layer for layer in viewer.layers if layer.visible]
+    added, bases = [], []
+    for one, title in zip(found, titles, strict=True):
+        kept = {key: options[key] for key in ("scale", "translate", "units", "axis_labels", "rgb", "interpolation2d")}
+        kept |= {} if options["rgb"] else {"colormap": options["colormap"], "contrast_limits": options["contrast_limits"]}
+        base = viewer.add_image(data, name=title, metadata=dict(options["metadata"]), **kept)
+        over = overlay_options(one, plane, signed=signed, opacity=opacity, name=f"{one.label}: {title}")
+        overlay = viewer.add_image(shown_values(plane.values(one.values), signed and one.signed), **over)
+        bases.append(base)
+        added += [base, overlay]
+        caption = base.name_overlay
+        caption.position, caption.font_size, caption.visible = "bottom_left", 10, True
+    for layer in added:
+        layer.metadata[f"{KEY}_comparison"] = [other.name for other in visible]
+    if len(bases) > 1:
+        link_layers(bases, () if options["rgb"] else ("contrast_limits", "gamma"))
+    for layer in visible:
+        layer.visible = False
+    # Cells are filled in the order of the layers, so the pairs must come first.
+    for place, layer in enumerate(added):
+        viewer.layers.move(viewer.layers.index(layer), place)
+    grid = viewer.canvas.grid
+    grid.stride, grid.shape, grid.enabled = 2, (1, len(found)), True
+    added[1].colorbar.visible = True
+    viewer.layers.selection.active = added[1]
+    viewer.reset_view()
+
+
+def close_comparison(viewer: Any) -> None:
+    """Take a comparison away and show what was there before."""
+    gone = [layer for layer in viewer.layers if is_comparison(layer)]
+    before = gone[0].metadata[f"{KEY}_comparison"] if gone else []
+    for layer in gone:
+        viewer.layers.remove(layer)
+    for name in before:
+        if name in viewer.layers:
+            viewer.layers[name].visible = True
+    if gone:
+        viewer.canvas.grid.enabled = False
+        viewer.canvas.grid.stride = 1
+        viewer.canvas.grid.shape = (-1, -1)
