@@ -19,7 +19,7 @@ from napari_medgen.saliency.attribution import attribute, clip_to_spread
 from napari_medgen.saliency.maps import Answer, SaliencyMap
 from napari_medgen.saliency.methods import ExplainRequest
 from napari_medgen.saliency.network import ResNet, channels_last
-from napari_medgen.saliency.suitability import ImageReference, warnings_about
+from napari_medgen.saliency.suitability import FeatureReference, stage_averages, warnings_about
 from napari_medgen.saliency.targets import probabilities
 from napari_medgen.saliency.view import NetworkView, to_tensor
 
@@ -49,12 +49,20 @@ class Classifier:
         self.network = channels_last(network).to(self.device.torch).eval()
         self.network.requires_grad_(False)
         has_reference = REFERENCE_FILE in folder.card.checksums
-        self.reference = ImageReference.from_tensors(folder.tensors(REFERENCE_FILE)) if has_reference else None
+        self.reference = FeatureReference.from_tensors(folder.tensors(REFERENCE_FILE)) if has_reference else None
 
     @property
     def name(self) -> str:
         """Of the model."""
         return self.folder.name
+
+    def variant(self, domain: int = 0) -> str:
+        """The way it was trained, and the batch norm, for a title; the model's name where nobody knows."""
+        own = self.architecture
+        if own.training == "unknown":
+            return self.name
+        names = own.domain_names
+        return f"{own.training} ({names[self._domain(domain)]})" if names else own.training
 
     def view_of(self, image: Radiograph) -> NetworkView:
         """The part of an image that the network sees."""
@@ -67,7 +75,8 @@ class Classifier:
 
     def warnings_about(self, image: Radiograph) -> list[str]:
         """Sentences that say why this image is not one for this model; empty for one that is."""
-        return warnings_about(image, self.reference, self.architecture.body_part)
+        unlikeness = self.reference.unlikeness(stage_averages(self.network, self.see(image))) if self.reference else None
+        return warnings_about(image, unlikeness, self.architecture.body_part)
 
     @torch.no_grad()
     def logits(self, seen: Tensor, domain: int = 0) -> Tensor:

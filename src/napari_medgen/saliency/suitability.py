@@ -1,8 +1,7 @@
 """Whether an image is of the kind that a classifier was trained on.
 
-A check that costs nothing and needs no outlier examples: training images are made small and brought to one brightness and
-contrast; their principal components span what such images look like (Turk 1991). An image that these components cannot
-rebuild is of another kind.
+The network itself knows best what its training images look like: the channel averages of its four stages are nearly
+Gaussian over them, and an image of another kind lies far outside (Mahalanobis distance, after Lee 2018).
 """
 
 from __future__ import annotations
@@ -15,100 +14,92 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_medgen.imaging.radiograph import Radiograph
-from napari_medgen.saliency.view import to_tensor
+from napari_medgen.saliency.network import ResNet
 
-_SIDE = 24
-_COMPONENTS = 48
-_QUANTILE = 0.999
-# An image of the kind is allowed a little more than the worst of a thousand training images.
-_MARGIN = 1.15
+_SHRINKAGE = 0.1  # of the covariance towards none between channels; there may be fewer images than channels squared
+_QUANTILE = 0.998
+_LEAST_SPREAD = 1e-3  # of a channel that hardly changes; its inverse must fit half precision
 _FEWEST_PIXELS = 32
+_FLAT = 0.01  # standard deviation of a grey image in 0 to 1 below which there is nothing in it
+
+
+@torch.no_grad()
+def stage_averages(network: ResNet, seen: Tensor) -> Tensor:
+    """(N, D) channel averages of all four stages, through the clean batch norm, for network inputs (N, C, H, W)."""
+    return torch.cat([maps.mean((2, 3)) for maps in network.feature_maps(seen, 0)], 1).float().cpu()
 
 
 @dataclass(frozen=True)
-class ImageReference:
-    """What the training images look like.
+class FeatureReference:
+    """What the training images look like to the network.
 
     Attributes
     ----------
-    mean, components
-        (D,) and (K, D) of standardised thumbnails.
+    mean
+        (D,) of the features.
+    whitening
+        (D, D) matrix that makes the training images' features uncorrelated with variance one.
     limit
-        Residual above which an image is of another kind: of held-out training images, nearly all lie below it.
+        Distance that only one in five hundred held-out images exceeds.
     """
 
-    mean: NDArray[np.float32]
-    components: NDArray[np.float32]
+    mean: Tensor
+    whitening: Tensor
     limit: float
 
     @classmethod
-    def of(cls, images: NDArray[np.float32]) -> ImageReference:
-        """Reference of training images (N, rows, columns) in [0, 1]."""
-        rows = np.concatenate([_thumbnails(torch.from_numpy(images[i : i + 256])) for i in range(0, len(images), 256)])
-        # The limit comes from images that the components were not fitted to.
-        held, fitted = rows[::5], np.delete(rows, np.s_[::5], axis=0)
-        if not len(fitted):
-            fitted = rows
-        mean = fitted.mean(0)
-        _, _, directions = np.linalg.svd(fitted - mean, full_matrices=False)
-        reference = cls(mean, directions[:_COMPONENTS].astype(np.float32), np.inf)
-        limit = float(np.quantile([reference._residual(row) for row in held], _QUANTILE)) * _MARGIN
-        return cls(reference.mean, reference.components, limit)
+    def of(cls, features: Tensor, held_out: Tensor) -> FeatureReference:
+        """Reference of features (N, D) of training images, with a limit from those of images that were held out."""
+        rows = features.double().numpy()
+        mean, spread = rows.mean(0), np.maximum(rows.std(0), _LEAST_SPREAD)
+        # The floor of the spread lets a channel that never changes correlate with nothing.
+        correlation = np.cov((rows - mean) / spread, rowvar=False)
+        size = len(mean)
+        shrunk = (1 - _SHRINKAGE) * correlation + _SHRINKAGE * np.eye(size)
+        whitening = np.linalg.inv(np.linalg.cholesky(shrunk)) / spread
+        # Stored in half precision, so the limit is measured in it.
+        found = cls(torch.from_numpy(mean).float(), torch.from_numpy(whitening).half().float(), 1.0)
+        return cls(found.mean, found.whitening, float(np.quantile(found.distances(held_out), _QUANTILE)))
+
+    def distances(self, features: Tensor) -> NDArray[np.float64]:
+        """Root mean square of each image's whitened features, (N,): about one for a training image."""
+        whitened = (features.float() - self.mean) @ self.whitening.T
+        values: NDArray[np.float64] = whitened.square().mean(1).sqrt().double().numpy()
+        return values
+
+    def unlikeness(self, features: Tensor) -> float:
+        """How unlike the training images one is, from its features (1, D): above 1 it is of another kind."""
+        return float(self.distances(features)[0] / self.limit)
 
     def tensors(self) -> dict[str, Tensor]:
         """For a weight file."""
-        return {
-            "mean": torch.from_numpy(self.mean).half(),
-            "components": torch.from_numpy(self.components).half(),
-            "limit": torch.tensor([self.limit]),
-        }
+        return {"mean": self.mean, "whitening": self.whitening.half(), "limit": torch.tensor([self.limit])}
 
     @classmethod
-    def from_tensors(cls, tensors: dict[str, Tensor]) -> ImageReference:
+    def from_tensors(cls, tensors: dict[str, Tensor]) -> FeatureReference:
         """From a weight file."""
-        return cls(tensors["mean"].numpy(), tensors["components"].numpy(), float(tensors["limit"]))
-
-    def _residual(self, row: NDArray[np.float32]) -> float:
-        centred = row - self.mean
-        rest = centred - (self.components @ centred) @ self.components
-        return float(np.sqrt((rest**2).mean()))
-
-    def unlikeness(self, grey: NDArray[np.float32]) -> float:
-        """How unlike the training images one is, (rows, columns) in [0, 1]: above 1 it is of another kind."""
-        return self._residual(_thumbnails(to_tensor(grey)[0])[0]) / self.limit
+        return cls(tensors["mean"], tensors["whitening"], float(tensors["limit"]))
 
 
-def _thumbnails(images: Tensor) -> NDArray[np.float32]:
-    """(N, rows, columns) as rows of small images with mean 0 and standard deviation 1."""
-    small = torch.nn.functional.interpolate(images[:, None], (_SIDE, _SIDE), mode="bilinear", antialias=True)
-    rows = small.flatten(1)
-    rows = rows - rows.mean(1, keepdim=True)
-    values: NDArray[np.float32] = (rows / rows.std(1, keepdim=True).clamp(min=1e-3)).numpy()
-    return values
-
-
-def warnings_about(image: Radiograph, reference: ImageReference | None, body_part: str) -> list[str]:
+def warnings_about(image: Radiograph, unlikeness: float | None, body_part: str) -> list[str]:
     """Sentences that say why a map of this image would mean nothing; empty where nothing speaks against it.
 
     Parameters
     ----------
-    reference
-        The training images' look; None for a model that does not carry it (an imported one).
+    unlikeness
+        Of the image to those the model was trained on; None for a model that does not know them (an imported one).
     body_part
         What the model was trained on, for the sentence.
     """
     rows, columns = image.shape
     if min(rows, columns) < _FEWEST_PIXELS:
         return [f"{rows} x {columns} pixels are too few to see anything in: at least {_FEWEST_PIXELS} each way are needed."]
-    grey = image.grey()
-    if float(grey.std()) < 0.01:
+    if float(image.grey().std()) < _FLAT:
         return ["The image is of one grey value throughout: there is nothing for the model to see. Check the window."]
     found = []
     if image.coloured:
         found.append("This is a colour picture, and the model was trained on radiographs.")
-    if reference is not None and reference.unlikeness(grey) > 1:
-        wanted = f"a {body_part}" if body_part else "the images it was trained on"
-        found.append(
-            f"This does not look like {wanted}: the model was trained on nothing else, and its answer means nothing."
-        )
+    if unlikeness is not None and unlikeness > 1:
+        wanted = f"the images of its training ({body_part})" if body_part else "the images of its training"
+        found.append(f"To the model this does not look like {wanted}, so its answer means nothing.")
     return found

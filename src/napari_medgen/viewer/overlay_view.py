@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -85,7 +86,7 @@ class ColourBar(QWidget):
     def paintEvent(self, event: object) -> None:
         painter = QPainter(self)
         bar = self.rect().adjusted(0, 0, -1, -22)
-        gradient = QLinearGradient(bar.topLeft(), bar.topRight())
+        gradient = QLinearGradient(float(bar.left()), 0.0, float(bar.right()), 0.0)
         base = QColor(90, 90, 90)
         colours = (
             ((0.0, QColor.fromRgbF(*AGAINST)), (0.5, base), (1.0, QColor.fromRgbF(*FOR)))
@@ -277,6 +278,9 @@ class OverlayView(QWidget):
         self._warning.setStyleSheet("color: #1b1b1b; background: #ffb703; padding: 5px; border-radius: 3px;")
         self._warning.hide()
         self._answer.setWordWrap(True)
+        # A long note must wrap, and not widen the dock.
+        self._answer.setMinimumWidth(1)
+        self._answer.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._compared.setMaximumHeight(92)
         tips = {
             "Compare models": "The ticked models side by side, with one zoom and one contrast",

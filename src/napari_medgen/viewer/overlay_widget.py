@@ -21,10 +21,11 @@ from napari_medgen.viewer.hanging import hang
 from napari_medgen.viewer.overlay_view import OverlayForm, OverlayView
 from napari_medgen.viewer.radiograph_layers import Plane, with_side
 from napari_medgen.viewer.saliency_layers import (
+    SEEN,
     close_comparison,
     compare_side_by_side,
-    is_comparison,
     is_map,
+    is_ours,
     look,
     overlay_options,
     shown_values,
@@ -44,11 +45,11 @@ _SETTLE = 60  # milliseconds without a further change before the map follows
 
 @dataclass(frozen=True)
 class _Reading:
-    """What the background found: the answer, why the image may be unsuitable, and the maps, if any were made."""
+    """What the background found: the answer, why the image may be unsuitable, and the maps with titles, if any were made."""
 
     answer: Answer
     warnings: tuple[str, ...]
-    maps: tuple[SaliencyMap, ...]
+    maps: tuple[tuple[str, SaliencyMap], ...]
     seconds: float
 
 
@@ -171,6 +172,7 @@ class OverlayCoordinator(QObject):
             translate=corner,
             units=base["units"][-2:],
             axis_labels=base["axis_labels"][-2:],
+            metadata={SEEN: True},
         )
 
     def shuffle_test(self) -> None:
@@ -262,7 +264,8 @@ class OverlayCoordinator(QObject):
                 # All maps explain the class that the first model finds most probable, so that they can be compared.
                 request = replace(form.request, label=form.request.label or answer.best)
                 for index, name in enumerate(names):
-                    maps.append(classifiers.classifier(name).explain(image, request))
+                    model = classifiers.classifier(name)
+                    maps.append((model.variant(request.domain), model.explain(image, request)))
                     yield Progress(index + 1, len(names), name)
             return _Reading(answer, doubts, tuple(maps), time.perf_counter() - begun)
 
@@ -299,7 +302,7 @@ class OverlayCoordinator(QObject):
         if reading.warnings:
             self.view.set_answer({}, "")
         else:
-            self.view.set_answer(reading.answer.probabilities)
+            self.view.set_answer(reading.answer.probabilities, " ".join(image.notes))
         self.view.set_warnings(reading.warnings)
 
     def _show_map(self, reading: _Reading, plane: Plane, image: Radiograph) -> None:
@@ -307,7 +310,7 @@ class OverlayCoordinator(QObject):
         if not reading.maps or plane.layer not in self.viewer.layers:
             self._drop_overlay()
             return
-        form, (found,) = self.view.form, reading.maps
+        form, ((_, found),) = self.view.form, reading.maps
         note = f"{found.label} explained in {reading.seconds * 1000:.0f} ms."
         if reading.warnings:
             note = f"A doubtful map, made all the same: {found.label} {found.probability:.0%}."
@@ -328,10 +331,13 @@ class OverlayCoordinator(QObject):
         if not reading.maps or plane.layer not in self.viewer.layers:
             return
         self._drop_overlay()
-        form, label = self.view.form, reading.maps[0].label
-        titles = [f"{found.provenance.model}: {found.label} {found.probability:.0%}" for found in reading.maps]
-        compare_side_by_side(self.viewer, plane, list(reading.maps), titles=titles, signed=form.signed, opacity=form.opacity)
-        self.view.set_meaning(label, signed=form.signed and reading.maps[0].signed)
+        form = self.view.form
+        # In the papers' order, whichever of them was chosen.
+        ordered = sorted(reading.maps, key=lambda pair: _place_of(pair[0]))
+        titles = [f"{variant} {found.probability:.0%}" for variant, found in ordered]
+        maps = [found for _, found in ordered]
+        compare_side_by_side(self.viewer, plane, maps, titles=titles, signed=form.signed, opacity=form.opacity)
+        self.view.set_meaning(maps[0].label, signed=form.signed and maps[0].signed)
 
     # -- layers ---------------------------------------------------------------------------------------------------------
 
@@ -370,7 +376,7 @@ class OverlayCoordinator(QObject):
     def _image_layers(self) -> list[Any]:
         from napari.layers import Image
 
-        return [x for x in self.viewer.layers if isinstance(x, Image) and not is_map(x) and not is_comparison(x)]
+        return [x for x in self.viewer.layers if isinstance(x, Image) and not is_ours(x)]
 
     def _plane_on_screen(self) -> Plane | None:
         name = self.view.form.image
@@ -444,6 +450,11 @@ class OverlayCoordinator(QObject):
             self.explain()
         else:
             self._read(lambda form: (form.model,), self._show_answer, "Looking at", explain=False)
+
+
+def _place_of(variant: str) -> int:
+    order = ("standard", "adversarial", "dual")
+    return next((place for place, way in enumerate(order) if variant.startswith(way)), len(order))
 
 
 class OverlaySaliency(DockWidget):

@@ -50,7 +50,7 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
 
 
 def read_radiographs(path: str | list[str]) -> list[LayerData]:
-    """One layer a radiograph; what was changed or guessed on reading is said as a notification.
+    """One layer a radiograph; what was changed or guessed on reading is in its metadata, and in the widgets that use it.
 
     Raises
     ------
@@ -59,10 +59,6 @@ def read_radiographs(path: str | list[str]) -> list[LayerData]:
     """
     images = [read_radiograph(p) for p in _paths(path)]
     _hang_current_viewer()
-    for note in [note for image in images for note in image.notes]:
-        from napari.utils.notifications import show_info
-
-        show_info(note)
     return [radiograph_layer(image) for image in images]
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _SIGNED = Colormap(signed_colours(), name="medgen against and for", nan_color=(0, 0, 0, 0))
 _ABSOLUTE = Colormap(absolute_colours(), name="medgen how much", nan_color=(0, 0, 0, 0))
 _MARK = f"{KEY}_saliency"
+_COMPARISON = f"{KEY}_comparison"
+SEEN = f"{KEY}_seen"
 
 
 def overlay_options(
@@ -62,9 +64,14 @@ def is_map(layer: Any) -> bool:
     return _MARK in layer.metadata
 
 
+def is_ours(layer: Any) -> bool:
+    """Whether this widget added a layer, so that it is no image to explain."""
+    return bool({_MARK, _COMPARISON, SEEN} & set(layer.metadata))
+
+
 def is_comparison(layer: Any) -> bool:
     """Whether a layer belongs to a comparison that is on screen."""
-    return bool(layer.metadata.get(f"{KEY}_comparison", False))
+    return _COMPARISON in layer.metadata
 
 
 def toggle_maps(viewer: Any) -> None:
@@ -84,19 +91,20 @@ def compare_side_by_side(
     close_comparison(viewer)
     data, options, _ = plane.layer.as_layer_data_tuple()
     visible = [layer for layer in viewer.layers if layer.visible]
+    mark = {_COMPARISON: [layer.name for layer in visible]}
     added, bases = [], []
     for one, title in zip(found, titles, strict=True):
         kept = {key: options[key] for key in ("scale", "translate", "units", "axis_labels", "rgb", "interpolation2d")}
         kept |= {} if options["rgb"] else {"colormap": options["colormap"], "contrast_limits": options["contrast_limits"]}
-        base = viewer.add_image(data, name=title, metadata=dict(options["metadata"]), **kept)
+        # The mark is there from the start: whoever hears of a new layer must not take it for an image to explain.
+        base = viewer.add_image(data, name=title, metadata=options["metadata"] | mark, **kept)
         over = overlay_options(one, plane, signed=signed, opacity=opacity, name=f"{one.label}: {title}")
+        over["metadata"] |= mark
         overlay = viewer.add_image(shown_values(plane.values(one.values), signed and one.signed), **over)
         bases.append(base)
         added += [base, overlay]
         caption = base.name_overlay
-        caption.position, caption.font_size, caption.visible = "bottom_left", 10, True
-    for layer in added:
-        layer.metadata[f"{KEY}_comparison"] = [other.name for other in visible]
+        caption.position, caption.font_size, caption.visible = "top_center", 8, True
     if len(bases) > 1:
         link_layers(bases, () if options["rgb"] else ("contrast_limits", "gamma"))
     for layer in visible:
@@ -114,7 +122,7 @@ def compare_side_by_side(
 def close_comparison(viewer: Any) -> None:
     """Take a comparison away and show what was there before."""
     gone = [layer for layer in viewer.layers if is_comparison(layer)]
-    before = gone[0].metadata[f"{KEY}_comparison"] if gone else []
+    before = gone[0].metadata[_COMPARISON] if gone else []
     for layer in gone:
         viewer.layers.remove(layer)
     for name in before:

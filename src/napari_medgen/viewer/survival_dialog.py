@@ -40,7 +40,8 @@ class SurvivalDialog(QDialog):
         self.resize(560, 420)
         text = QLabel(
             f"<b>{verdict(found)}</b><p>The weights were shuffled layer after layer, from the last to the first. "
-            "The numbers are rank correlations with the map of the trained model: 1 is the same map, 0 an unrelated one (Adebayo 2018).</p>"
+            "The numbers are rank correlations with the map of the trained model: 1 is the same map, 0 an unrelated one "
+            "(Adebayo 2018).</p>"
         )
         text.setWordWrap(True)
         table = QTableWidget(len(found), 3)

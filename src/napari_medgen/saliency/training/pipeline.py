@@ -14,11 +14,14 @@ from napari_medgen.running.fabric import build_fabric
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.saliency.architecture import CLASSIFIER_FILE, REFERENCE_FILE, ClassifierArchitecture
 from napari_medgen.saliency.network import ResNet
-from napari_medgen.saliency.suitability import ImageReference
+from napari_medgen.saliency.suitability import FeatureReference, stage_averages
+from napari_medgen.saliency.training.cases import Split
 from napari_medgen.saliency.training.dataset import Dataset, build_dataset
 from napari_medgen.saliency.training.fitting import train_classifier
 from napari_medgen.saliency.training.recipe import ClassifierRecipe
+from napari_medgen.saliency.view import NetworkView
 
+_AT_ONCE = 64
 _WAYS = {
     "standard": "Trained on clean images.",
     "adversarial": "Trained on adversarial images only, through one batch norm.",
@@ -81,7 +84,7 @@ def package(recipe: ClassifierRecipe, dataset: Dataset, network: ResNet, out: Pa
         body_part=recipe.body_part,
         mask=recipe.mask_shows,
     )
-    reference = ImageReference.of(dataset.frames[dataset.rows("train")].astype(np.float32) / np.float32(255))
+    reference = FeatureReference.of(*(_features(recipe, dataset, network, split) for split in ("train", "validation")))
     weights = {CLASSIFIER_FILE: _half(network.state_dict()), REFERENCE_FILE: reference.tensors()}
     about = recipe.about
     card = ModelCard(
@@ -100,6 +103,17 @@ def package(recipe: ClassifierRecipe, dataset: Dataset, network: ResNet, out: Pa
         checksums={},
     )
     return write_folder(out, card, weights)
+
+
+def _features(recipe: ClassifierRecipe, dataset: Dataset, network: ResNet, split: Split) -> torch.Tensor:
+    """Stage averages (N, D) of a split's images as they are, without augmentation."""
+    view, device = NetworkView.of(recipe.data.frame, recipe.view), next(network.parameters()).device
+    rows, found = dataset.rows(split), []
+    for start in range(0, len(rows), _AT_ONCE):
+        frames = torch.from_numpy(np.ascontiguousarray(dataset.frames[rows[start : start + _AT_ONCE]]))
+        seen = view.see(frames[:, None].float() / 255).expand(-1, recipe.network.channels, -1, -1)
+        found.append(stage_averages(network, seen.to(device)))
+    return torch.cat(found)
 
 
 def _half(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

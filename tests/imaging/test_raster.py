@@ -1,0 +1,108 @@
+"""PNG and JPEG: bits, colour, damage, and what comes back from what was written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_medgen.errors import ImageError
+from napari_medgen.imaging.files import read_radiograph
+from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.radiograph import Radiograph, natural_window
+from napari_medgen.imaging.raster import read_raster, write_png
+
+
+def save(path: Path, pixels: np.ndarray, **more: object) -> Path:
+    Image.fromarray(pixels).save(path, **more)
+    return path
+
+
+def test_8_bits_are_shown_from_black_to_white(tmp_path: Path) -> None:
+    image = read_radiograph(save(tmp_path / "knee.png", np.array([[0, 51], [102, 255]], np.uint8)))
+    assert image.grey().ravel() == pytest.approx([0, 0.2, 0.4, 1])
+    assert (image.name, image.notes, image.coloured) == ("knee", (), False)
+
+
+@pytest.mark.parametrize(("highest", "white"), [(255, 255), (1000, 1023), (4000, 4095), (60000, 65535)])
+def test_16_bits_use_the_fewest_bits_that_hold_them(tmp_path: Path, highest: int, white: int) -> None:
+    image = read_radiograph(save(tmp_path / "a.png", np.array([[0, highest]], np.uint16)))
+    assert image.pixels.max() == highest
+    assert image.window == (0, white)
+
+
+def test_a_grey_picture_in_colour_is_turned_grey_with_a_note(tmp_path: Path, rng: np.random.Generator) -> None:
+    grey = rng.integers(0, 255, (40, 30), np.uint8)
+    image = read_radiograph(save(tmp_path / "a.png", np.repeat(grey[..., None], 3, 2)))
+    assert np.abs(image.pixels.astype(int) - grey).max() <= 1
+    assert "turned grey" in image.notes[0]
+    assert not image.coloured
+
+
+def test_true_colour_is_known(tmp_path: Path, rng: np.random.Generator) -> None:
+    assert read_radiograph(save(tmp_path / "a.png", rng.integers(0, 255, (40, 30, 3), np.uint8))).coloured
+
+
+def test_what_is_written_comes_back(tmp_path: Path) -> None:
+    made = Provenance(synthetic=True, model="knee-progression", seed=3)
+    image = Radiograph(np.arange(12, dtype=np.uint16).reshape(3, 4), (1, 9), (0.2, 0.3), "L", "PA", provenance=made)
+    again = read_radiograph(write_png(image, tmp_path / "deep" / "a.png"))
+    assert np.array_equal(again.pixels, image.pixels)
+    assert (again.window, again.spacing, again.laterality, again.view) == ((1, 9), (0.2, 0.3), "L", "PA")
+    assert again.provenance == made
+
+
+def test_float_pixels_are_written_as_steps_of_the_window(tmp_path: Path) -> None:
+    image = Radiograph(np.array([[-5, 0, 0.5, 1, 7]], np.float32), (0, 1))
+    again = read_radiograph(write_png(image, tmp_path / "a.png"))
+    assert again.grey().ravel() == pytest.approx([0, 0, 0.5, 1, 1], abs=1e-4)
+
+
+def test_cmyk_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    Image.new("CMYK", (20, 20)).save(tmp_path / "print.jpg")
+    with pytest.raises(ImageError, match="CMYK picture for print"):
+        read_raster(tmp_path / "print.jpg")
+
+
+def test_truncated_files_are_refused(tmp_path: Path, rng: np.random.Generator) -> None:
+    for suffix in (".png", ".jpg"):
+        whole = save(tmp_path / f"a{suffix}", rng.integers(0, 255, (90, 90), np.uint8))
+        half = tmp_path / f"half{suffix}"
+        half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+        with pytest.raises(ImageError, match="damaged or ends too early"):
+            read_raster(half)
+
+
+def test_other_files_and_missing_ones_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("no picture")
+    with pytest.raises(ImageError, match="not a PNG or JPEG"):
+        read_raster(tmp_path / "a.png")
+    with pytest.raises(ImageError, match="does not exist"):
+        read_raster(tmp_path / "b.png")
+    (tmp_path / "a.txt").write_text("no picture")
+    with pytest.raises(ImageError, match="not a PNG, JPEG or DICOM"):
+        read_radiograph(tmp_path / "a.txt")
+
+
+def test_pixels_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(ImageError, match="not finite numbers"):
+        Radiograph(np.array([[1, np.nan]], np.float32), (0, 1))
+
+
+@pytest.mark.parametrize("pixels", [np.zeros((2, 2, 2), np.uint8), np.zeros((0, 4), np.uint8)])
+def test_other_shapes_are_refused(pixels: np.ndarray) -> None:
+    with pytest.raises(ImageError, match="rows and columns"):
+        Radiograph(pixels, (0, 1))
+
+
+def test_an_empty_window_is_refused() -> None:
+    with pytest.raises(ImageError, match="window must rise"):
+        Radiograph(np.zeros((2, 2), np.uint8), (3, 3))
+
+
+def test_the_natural_window_is_never_empty() -> None:
+    assert natural_window(np.full((2, 2), 7.5, np.float32)) == (7.5, 8.5)
+    assert natural_window(np.array([[0.1, 0.9]], np.float32)) == (0, 1)
+    assert natural_window(np.array([[-100, 900]], np.int16)) == (-100, 900)

@@ -1,0 +1,109 @@
+"""The commands of system 3, run as a person types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from saliency_support import RECIPE, load, write_classifier, write_images
+from typer.testing import CliRunner, Result
+
+from napari_medgen.cli import app
+from napari_medgen.errors import MedGenError
+from napari_medgen.imaging.radiograph import Radiograph
+from napari_medgen.imaging.raster import write_png
+
+# The command line's own colours and widths would be in the way.
+RUN = CliRunner(env={"NO_COLOR": "1", "COLUMNS": "200"})
+
+
+def run(*arguments: object) -> Result:
+    return RUN.invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def image(tmp_path: Path, rng: np.random.Generator) -> Path:
+    return write_png(Radiograph(rng.integers(0, 255, (60, 50)).astype(np.uint8), (0, 255), name="knee"), tmp_path / "knee")
+
+
+def test_explain_writes_overlay_raw_map_and_json(tmp_path: Path, image: Path) -> None:
+    model = write_classifier(tmp_path / "tiny")
+    done = run("explain", image, "--model", model, "--class", "much", "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert "tiny: much" in done.output
+    about = json.loads((tmp_path / "out" / "knee_tiny_much.json").read_text())
+    raw = np.load(tmp_path / "out" / "knee_tiny_much.npy")
+    assert raw.shape == (60, 50)
+    assert np.abs(raw).max() <= about["limit"] * 1.0001
+    assert about["class"] == "much"
+    assert about["provenance"]["model"] == "tiny"
+    assert sum(about["probabilities"].values()) == pytest.approx(1)
+    assert (tmp_path / "out" / "knee_tiny_much.png").is_file()
+
+
+def test_explain_refuses_what_the_model_was_not_trained_for_unless_forced(tmp_path: Path) -> None:
+    model = write_classifier(tmp_path / "tiny")
+    black = write_png(Radiograph(np.zeros((64, 64), np.uint8), (0, 255)), tmp_path / "black")
+    done = run("explain", black, "--model", model, "--out", tmp_path / "out")
+    assert isinstance(done.exception, MedGenError)
+    assert "one grey value throughout" in str(done.exception)
+    assert not (tmp_path / "out").exists()
+    assert run("explain", black, "--model", model, "--out", tmp_path / "out", "--force").exit_code == 0
+
+
+def test_explain_makes_a_volume_of_maps_of_a_volume(tmp_path: Path, rng: np.random.Generator) -> None:
+    model = write_classifier(tmp_path / "tiny")
+    voxels = rng.normal(size=(16, 18, 3)).astype(np.float32)
+    nibabel.save(nibabel.Nifti1Image(voxels, np.diag([1, 1, 2, 1])), tmp_path / "head.nii.gz")
+    done = run("explain", tmp_path / "head.nii.gz", "--model", model, "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    found = nibabel.load(tmp_path / "out" / "head_tiny_saliency.nii.gz")
+    assert found.shape == voxels.shape
+    assert np.allclose(found.affine, np.diag([1, 1, 2, 1]))
+
+
+def test_train_evaluate_and_analyse(tmp_path: Path) -> None:
+    data = write_images(tmp_path / "data", train=40)
+    recipe = tmp_path / "spots.toml"
+    recipe.write_text(RECIPE)
+    model = tmp_path / "spots"
+    trained = run("train", recipe, "--data", data, "--work", tmp_path / "work", "--out", model, "--set", "optimiser.epochs=1")
+    assert trained.exit_code == 0, trained.output
+    assert run("models", "verify", model).exit_code == 0
+    common = ("--epsilon", "0.01", "--attacked", "4", "--redraws", "100")
+    done = run("evaluate", "classifier", model, "--data", data, *common, "--json", "--write")
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout[done.stdout.index("{") :])
+    assert report["training"] == "dual"
+    assert "AUC spot" in load(model).folder.card.figures
+    out = tmp_path / "out"
+    for arguments in (
+        ("robustness", model, "--data", data, "--epsilon", "0", "--epsilon", "0.01", "--images", "4", "--redraws", "100"),
+        ("layers", model, model, "--data", data, "--domains", "0", "1", "--images", "6"),
+        ("loss-surface", model, "--data", data, "--points", "4"),
+        ("randomisation", next(data.glob("test/spot/*.png")), "--model", model),
+    ):
+        done = run("analyse", *arguments, "--out", out)
+        assert done.exit_code == 0, done.output
+    assert {path.suffix for path in out.iterdir()} == {".png", ".json"}
+    assert len(list(out.iterdir())) == 8
+
+
+def test_import_asks_for_labels(tmp_path: Path) -> None:
+    model = write_classifier(tmp_path / "tiny", domains=1)
+    torch.save(load(model).network.state_dict(), tmp_path / "a.pth")
+    done = run("models", "import", tmp_path / "a.pth", "--out", tmp_path / "b")
+    assert "does not name its classes" in str(done.exception)
+    done = run("models", "import", tmp_path / "a.pth", "--out", tmp_path / "b", "--labels", "x, y,z", "--size", "32")
+    assert done.exit_code == 0, done.output
+    assert load(tmp_path / "b").architecture.labels == ("x", "y", "z")
+
+
+def test_variants_need_a_folder_for_each_family(tmp_path: Path) -> None:
+    assert "no family of classifiers nothing" in str(run("evaluate", "variants", "nothing", "--data", tmp_path).exception)
+    assert "Name at least one family" in str(run("evaluate", "variants").exception)
+    assert "no folder for a" in str(run("evaluate", "variants", "a", "b", "--data", "b=x").exception)
