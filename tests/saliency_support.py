@@ -11,7 +11,13 @@ from PIL import Image
 
 from napari_medgen.models.card import ModelCard
 from napari_medgen.models.folder import open_folder, write_folder
-from napari_medgen.saliency.architecture import CLASSIFIER_FILE, REFERENCE_FILE, ClassifierArchitecture, ResNetSizes, ViewSizes
+from napari_medgen.saliency.architecture import (
+    CLASSIFIER_FILE,
+    REFERENCE_FILE,
+    ClassifierArchitecture,
+    ResNetSizes,
+    ViewSizes,
+)
 from napari_medgen.saliency.classifier import Classifier
 from napari_medgen.saliency.network import ResNet
 from napari_medgen.saliency.suitability import FeatureReference, stage_averages

@@ -9,13 +9,13 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from saliency_support import RECIPE, load, write_classifier, write_images
 from typer.testing import CliRunner, Result
 
 from napari_medgen.cli import app
 from napari_medgen.errors import MedGenError
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.imaging.raster import write_png
+from saliency_support import RECIPE, load, write_classifier, write_images
 
 # The command line's own colours and widths would be in the way.
 RUN = CliRunner(env={"NO_COLOR": "1", "COLUMNS": "200"})
@@ -71,7 +71,9 @@ def test_train_evaluate_and_analyse(tmp_path: Path) -> None:
     recipe = tmp_path / "spots.toml"
     recipe.write_text(RECIPE)
     model = tmp_path / "spots"
-    trained = run("train", recipe, "--data", data, "--work", tmp_path / "work", "--out", model, "--set", "optimiser.epochs=1")
+    trained = run(
+        "train", recipe, "--data", data, "--work", tmp_path / "work", "--out", model, "--set", "optimiser.epochs=1"
+    )
     assert trained.exit_code == 0, trained.output
     assert run("models", "verify", model).exit_code == 0
     common = ("--epsilon", "0.01", "--attacked", "4", "--redraws", "100")

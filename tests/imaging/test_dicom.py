@@ -79,7 +79,9 @@ def test_spacing_at_the_detector_is_noted(tmp_path: Path) -> None:
 
 
 def test_side_and_view_are_read(tmp_path: Path) -> None:
-    image = read_dicom(write(tmp_path / "a.dcm", RAMP, Laterality="R", ViewPosition="PA", Modality="DX", BodyPartExamined="KNEE"))
+    image = read_dicom(
+        write(tmp_path / "a.dcm", RAMP, Laterality="R", ViewPosition="PA", Modality="DX", BodyPartExamined="KNEE")
+    )
     assert (image.laterality, image.view, image.name) == ("R", "PA", "DX KNEE PA")
 
 

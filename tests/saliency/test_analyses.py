@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from saliency_support import load, write_classifier
 
 from napari_medgen.errors import ImageError, ModelError
 from napari_medgen.imaging.radiograph import Radiograph
@@ -19,6 +18,7 @@ from napari_medgen.saliency.loss_surface import loss_surface
 from napari_medgen.saliency.methods import ExplainRequest
 from napari_medgen.saliency.randomisation import randomisation_test
 from napari_medgen.saliency.slices import explain_stack, explain_volume
+from saliency_support import load, write_classifier
 
 
 def test_cka_is_one_for_a_rotated_and_scaled_representation(rng: np.random.Generator) -> None:

@@ -37,7 +37,9 @@ def test_the_gradient_is_the_slope_of_the_logit(network: ResNet, x: torch.Tensor
 
 def test_it_equals_captums(network: ResNet, x: torch.Tensor) -> None:
     ours = attribute(network, x, 1, ExplainRequest(domain=1))
-    theirs = captum.attr.Saliency(lambda images: network(images, 1)).attribute(x.clone().requires_grad_(), target=1, abs=False)
+    theirs = captum.attr.Saliency(lambda images: network(images, 1)).attribute(
+        x.clone().requires_grad_(), target=1, abs=False
+    )
     assert torch.allclose(ours, theirs.sum(1).detach(), atol=1e-6)
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from saliency_support import load, write_classifier
 
 from napari_medgen.errors import ImageError, ModelError
 from napari_medgen.imaging.provenance import Provenance
@@ -15,6 +14,7 @@ from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.saliency.architecture import ViewSizes
 from napari_medgen.saliency.attribution import attribute, clip_to_spread
 from napari_medgen.saliency.methods import ExplainRequest
+from saliency_support import load, write_classifier
 
 
 def radiograph(shape: tuple[int, int] = (80, 60), seed: int = 0, **more: object) -> Radiograph:

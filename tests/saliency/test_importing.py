@@ -48,7 +48,9 @@ def test_an_official_dual_checkpoint_says_what_it_said(tmp_path: Path, prefix: s
         assert torch.allclose(model.logits(x, domain), net(x, domain).detach(), atol=1e-4)
 
 
-@pytest.mark.parametrize("sizes", [{"domains": 1}, {"widen": 2}, {"depth": 18}, {"depth": 34, "domains": 3}, {"channels": 1}])
+@pytest.mark.parametrize(
+    "sizes", [{"domains": 1}, {"widen": 2}, {"depth": 18}, {"depth": 34, "domains": 3}, {"channels": 1}]
+)
 def test_other_layouts_are_inferred_from_their_shapes(tmp_path: Path, sizes: dict[str, int]) -> None:
     path, net = checkpoint(tmp_path / "a.pth", widths=(8, 8, 8, 8), **sizes)
     folder = import_classifier(path, tmp_path / "a", LABELS)

@@ -254,6 +254,11 @@ class OverlayCoordinator(QObject):
             self._sorry(error)
             return
         begun, names = time.perf_counter(), models(form)
+        kind = "map" if explain else "answer"
+        if explain:
+            # The answer comes with the map, so one that is being looked for alone is not needed.
+            self._timer.stop()
+            self._drop_work("answer")
 
         def steps() -> Steps[_Reading]:
             yield Progress(0, len(names), "Loading the model")
@@ -269,12 +274,11 @@ class OverlayCoordinator(QObject):
                     yield Progress(index + 1, len(names), name)
             return _Reading(answer, doubts, tuple(maps), time.perf_counter() - begun)
 
-        self._submit("read", f"{title} {image.name}", steps, lambda reading: show(reading, plane, image))
+        self._submit(kind, f"{title} {image.name}", steps, lambda reading: show(reading, plane, image))
 
     def _submit(self, kind: str, title: str, steps: Callable[[], Steps[Any]], show: Callable[[Any], None]) -> None:
         """Run one piece of work of a kind; an older one of that kind is out of date and ends."""
-        if kind in self._running:
-            self.queue.cancel(self._running[kind])
+        self._drop_work(kind)
         self.view.work.clear_error()
 
         def end() -> None:
@@ -295,8 +299,12 @@ class OverlayCoordinator(QObject):
             )
         )
         self._running[kind] = number
-        if kind != "read":
+        if kind not in ("answer", "map"):  # those are over before a bar could be read
             self.view.work.begin(title, len(self._running) - 1)
+
+    def _drop_work(self, kind: str) -> None:
+        if kind in self._running:
+            self.queue.cancel(self._running[kind])
 
     def _show_answer(self, reading: _Reading, plane: Plane, image: Radiograph) -> None:
         if reading.warnings:
@@ -349,14 +357,19 @@ class OverlayCoordinator(QObject):
                 setattr(old, key, options[key])
             old.visible = True
             return
-        self._drop_overlay()
+        self._remove_layer()
         self._overlay = self.viewer.add_image(values, **options)
         self._overlay.colorbar.visible = True
 
-    def _drop_overlay(self) -> None:
-        old, self._overlay, self._found = self._overlay, None, None
+    def _remove_layer(self) -> None:
+        old, self._overlay = self._overlay, None
         if old is not None and old in self.viewer.layers:
             self.viewer.layers.remove(old)
+
+    def _drop_overlay(self) -> None:
+        """Take the map away: there is nothing explained any more."""
+        self._remove_layer()
+        self._found = None
         self.view.set_explained(False)
 
     def _restyle(self) -> None:

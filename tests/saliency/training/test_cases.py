@@ -7,12 +7,12 @@ import math
 from pathlib import Path
 
 import pytest
-from saliency_support import RECIPE, write_images
 
 from napari_medgen.errors import RecipeError
 from napari_medgen.models.recipe import read_toml, validate_recipe
 from napari_medgen.saliency.training.cases import find_cases
 from napari_medgen.saliency.training.recipe import ClassifierRecipe
+from saliency_support import RECIPE, write_images
 
 RECIPES = Path(__file__).parents[3] / "recipes"
 

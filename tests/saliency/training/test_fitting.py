@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from saliency_support import RECIPE, load, write_images
 
 from napari_medgen.errors import RecipeError
 from napari_medgen.models.recipe import read_toml, validate_recipe
@@ -18,6 +17,7 @@ from napari_medgen.saliency.training.dataset import build_dataset
 from napari_medgen.saliency.training.pipeline import train_saliency
 from napari_medgen.saliency.training.recipe import ClassifierRecipe, OptimiserRecipe
 from napari_medgen.saliency.variants import compare_variants, family_members
+from saliency_support import RECIPE, load, write_images
 
 WAYS = ("standard", "adversarial", "dual")
 
@@ -66,7 +66,9 @@ def test_each_way_moves_the_statistics_that_it_should(tmp_path: Path, data: Path
         next(steps)
         assert steps.gi_frame is not None
         net = steps.gi_frame.f_locals["network"]
-        moved[way] = {name: value for name, value in net.state_dict().items() if name.startswith("bn1") and "running" in name}
+        moved[way] = {
+            name: value for name, value in net.state_dict().items() if name.startswith("bn1") and "running" in name
+        }
         steps.close()
     assert set(moved["standard"]) == {"bn1.running_mean", "bn1.running_var"}
     assert not torch.equal(moved["standard"]["bn1.running_mean"], moved["adversarial"]["bn1.running_mean"])
@@ -113,7 +115,9 @@ def test_training_learns_what_a_spot_is_and_everything_measures_it(
 
 
 def test_training_ends_early_where_the_clean_loss_does_not_fall(tmp_path: Path, data: Path) -> None:
-    wanted = recipe(tmp_path, "training=standard", "optimiser.epochs=30", "optimiser.patience=1", "optimiser.learning_rate=0.5")
+    wanted = recipe(
+        tmp_path, "training=standard", "optimiser.epochs=30", "optimiser.patience=1", "optimiser.learning_rate=0.5"
+    )
     drive(train_saliency(wanted, data, tmp_path / "work", tmp_path / "out"))
     rows = (tmp_path / "work" / "classifier.csv").read_text().splitlines()
     assert len(rows) < 30
@@ -128,7 +132,9 @@ def test_rates_follow_their_schedules() -> None:
     again = [fitting.learning_rate(twice, step, 100) for step in range(100)]
     assert again[:50] == again[50:]
     published = OptimiserRecipe(epochs=300, learning_rate=0.01, schedule="steps")
-    assert [fitting.learning_rate(published, step, 300) for step in (0, 99, 100, 200)] == pytest.approx([0.01, 0.01, 1e-3, 1e-4])
+    assert [fitting.learning_rate(published, step, 300) for step in (0, 99, 100, 200)] == pytest.approx(
+        [0.01, 0.01, 1e-3, 1e-4]
+    )
 
 
 def test_a_split_with_one_class_only_is_refused(tmp_path: Path) -> None:
