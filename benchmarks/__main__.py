@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks import classifiers
+
 Work = Callable[[], Any]
 
 
@@ -121,7 +123,7 @@ def brain(ours: bool) -> Work:
 
 CASES: dict[str, Callable[[bool], Work]] = {
     case.__name__: case for case in (codes, decode, decode_slabs, denoise, allocator, convolution, samplers, brain)
-}
+} | classifiers.CASES
 
 
 def measure(name: str, ours: bool, runs: int) -> dict[str, float]:

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from napari_medgen.saliency.architecture import AttackSizes
+from napari_medgen.saliency.targets import classification_loss
 from napari_medgen.volumes.unet3d import Unet3D, Unet3DSizes
 from napari_medgen.volumes.vqgan import VQGAN
 
@@ -118,3 +120,19 @@ def same_denoisers(dim: int = 32) -> tuple[Unet3D, StraightUnet3D]:
     ours, straight = Unet3D(Unet3DSizes(dim=dim)).eval(), StraightUnet3D(Unet3DSizes(dim=dim)).eval()
     straight.load_state_dict(ours.state_dict())
     return ours, straight
+
+
+def straight_pgd(
+    net: nn.Module, x: torch.Tensor, truth: torch.Tensor, sizes: AttackSizes, *, exclusive: bool, domain: int
+) -> torch.Tensor:
+    """The attack as it is usually written: ``backward`` through everything, the weights' gradients with it."""
+    net.eval()
+    adversarial = (x + (torch.rand_like(x) * 2 - 1) * sizes.epsilon).clamp(0, 1)
+    for _ in range(sizes.steps):
+        adversarial = adversarial.detach().requires_grad_(True)
+        classification_loss(net(adversarial, domain), truth, exclusive).backward()
+        assert adversarial.grad is not None
+        moved = adversarial + sizes.step * adversarial.grad.sign()
+        adversarial = (x + (moved - x).clamp(-sizes.epsilon, sizes.epsilon)).clamp(0, 1)
+    net.train()
+    return adversarial.detach()

@@ -14,23 +14,15 @@ DOCS = Path(__file__).parents[1] / "docs" / "models"
 
 def page(card: ModelCard) -> str:
     """The card as Markdown."""
-    architecture = card.architecture
-    shape = " x ".join(map(str, architecture["shape"]))
-    spacing = " x ".join(f"{step:g}" for step in architecture["spacing"])
-    denoiser, autoencoder = architecture["denoiser"], architecture["autoencoder"]
-    factor = " x ".join(map(str, autoencoder["downsample"]))
+    about = _classifier(card) if card.task == "saliency" else _volumes(card)
     rows = [f"| {name} | {figure.value:.4g} {figure.unit} | {figure.note} |" for name, figure in card.figures.items()]
     return "\n".join(
         [
             f"# {card.title}\n",
             f"`{card.name}`: {card.description}\n",
-            f"![Samples]({card.name}.png)\n",
-            "Four samples (seeds 0 to 3, 20 steps of DPM-Solver++), none chosen; axial, coronal and sagittal slices.\n",
-            f"- Volumes of {shape} voxels, {spacing} mm apart",
-            f"- VQ-GAN with factor {factor} and {autoencoder['n_codes']:,} codes; denoiser `{denoiser['architecture']}`, "
-            f"predicts the {architecture['prediction']}",
+            *about,
             f"- Trained on: {card.data}. Licence of the data: {card.licence}",
-            f"- Recipe: `recipes/{card.name}.toml`",
+            f"- Recipe: `recipes/{card.recipe['name']}.toml`",
             f"- Checksum: `{card.checksum}`\n",
             f"**Intended use.** {card.intended_use}\n",
             f"**Limits.** {card.limits}\n",
@@ -42,13 +34,43 @@ def page(card: ModelCard) -> str:
     )
 
 
+def _volumes(card: ModelCard) -> list[str]:
+    architecture = card.architecture
+    shape = " x ".join(map(str, architecture["shape"]))
+    spacing = " x ".join(f"{step:g}" for step in architecture["spacing"])
+    denoiser, autoencoder = architecture["denoiser"], architecture["autoencoder"]
+    factor = " x ".join(map(str, autoencoder["downsample"]))
+    return [
+        f"![Samples]({card.name}.png)\n",
+        "Four samples (seeds 0 to 3, 20 steps of DPM-Solver++), none chosen; axial, coronal and sagittal slices.\n",
+        f"- Volumes of {shape} voxels, {spacing} mm apart",
+        f"- VQ-GAN with factor {factor} and {autoencoder['n_codes']:,} codes; denoiser `{denoiser['architecture']}`, "
+        f"predicts the {architecture['prediction']}",
+    ]
+
+
+def _classifier(card: ModelCard) -> list[str]:
+    architecture, optimiser = card.architecture, card.recipe["optimiser"]
+    network, attack = architecture["network"], architecture["attack"]
+    lines = [
+        f"- Classes: {', '.join(architecture['labels'])}"
+        + (" (exactly one holds)" if architecture["exclusive"] else " (each holds or not)"),
+        f"- ResNet-{network['depth']} of {' '.join(map(str, network['widths']))} channels, "
+        f"{network['domains']} batch norm(s), input of {' x '.join(map(str, architecture['view']['size']))} pixels",
+        f"- {optimiser['epochs']} epochs in {optimiser['cycles']} cycle(s) of the learning rate",
+    ]
+    if attack:
+        lines.append(f"- Trained against PGD, {attack['norm']}, epsilon {attack['epsilon']:g}, {attack['steps']} steps")
+    return lines
+
+
 def picture(path: Path) -> None:
     """Four samples of a model, seeds 0 to 3."""
     from napari_medgen.running.devices import choose_device
     from napari_medgen.running.progress import drive
     from napari_medgen.volumes.generator import VolumeGenerator
     from napari_medgen.volumes.request import SampleRequest
-    from napari_medgen.volumes.training.workspace import save_grid
+    from napari_medgen.volumes.training.pictures import save_grid
 
     generator = VolumeGenerator(open_folder(path), choose_device())
     low, high = generator.architecture.intensities
@@ -61,8 +83,9 @@ def main() -> None:
     folders = [path for path in sorted(STARTER.iterdir()) if path.is_dir()]
     cards = [open_folder(path).card for path in folders]
     if "--pictures" in sys.argv:
-        for path in folders:
-            picture(path)
+        for path, card in zip(folders, cards, strict=True):
+            if card.task == "volumes":
+                picture(path)
     for card in cards:
         (DOCS / f"{card.name}.md").write_text(page(card), encoding="utf-8")
     links = "\n".join(f"- [{card.title}]({card.name}.md), `{card.name}`" for card in cards)

@@ -196,6 +196,15 @@ def test_models_stand_side_by_side_with_one_contrast(coordinator: OverlayCoordin
     assert len(viewer.layers) == 2
 
 
+def test_a_comparison_that_is_deleted_by_hand_leaves_no_grid(coordinator: OverlayCoordinator, qtbot: QtBot) -> None:
+    add(coordinator)
+    finish(coordinator, qtbot)
+    coordinator.compare()
+    finish(coordinator, qtbot)
+    coordinator.viewer.layers.clear()
+    assert not coordinator.viewer.canvas.grid.enabled
+
+
 def test_nothing_ticked_is_one_sentence(coordinator: OverlayCoordinator, qtbot: QtBot) -> None:
     add(coordinator)
     finish(coordinator, qtbot)

@@ -27,6 +27,8 @@ def card_html(card: ModelCard) -> str:
     body = "".join(f"<h4>{title}</h4><p>{escape(text)}</p>" for title, text in parts.items() if text)
     table = f"<h4>Measured</h4><table cellpadding='3'>{rows}</table>" if rows else ""
     grid = f"<p>Volumes of {shape} voxels, {spacing} mm apart.</p>" if shape else ""
+    if labels := card.architecture.get("labels"):
+        grid = f"<p>Classes: {escape(', '.join(labels))}.</p>"
     return (
         f"<h2>{escape(card.title)}</h2><p>{escape(card.description)}</p>{grid}{body}{table}"
         f"<p><small>{escape(card.name)}, checksum {escape(card.checksum)}</small></p>"

@@ -24,8 +24,10 @@ from napari_medgen.viewer.saliency_layers import (
     SEEN,
     close_comparison,
     compare_side_by_side,
+    is_comparison,
     is_map,
     is_ours,
+    leave_grid,
     look,
     overlay_options,
     shown_values,
@@ -75,6 +77,7 @@ class OverlayCoordinator(QObject):
         self._plane: Plane | None = None
         self._running: dict[str, int] = {}
         self._model = ""
+        self._comparing = False
         self._timer = QTimer(self, singleShot=True, interval=_SETTLE)
         self._timer.timeout.connect(self._refresh)
         for signal, slot in (
@@ -345,6 +348,7 @@ class OverlayCoordinator(QObject):
         titles = [f"{variant} {found.probability:.0%}" for variant, found in ordered]
         maps = [found for _, found in ordered]
         compare_side_by_side(self.viewer, plane, maps, titles=titles, signed=form.signed, opacity=form.opacity)
+        self._comparing = True
         self.view.set_meaning(maps[0].label, signed=form.signed and maps[0].signed)
 
     # -- layers ---------------------------------------------------------------------------------------------------------
@@ -411,6 +415,9 @@ class OverlayCoordinator(QObject):
     # -- what follows from changes ----------------------------------------------------------------------------------------
 
     def _layers_changed(self, event: Any = None) -> None:
+        if self._comparing and not any(is_comparison(layer) for layer in self.viewer.layers):
+            self._comparing = False  # the layers were removed by hand
+            leave_grid(self.viewer)
         before = self.view.form.image
         names = [layer.name for layer in self._image_layers()]
         active = self.viewer.layers.selection.active

@@ -114,7 +114,8 @@ def compare_side_by_side(
         viewer.layers.move(viewer.layers.index(layer), place)
     grid = viewer.canvas.grid
     grid.stride, grid.shape, grid.enabled = 2, (1, len(found)), True
-    added[1].colorbar.visible = True
+    bar = added[1].colorbar
+    bar.position, bar.visible = "bottom_left", True  # the captions are at the top
     viewer.layers.selection.active = added[1]
     viewer.reset_view()
 
@@ -129,6 +130,10 @@ def close_comparison(viewer: Any) -> None:
         if name in viewer.layers:
             viewer.layers[name].visible = True
     if gone:
-        viewer.canvas.grid.enabled = False
-        viewer.canvas.grid.stride = 1
-        viewer.canvas.grid.shape = (-1, -1)
+        leave_grid(viewer)
+
+
+def leave_grid(viewer: Any) -> None:
+    """One picture again, as napari begins."""
+    grid = viewer.canvas.grid
+    grid.enabled, grid.stride, grid.shape = False, 1, (-1, -1)

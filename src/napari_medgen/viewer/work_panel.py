@@ -6,7 +6,7 @@ import time
 import traceback
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_medgen.errors import MedGenError
 from napari_medgen.running.progress import Progress
@@ -29,6 +29,8 @@ class WorkPanel(QWidget):
         self._status, self._error = QLabel(), QLabel()
         self._cancel.setToolTip("End the running volume and those that wait")
         self._error.setWordWrap(True)
+        # A long line is cut off rather than widening the dock; its tooltip has the whole.
+        self._status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._error.setStyleSheet("color: #ff8a80; font-weight: bold;")
         row = QHBoxLayout()
         row.addWidget(self._bar, 1)
@@ -97,4 +99,6 @@ class WorkPanel(QWidget):
 
     def _say(self, title: str, message: str, waiting: int) -> None:
         parts = [title, message, f"{waiting} more waiting" if waiting else ""]
-        self._status.setText(". ".join(part for part in parts if part))
+        text = ". ".join(part for part in parts if part)
+        self._status.setText(text)
+        self._status.setToolTip(text)
