@@ -33,7 +33,7 @@ def idle(qtbot: QtBot, widget: OverlaySaliency) -> None:
 
 def press_to_overlay(qtbot: QtBot, viewer: Any, widget: OverlaySaliency) -> float:
     """Milliseconds from the press to the map in the viewer."""
-    widget.coordinator._drop_overlay()
+    widget.coordinator.display.drop()
     begun = time.perf_counter()
     widget.view._explain.click()
     while not any(is_map(layer) for layer in viewer.layers):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,41 +16,20 @@ from napari_medgen.viewer import classifiers
 from napari_medgen.viewer.card_dialog import CardDialog
 from napari_medgen.viewer.dock_widget import DockWidget
 from napari_medgen.viewer.hanging import hang
+from napari_medgen.viewer.map_display import MapDisplay
 from napari_medgen.viewer.overlay_view import OverlayForm, OverlayView
 from napari_medgen.viewer.radiograph_layers import Plane, with_side
-from napari_medgen.viewer.saliency_layers import (
-    SEEN,
-    close_comparison,
-    compare_side_by_side,
-    is_comparison,
-    is_map,
-    is_ours,
-    leave_grid,
-    look,
-    overlay_options,
-    shown_values,
-    toggle_maps,
-)
+from napari_medgen.viewer.reading import Reading, read_image
+from napari_medgen.viewer.saliency_layers import is_ours, toggle_maps
 from napari_medgen.viewer.survival_dialog import SurvivalDialog
 from napari_medgen.viewer.work_queue import Job, WorkQueue, shared_queue
 
 if TYPE_CHECKING:
     from napari_medgen.imaging.radiograph import Radiograph
-    from napari_medgen.saliency.maps import Answer, SaliencyMap
     from napari_medgen.saliency.randomisation import Survival
 
 TOGGLE_KEY = "H"
 _SETTLE = 60  # milliseconds without a further change before the map follows
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """What the background found: the answer, why the image may be unsuitable, and the maps with titles, if any were made."""
-
-    answer: Answer
-    warnings: tuple[str, ...]
-    maps: tuple[tuple[str, SaliencyMap], ...]
-    seconds: float
 
 
 class OverlayCoordinator(QObject):
@@ -71,13 +48,9 @@ class OverlayCoordinator(QObject):
     def __init__(self, view: OverlayView, viewer: Any, queue: WorkQueue) -> None:
         super().__init__(view)
         self.view, self.viewer, self.queue = view, viewer, queue
-        self._overlay: Any = None
-        self._found: SaliencyMap | None = None
-        self._explained: Radiograph | None = None
-        self._plane: Plane | None = None
+        self.display = MapDisplay(viewer)
         self._running: dict[str, int] = {}
         self._model = ""
-        self._comparing = False
         self._timer = QTimer(self, singleShot=True, interval=_SETTLE)
         self._timer.timeout.connect(self._refresh)
         for signal, slot in (
@@ -138,45 +111,16 @@ class OverlayCoordinator(QObject):
             )
 
         def show(maps: Any) -> None:
-            # The slice on screen was explained before, so its layer knows class and geometry.
-            whole = replace(plane, index=(0, None, None))
-            if self._found is None or layer not in self.viewer.layers:
-                return
-            options = overlay_options(self._found, whole, signed=form.signed, opacity=form.opacity)
-            self._replace_overlay(shown_values(maps, form.signed and self._found.signed), options)
+            self.display.cover(maps, plane, signed=form.signed, opacity=form.opacity)
 
         self._submit("slices", f"Every slice of {name}", steps, show)
 
     def show_seen(self) -> None:
         """Add the part of the image that the network saw, at the size it saw, in its place."""
-        found, plane = self._found, self._plane
-        if found is None or plane is None or plane.layer not in self.viewer.layers:
-            return
-        seen = found.seen[:, ::-1] if found.view.mirrored else found.seen
-        top, left, bottom, right = found.view.box
-        base = plane.placement()
-        steps = [step for step, place in zip(base["scale"], plane.index, strict=True) if place is None]
-        scale = ((bottom - top) / seen.shape[0] * steps[0], (right - left) / seen.shape[1] * steps[1])
-        if plane.upright or plane.transposed:
-            self._sorry(ImageError("What the network sees is shown for radiographs and axial slices only."))
-            return
-        start = [s for s, place in zip(base["translate"], plane.index, strict=True) if place is None]
-        # A pixel's centre is its place, so larger pixels begin half a small one earlier and half a large one later.
-        corner = (
-            start[0] + top * steps[0] + (scale[0] - steps[0]) / 2,
-            start[1] + left * steps[1] + (scale[1] - steps[1]) / 2,
-        )
-        self.viewer.add_image(
-            seen,
-            name=f"Network's view: {plane.layer.name}",
-            contrast_limits=(0, 1),
-            colormap="gray",
-            scale=scale,
-            translate=corner,
-            units=base["units"][-2:],
-            axis_labels=base["axis_labels"][-2:],
-            metadata={SEEN: True},
-        )
+        try:
+            self.display.show_seen()
+        except MedGenError as error:
+            self._sorry(error)
 
     def shuffle_test(self) -> None:
         """Shuffle the model's weights layer after layer, and show how much of the map is left."""
@@ -206,10 +150,11 @@ class OverlayCoordinator(QObject):
         """Save the map on screen as overlay PNG, raw values and JSON; the files written."""
         from napari_medgen.saliency.export import export_map
 
-        if self._found is None or self._explained is None:
+        found, image = self.display.found, self.display.image
+        if found is None or image is None:
             return []
         try:
-            return export_map(self._explained, self._found, folder, signed=self.view.form.signed)
+            return export_map(image, found, folder, signed=self.view.form.signed)
         except MedGenError as error:
             self._sorry(error)
             return []
@@ -234,7 +179,6 @@ class OverlayCoordinator(QObject):
         self.viewer.layers.selection.events.active.disconnect(self._selection_changed)
         self.viewer.dims.events.current_step.disconnect(self._place_changed)
         self.viewer.dims.events.order.disconnect(self._place_changed)
-        self._overlay = self._plane = self._found = self._explained = None
         classifiers.forget()
 
     # -- work -----------------------------------------------------------------------------------------------------------
@@ -242,7 +186,7 @@ class OverlayCoordinator(QObject):
     def _read(
         self,
         models: Callable[[OverlayForm], tuple[str, ...]],
-        show: Callable[[_Reading, Plane, Radiograph], None],
+        show: Callable[[Reading, Plane, Radiograph], None],
         title: str,
         *,
         explain: bool,
@@ -256,26 +200,15 @@ class OverlayCoordinator(QObject):
         except MedGenError as error:
             self._sorry(error)
             return
-        begun, names = time.perf_counter(), models(form)
+        names = models(form)
         kind = "map" if explain else "answer"
         if explain:
             # The answer comes with the map, so one that is being looked for alone is not needed.
             self._timer.stop()
             self._drop_work("answer")
 
-        def steps() -> Steps[_Reading]:
-            yield Progress(0, len(names), "Loading the model")
-            first = classifiers.classifier(names[0])
-            answer, doubts = first.answer(image, form.request.domain), tuple(first.warnings_about(image))
-            maps = []
-            if explain and (form.anyway or not doubts):
-                # All maps explain the class that the first model finds most probable, so that they can be compared.
-                request = replace(form.request, label=form.request.label or answer.best)
-                for index, name in enumerate(names):
-                    model = classifiers.classifier(name)
-                    maps.append((model.variant(request.domain), model.explain(image, request)))
-                    yield Progress(index + 1, len(names), name)
-            return _Reading(answer, doubts, tuple(maps), time.perf_counter() - begun)
+        def steps() -> Steps[Reading]:
+            return read_image(names, image, form.request, explain=explain, anyway=form.anyway)
 
         self._submit(kind, f"{title} {image.name}", steps, lambda reading: show(reading, plane, image))
 
@@ -309,17 +242,18 @@ class OverlayCoordinator(QObject):
         if kind in self._running:
             self.queue.cancel(self._running[kind])
 
-    def _show_answer(self, reading: _Reading, plane: Plane, image: Radiograph) -> None:
+    def _show_answer(self, reading: Reading, plane: Plane, image: Radiograph) -> None:
         if reading.warnings:
             self.view.set_answer({}, "")
         else:
             self.view.set_answer(reading.answer.probabilities, " ".join(image.notes))
         self.view.set_warnings(reading.warnings)
 
-    def _show_map(self, reading: _Reading, plane: Plane, image: Radiograph) -> None:
+    def _show_map(self, reading: Reading, plane: Plane, image: Radiograph) -> None:
         self._show_answer(reading, plane, image)
         if not reading.maps or plane.layer not in self.viewer.layers:
-            self._drop_overlay()
+            self.display.drop()
+            self.view.set_explained(False)
             return
         form, ((_, found),) = self.view.form, reading.maps
         note = f"{found.label} explained in {reading.seconds * 1000:.0f} ms."
@@ -328,67 +262,29 @@ class OverlayCoordinator(QObject):
             self.view.set_answer({}, note)
         else:
             self.view.set_answer(reading.answer.probabilities, note)
-        self._found, self._plane, self._explained = found, plane, image
-        options = overlay_options(found, plane, signed=form.signed, opacity=form.opacity)
-        if reading.warnings:
-            options["name"] = f"DOUBTFUL {options['name']}"
-        close_comparison(self.viewer)
-        self._replace_overlay(shown_values(plane.values(found.values), form.signed and found.signed), options)
+        self.display.show(found, image, plane, signed=form.signed, opacity=form.opacity)
         self.view.set_meaning(found.label, signed=form.signed and found.signed)
         self.view.set_explained(True)
 
-    def _show_comparison(self, reading: _Reading, plane: Plane, image: Radiograph) -> None:
+    def _show_comparison(self, reading: Reading, plane: Plane, image: Radiograph) -> None:
         self._show_answer(reading, plane, image)
         if not reading.maps or plane.layer not in self.viewer.layers:
             return
-        self._drop_overlay()
         form = self.view.form
-        # In the papers' order, whichever of them was chosen.
-        ordered = sorted(reading.maps, key=lambda pair: _place_of(pair[0]))
-        titles = [f"{variant} {found.probability:.0%}" for variant, found in ordered]
-        maps = [found for _, found in ordered]
-        compare_side_by_side(self.viewer, plane, maps, titles=titles, signed=form.signed, opacity=form.opacity)
-        self._comparing = True
+        titles = [f"{variant} {found.probability:.0%}" for variant, found in reading.in_order]
+        maps = [found for _, found in reading.in_order]
+        self.display.compare(maps, titles, plane, signed=form.signed, opacity=form.opacity)
+        self.view.set_explained(False)
         self.view.set_meaning(maps[0].label, signed=form.signed and maps[0].signed)
 
     # -- layers ---------------------------------------------------------------------------------------------------------
 
-    def _replace_overlay(self, values: Any, options: dict[str, Any]) -> None:
-        old = self._overlay
-        if old is not None and old in self.viewer.layers and old.ndim == values.ndim:
-            old.data = values
-            for key in ("scale", "translate", "metadata", "opacity", "colormap", "contrast_limits", "name"):
-                setattr(old, key, options[key])
-            old.visible = True
-            return
-        self._remove_layer()
-        self._overlay = self.viewer.add_image(values, **options)
-        self._overlay.colorbar.visible = True
-
-    def _remove_layer(self) -> None:
-        old, self._overlay = self._overlay, None
-        if old is not None and old in self.viewer.layers:
-            self.viewer.layers.remove(old)
-
-    def _drop_overlay(self) -> None:
-        """Take the map away: there is nothing explained any more."""
-        self._remove_layer()
-        self._found = None
-        self.view.set_explained(False)
-
     def _restyle(self) -> None:
         """Show the maps on screen in the look that the form says."""
-        form = self.view.form
-        if self._overlay is not None and self._found is not None and self._plane is not None:
-            signed = form.signed and self._found.signed
-            if self._overlay.data.shape == self._plane.shape:
-                self._overlay.data = shown_values(self._plane.values(self._found.values), signed)
-            for key, value in look(signed).items():
-                setattr(self._overlay, key, value)
-            self.view.set_meaning(self._found.label, signed=signed)
-        for layer in self.viewer.layers:
-            if is_map(layer):
-                layer.opacity = form.opacity
+        form, found = self.view.form, self.display.found
+        self.display.restyle(signed=form.signed, opacity=form.opacity)
+        if found is not None:
+            self.view.set_meaning(found.label, signed=form.signed and found.signed)
 
     def _image_layers(self) -> list[Any]:
         from napari.layers import Image
@@ -415,9 +311,7 @@ class OverlayCoordinator(QObject):
     # -- what follows from changes ----------------------------------------------------------------------------------------
 
     def _layers_changed(self, event: Any = None) -> None:
-        if self._comparing and not any(is_comparison(layer) for layer in self.viewer.layers):
-            self._comparing = False  # the layers were removed by hand
-            leave_grid(self.viewer)
+        self.display.tidy()
         before = self.view.form.image
         names = [layer.name for layer in self._image_layers()]
         active = self.viewer.layers.selection.active
@@ -470,11 +364,6 @@ class OverlayCoordinator(QObject):
             self.explain()
         else:
             self._read(lambda form: (form.model,), self._show_answer, "Looking at", explain=False)
-
-
-def _place_of(variant: str) -> int:
-    order = ("standard", "adversarial", "dual")
-    return next((place for place, way in enumerate(order) if variant.startswith(way)), len(order))
 
 
 class OverlaySaliency(DockWidget):
