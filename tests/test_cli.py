@@ -76,7 +76,9 @@ def test_official_checkpoints_are_imported(tmp_path: Path, monkeypatch: pytest.M
     assert json.loads(invoke("models", "info", tmp_path / "mine"))["architecture"]["axes"] == ["R", "S", "A"]
     with pytest.raises(MedGenError, match="three letters"):
         invoke(*words, "--axes", "SSP")
-    with pytest.raises(MedGenError, match="Two checkpoints"):
+    with pytest.raises(MedGenError, match="a volume model's two"):
+        invoke("models", "import", first, second, second, "--out", tmp_path / "mine")
+    with pytest.raises(MedGenError, match="does not name its classes"):
         invoke("models", "import", first, "--out", tmp_path / "mine")
 
 
