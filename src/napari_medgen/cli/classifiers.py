@@ -12,6 +12,7 @@ from rich.table import Table
 
 from napari_medgen.cli.options import AsJson, Data, DeviceName, MethodName, ModelArgument, Redraws, WriteCard
 from napari_medgen.cli.options import Table as TableOption
+from napari_medgen.cli.reports import report_figures
 from napari_medgen.errors import MedGenError
 
 if TYPE_CHECKING:
@@ -103,7 +104,6 @@ def evaluate_classifier(
 ) -> None:
     """AUC with intervals, accuracy, calibration, AUC under attack, and scores of the maps where masks exist."""
     from napari_medgen.models.catalogue import find_model
-    from napari_medgen.models.folder import write_card
     from napari_medgen.running.console import drive_on_console
     from napari_medgen.running.devices import choose_device
     from napari_medgen.saliency import evaluation
@@ -115,16 +115,7 @@ def evaluate_classifier(
         epsilons=tuple(epsilon or evaluation.EvaluationRequest.epsilons), attacked_images=attacked, redraws=redraws
     )
     report = drive_on_console(evaluation.evaluate_classifier(classifier, data, asked, table=table), "Evaluating")
-    measured = evaluation.figures(report)
-    if write:
-        write_card(folder.path, folder.card.model_copy(update={"figures": measured}))
-    if as_json:
-        print(json.dumps(report, indent=2))
-        return
-    shown = Table("figure", "value", "measured on")
-    for name, figure in measured.items():
-        shown.add_row(name, f"{figure.value:.4g} {figure.unit}", figure.note)
-    Console().print(shown)
+    report_figures(folder, report, evaluation.figures(report), write=write, as_json=as_json)
 
 
 def evaluate_variants(

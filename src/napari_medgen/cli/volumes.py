@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from napari_medgen.cli.options import AsJson, Data, DeviceName, Model, ModelArgument, SamplerName, WriteCard
+from napari_medgen.cli.reports import report_figures
 from napari_medgen.errors import MedGenError
 
 
@@ -93,7 +92,6 @@ def evaluate_volumes(
 ) -> None:
     """Reconstruction, MS-SSIM, feature distance, memorisation and speed."""
     from napari_medgen.models.catalogue import find_model
-    from napari_medgen.models.folder import write_card
     from napari_medgen.running.console import drive_on_console
     from napari_medgen.running.devices import choose_device
     from napari_medgen.volumes import evaluation
@@ -105,13 +103,4 @@ def evaluate_volumes(
     request = SampleRequest(sampler=sampler, steps=steps)
     work = evaluation.evaluate_volumes(generator, data, count=count, pairs=pairs, request=request)
     report = drive_on_console(work, "Evaluating")
-    measured = evaluation.figures(report)
-    if write:
-        write_card(folder.path, folder.card.model_copy(update={"figures": measured}))
-    if as_json:
-        print(json.dumps(report, indent=2))
-        return
-    table = Table("figure", "value", "measured on")
-    for name, figure in measured.items():
-        table.add_row(name, f"{figure.value:.4g} {figure.unit}", figure.note)
-    Console().print(table)
+    report_figures(folder, report, evaluation.figures(report), write=write, as_json=as_json)

@@ -146,6 +146,11 @@ def write_folder(path: str | Path, card: ModelCard, weights: Mapping[str, Mappin
     return ModelFolder(path, card)
 
 
+def half_precision(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Tensors as shipped weights hold them: floating-point ones in half precision, others as they are."""
+    return {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
+
+
 def write_card(path: Path, card: ModelCard) -> None:
     """Replace the card of a model folder."""
     part = path / (CARD + ".part")

@@ -9,7 +9,7 @@ import torch
 
 from napari_medgen.errors import RecipeError
 from napari_medgen.models.card import ModelCard
-from napari_medgen.models.folder import ModelFolder, open_folder, write_folder
+from napari_medgen.models.folder import ModelFolder, half_precision, open_folder, write_folder
 from napari_medgen.running.fabric import build_fabric
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.saliency.architecture import CLASSIFIER_FILE, REFERENCE_FILE, ClassifierArchitecture
@@ -85,7 +85,7 @@ def package(recipe: ClassifierRecipe, dataset: Dataset, network: ResNet, out: Pa
         mask=recipe.mask_shows,
     )
     reference = FeatureReference.of(*(_features(recipe, dataset, network, split) for split in ("train", "validation")))
-    weights = {CLASSIFIER_FILE: _half(network.state_dict()), REFERENCE_FILE: reference.tensors()}
+    weights = {CLASSIFIER_FILE: half_precision(network.state_dict()), REFERENCE_FILE: reference.tensors()}
     about = recipe.about
     card = ModelCard(
         name=recipe.model_name,
@@ -114,7 +114,3 @@ def _features(recipe: ClassifierRecipe, dataset: Dataset, network: ResNet, split
         seen = view.see(frames[:, None].float() / 255).expand(-1, recipe.network.channels, -1, -1)
         found.append(stage_averages(network, seen.to(device)))
     return torch.cat(found)
-
-
-def _half(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}

@@ -10,7 +10,7 @@ from torch import nn
 
 from napari_medgen.errors import RecipeError
 from napari_medgen.models.card import ModelCard
-from napari_medgen.models.folder import ModelFolder, open_folder, write_folder
+from napari_medgen.models.folder import ModelFolder, half_precision, open_folder, write_folder
 from napari_medgen.running.fabric import build_fabric
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.volumes.architecture import (
@@ -101,9 +101,12 @@ def package(
     names = [dataset.names[i] for i in dataset.train]
     volumes = [np.asarray(dataset.volumes[i], np.float32) for i in dataset.train]
     weight, bias = _fit_preview(autoencoder, volumes, latents)
+    kept = {name: value for name, value in autoencoder.state_dict().items() if name.split(".")[-1] not in _UNUSED}
     weights = {
-        AUTOENCODER_FILE: _half({k: v for k, v in autoencoder.state_dict().items() if k.split(".")[-1] not in _UNUSED}),
-        DENOISER_FILE: _half(denoiser.state_dict()),
+        AUTOENCODER_FILE: half_precision(
+            {k: v for k, v in autoencoder.state_dict().items() if k.split(".")[-1] not in _UNUSED}
+        ),
+        DENOISER_FILE: half_precision(denoiser.state_dict()),
         REFERENCE_FILE: {
             **pack_reference(TrainingReference.of(volumes, names, flip)),
             "preview.weight": weight.half(),
@@ -128,10 +131,6 @@ def package(
 
 
 _UNUSED = ("N", "z_avg", "initialised")
-
-
-def _half(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
 
 
 @torch.no_grad()

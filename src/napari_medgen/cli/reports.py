@@ -1,0 +1,30 @@
+"""What an evaluation prints, and what it leaves on the model's card."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from napari_medgen.models.card import Figure
+    from napari_medgen.models.folder import ModelFolder
+
+
+def report_figures(
+    folder: ModelFolder, report: dict[str, Any], figures: dict[str, Figure], *, write: bool, as_json: bool
+) -> None:
+    """Print a report as JSON or its figures as a table, and put these on the card if that is wished."""
+    if write:
+        from napari_medgen.models.folder import write_card
+
+        write_card(folder.path, folder.card.model_copy(update={"figures": figures}))
+    if as_json:
+        print(json.dumps(report, indent=2))
+        return
+    table = Table("figure", "value", "measured on")
+    for name, figure in figures.items():
+        table.add_row(name, f"{figure.value:.4g} {figure.unit}", figure.note)
+    Console().print(table)
