@@ -103,9 +103,7 @@ def package(
     weight, bias = _fit_preview(autoencoder, volumes, latents)
     kept = {name: value for name, value in autoencoder.state_dict().items() if name.split(".")[-1] not in _UNUSED}
     weights = {
-        AUTOENCODER_FILE: half_precision(
-            {k: v for k, v in autoencoder.state_dict().items() if k.split(".")[-1] not in _UNUSED}
-        ),
+        AUTOENCODER_FILE: half_precision(kept),
         DENOISER_FILE: half_precision(denoiser.state_dict()),
         REFERENCE_FILE: {
             **pack_reference(TrainingReference.of(volumes, names, flip)),
