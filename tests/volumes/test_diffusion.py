@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from golden import GOLDEN
 
+from golden import GOLDEN
 from napari_medgen.volumes.diffusion import (
     LatentScale,
     Schedule,

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from golden import GOLDEN, assert_golden
 
+from golden import GOLDEN, assert_golden
 from napari_medgen.volumes.diffusion import Schedule, clean_estimate
 from napari_medgen.volumes.unet3d import Unet3D, Unet3DSizes
 from tests_support import fill, sines

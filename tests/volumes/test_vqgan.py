@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from golden import GOLDEN, assert_golden
 from pydantic import ValidationError
 
+from golden import GOLDEN, assert_golden
 from napari_medgen.volumes.vqgan import VQGAN, VQGANSizes
 from tests_support import fill, sines
 

@@ -27,6 +27,7 @@ from napari_medgen.saliency.methods import METHODS, ExplainRequest, Method
 from napari_medgen.viewer.work_panel import WorkPanel
 
 MOST_PROBABLE = "the most probable"
+_BAR = 30  # blanks of a full bar
 _SIDES: dict[str, Laterality] = {"as in the file": "", "left": "L", "right": "R"}
 _METHODS: dict[str, Method] = {title: method for method, title in METHODS.items()}
 
@@ -209,8 +210,8 @@ class OverlayView(QWidget):
         """Show each class's probability, in the list of classes and below it."""
         self._probabilities = dict(probabilities)
         rows = [
-            f"<tr><td>{name}</td><td width='110'><table cellspacing='0' width='{max(round(100 * p), 1)}'><tr>"
-            f"<td bgcolor='#3b82c4'>&nbsp;</td></tr></table></td><td align='right'><b>{p:.0%}</b></td></tr>"
+            f"<tr><td>{name}</td><td align='right'><b>{p:.0%}</b></td>"
+            f"<td><span style='background-color:#3b82c4'>{'&nbsp;' * round(_BAR * p)}</span></td></tr>"
             for name, p in probabilities.items()
         ]
         footer = f"<p style='margin:2px'>{note}</p>" if note else ""
