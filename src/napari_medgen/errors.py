@@ -19,3 +19,7 @@ class RecipeError(MedGenError):
 
 class MemoryShortageError(MedGenError):
     """The device has too little memory for what was asked."""
+
+
+class CohortError(MedGenError):
+    """A table of visits, or a cohort built from one, cannot be used."""

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_medgen import __version__
 
-Task = Literal["volumes", "saliency"]
+Task = Literal["volumes", "progression", "saliency"]
 
 
 class Figure(BaseModel):

@@ -1,0 +1,129 @@
+"""Sizes of a progression model's networks, as its card states them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from napari_medgen.errors import ModelError
+from napari_medgen.models.card import ModelCard
+
+GENERATOR_FILE = "generator.safetensors"
+ENCODER_FILE = "encoder.safetensors"
+COHORT_TABLE = "cohort.parquet"
+COHORT_LATENTS = "latents.safetensors"
+
+_FIRST = 4
+
+
+class StyleGANSizes(BaseModel):
+    """Sizes of a StyleGAN2 generator and of its discriminator (Karras 2020).
+
+    Attributes
+    ----------
+    resolution, channels
+        Rows and columns, a power of two; 1 for grey images, 3 for colour.
+    z_dim, w_dim
+        Length of the noise vector and of the latent.
+    mapping_layers
+        Fully connected layers from z to w.
+    channel_base, channel_max
+        A level of ``r`` rows has ``min(channel_base / r, channel_max)`` channels.
+    clamp
+        Limit of the activations, which half precision needs; 0 for none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    resolution: int = Field(256, ge=8)
+    channels: Literal[1, 3] = 1
+    z_dim: int = Field(512, ge=1)
+    w_dim: int = Field(512, ge=1)
+    mapping_layers: int = Field(2, ge=1)
+    channel_base: int = Field(16384, ge=1)
+    channel_max: int = Field(512, ge=1)
+    clamp: float = Field(256.0, ge=0)
+
+    @model_validator(mode="after")
+    def _power_of_two(self) -> StyleGANSizes:
+        if self.resolution & (self.resolution - 1):
+            raise ValueError("the resolution must be a power of two")
+        return self
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Rows of each level, from 4 to the image's."""
+        return tuple(2**i for i in range(2, self.resolution.bit_length()))
+
+    def width(self, level: int) -> int:
+        """Channels of a level."""
+        return min(self.channel_base // level, self.channel_max)
+
+    @property
+    def num_ws(self) -> int:
+        """Latents that an image takes: one a convolution, and one for the last projection to grey values."""
+        return 2 * len(self.levels)
+
+
+class EncoderSizes(BaseModel):
+    """Sizes of the network from an image to its latent.
+
+    Attributes
+    ----------
+    channel_base, channel_max
+        As for the generator.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    channel_base: int = Field(16384, ge=1)
+    channel_max: int = Field(512, ge=1)
+
+
+class ProgressionArchitecture(BaseModel):
+    """What a progression model consists of.
+
+    Attributes
+    ----------
+    generator, encoder
+        Sizes; without an encoder every projection starts at the mean latent.
+    classifier
+        Name of the classifier that grades images and whose features compare them; empty where a model was imported without.
+    mirror
+        Side ("L" or "R") whose images are mirrored before they are shown to the networks; empty for none.
+    crop
+        Share of an image's height and width, from its middle, that is looked at.
+    surrogate
+        What the shipped cohort's "visits" really are; empty for a cohort of real follow-up visits.
+    body_part
+        What images show.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    generator: StyleGANSizes
+    encoder: EncoderSizes | None = None
+    classifier: str = ""
+    mirror: Literal["", "L", "R"] = ""
+    crop: tuple[float, float] = (1.0, 1.0)
+    surrogate: str = ""
+    body_part: str = ""
+
+
+def progression_architecture(card: ModelCard) -> ProgressionArchitecture:
+    """The architecture on a card.
+
+    Raises
+    ------
+    ModelError
+        If the card is for another system or says something impossible.
+    """
+    if card.task != "progression":
+        raise ModelError(f"{card.name} does not extrapolate radiographs: it is a model for {card.task}.")
+    try:
+        return ProgressionArchitecture.model_validate(card.architecture)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ModelError(f"The card of {card.name} has an impossible architecture: {place}: {first['msg']}.") from None

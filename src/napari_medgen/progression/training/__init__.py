@@ -1,0 +1,1 @@
+"""From a recipe and a folder of radiographs to a progression model."""

@@ -1,0 +1,168 @@
+"""A recipe for a progression model: one TOML file."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from napari_medgen.models.recipe import About, RecipeTable
+from napari_medgen.progression.architecture import EncoderSizes, ProgressionArchitecture, StyleGANSizes
+
+
+class DataRecipe(RecipeTable):
+    """Which images, and when each knee was seen.
+
+    Attributes
+    ----------
+    layout
+        ``names``: files named as OAI and MOST name them. ``table``: a CSV or Parquet table. ``grades``: a folder a grade, one
+        visit of each knee, from which a surrogate of follow-up is made.
+    table
+        Of the layout ``table``, relative to the data folder.
+    train, test
+        Folders of the layout ``grades``.
+    grades
+        Class folder to grade.
+    subject, side
+        Regular expressions on a file's stem whose first group is the patient, and the side.
+    months_per_grade, months_unchanged
+        Time that the surrogate says has passed between two knees, for each grade they differ by, and where they do not.
+    """
+
+    layout: Literal["names", "table", "grades"] = "names"
+    table: str = ""
+    train: str = "train"
+    test: str = "val"
+    grades: dict[str, int] = Field({})
+    subject: str = r"^(\d+)"
+    side: str = "([LRlr])$"
+    months_per_grade: float = Field(24.0, gt=0)
+    months_unchanged: float = Field(24.0, ge=0)
+
+
+class AugmentationRecipe(RecipeTable):
+    """Changes of real and generated images before the discriminator (ADA, Karras 2020a), as far as they suit radiographs.
+
+    Left and right are never exchanged, nothing is turned by right angles and black never becomes white: sides are mirrored
+    by laterality, and a radiograph has an up and a polarity.
+
+    Attributes
+    ----------
+    target
+        Share of real images whose score is positive minus those whose score is negative, which the probability is steered to.
+    interval, kimg
+        Steps between corrections, and thousands of images in which the probability could go from 0 to 1.
+    shift, rotation, scaling, stretching
+        Standard deviations: share of the width, degrees, and base-2 logarithms.
+    brightness, contrast
+        Standard deviations: on the scale from -1 to 1, and a base-2 logarithm.
+    """
+
+    target: float = Field(0.6, gt=0, lt=1)
+    interval: int = Field(4, ge=1)
+    kimg: float = Field(100.0, gt=0)
+    shift: float = 0.05
+    rotation: float = 5.0
+    scaling: float = 0.1
+    stretching: float = 0.05
+    brightness: float = 0.1
+    contrast: float = 0.25
+
+
+class OptimiserRecipe(RecipeTable):
+    """How the weights are fitted.
+
+    Attributes
+    ----------
+    encoder
+        ``joint``: the encoder and the generator learn together to reproduce the training images, while the generator also learns
+        from the discriminator. ``after``: the generator is trained alone and kept fixed for the encoder. ``none``: no encoder.
+    warmup_kimg, warmup_batch
+        Thousands of images, and images a step, of joint training by reproduction alone, before the discriminator begins.
+    kimg, batch
+        Thousands of images shown to the discriminator, and images a step.
+    encoder_kimg
+        Thousands of images of the encoder's own training (``after``).
+    learning_rate, beta
+        Adam's; 0.0025 and 0 are published. The discriminator's beta is always 0.
+    r1_gamma, r1_interval
+        Weight of the gradient penalty on real images, and steps between its uses (lazy regularisation).
+    path_length, path_interval
+        Weight of the path-length regularisation, 0 for none (published: 2), and steps between its uses.
+    ema_kimg, ema_rampup
+        Half-life of the averaged weights: thousands of images, and at most this share of the images so far.
+    pixel, perceptual, latent, reproduction
+        Weights, in the encoder's loss, of the absolute difference of pixels, of the classifier's features, of the difference between a
+        latent and what the encoder sees in its image, and of the discriminator's opinion of reproduced images.
+    """
+
+    encoder: Literal["joint", "after", "none"] = "joint"
+    warmup_kimg: float = Field(0.0, ge=0)
+    warmup_batch: int = Field(16, ge=1)
+    kimg: float = Field(100.0, gt=0)
+    batch: int = Field(8, ge=4)
+    encoder_kimg: float = Field(50.0, gt=0)
+    learning_rate: float = Field(0.0025, gt=0)
+    beta: float = Field(0.0, ge=0, lt=1)
+    r1_gamma: float = Field(0.4, ge=0)
+    r1_interval: int = Field(16, ge=1)
+    path_length: float = Field(0.0, ge=0)
+    path_interval: int = Field(4, ge=1)
+    ema_kimg: float = Field(10.0, gt=0)
+    ema_rampup: float = Field(0.05, gt=0)
+    pixel: float = 8.0
+    perceptual: float = 4.0
+    latent: float = 0.5
+    reproduction: float = 0.5
+
+
+class ProgressionRecipe(RecipeTable):
+    """A whole recipe.
+
+    Attributes
+    ----------
+    generator, encoder
+        Sizes of the networks; the discriminator has the encoder's.
+    classifier
+        Name of the model whose grades and features are used.
+    mirror, crop, body_part
+        As on the card.
+    save_every, look_every
+        Steps between checkpoints, and between grids with a distribution distance.
+    precision
+        ``auto`` measures whether bfloat16 is faster on this device.
+    """
+
+    task: Literal["progression"]
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    seed: int = 0
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    classifier: str
+    mirror: Literal["", "L", "R"] = ""
+    crop: tuple[float, float] = (1.0, 1.0)
+    body_part: str = ""
+    about: About
+    data: DataRecipe
+    generator: StyleGANSizes
+    encoder: EncoderSizes = EncoderSizes()
+    augmentation: AugmentationRecipe = AugmentationRecipe()
+    optimiser: OptimiserRecipe = OptimiserRecipe()
+    save_every: int = Field(500, ge=1)
+    look_every: int = Field(500, ge=1)
+
+    @property
+    def architecture(self) -> ProgressionArchitecture:
+        """What the card will say."""
+        return ProgressionArchitecture(
+            generator=self.generator,
+            encoder=None if self.optimiser.encoder == "none" else self.encoder,
+            classifier=self.classifier,
+            mirror=self.mirror,
+            crop=self.crop,
+            surrogate=SURROGATE if self.data.layout == "grades" else "",
+            body_part=self.body_part,
+        )
+
+
+SURROGATE = "surrogate progression, learned from left-right differences, not from follow-up"

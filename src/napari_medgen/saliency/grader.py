@@ -1,0 +1,57 @@
+"""A classifier of ordered grades as other systems use it: on frames that are cut and mirrored already."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from napari_medgen.errors import ModelError
+from napari_medgen.saliency.classifier import Classifier
+from napari_medgen.saliency.targets import probabilities
+from napari_medgen.saliency.view import NetworkView
+
+_CLEAN, _ROBUST = 0, 1
+
+
+class FrameGrader:
+    """Grades and features of frames, which are (N, 1, H, W) in [0, 1].
+
+    Parameters
+    ----------
+    classifier
+        One whose labels exclude each other and are in order.
+
+    Raises
+    ------
+    ModelError
+        If its labels are not so: probabilities that do not sum to one are no distribution over grades.
+    """
+
+    def __init__(self, classifier: Classifier) -> None:
+        own = classifier.architecture
+        if not (own.exclusive and own.ordinal):
+            raise ModelError(f"{classifier.name} does not give the probabilities of ordered grades that exclude each other.")
+        self._classifier, self.labels = classifier, own.labels
+        # Features of adversarially trained branches change with what people see (Engstrom 2019), so images are compared by them.
+        self._compared_by = min(_ROBUST, own.network.domains - 1)
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+        return self._classifier.name
+
+    @torch.no_grad()
+    def probabilities(self, frames: Tensor) -> Tensor:
+        """Probability (N, grades) of each grade, on the CPU."""
+        return probabilities(self._classifier.logits(self._see(frames), _CLEAN), True)
+
+    def features(self, frames: Tensor) -> list[Tensor]:
+        """Output of the four stages; gradients flow to the frames."""
+        return self._classifier.network.feature_maps(self._see(frames), self._compared_by)
+
+    def _see(self, frames: Tensor) -> Tensor:
+        own = self._classifier.architecture
+        height, width = frames.shape[-2:]
+        # Frames are mirrored as the classifier wants them, so the view gets no side.
+        seen = NetworkView.of((height, width), own.view).see(frames).expand(-1, own.network.channels, -1, -1)
+        return seen.to(self._classifier.device.torch).contiguous(memory_format=torch.channels_last)
