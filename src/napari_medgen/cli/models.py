@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -50,6 +50,12 @@ def verify(name: str) -> None:
         from napari_medgen.saliency.classifier import Classifier
 
         Classifier(folder)
+    elif folder.card.task == "progression":
+        from napari_medgen.progression.cohort import cohort_of_model
+        from napari_medgen.progression.extrapolator import load_networks
+
+        load_networks(folder)
+        cohort_of_model(folder)
     else:
         from napari_medgen.volumes.generator import VolumeGenerator
 
@@ -61,13 +67,15 @@ def verify(name: str) -> None:
 def import_checkpoint(
     checkpoints: Annotated[
         list[Path],
-        typer.Argument(help="VQGAN.ckpt and DDPM.pt of a volume model, or a classifier's .pth."),
+        typer.Argument(help="VQGAN.ckpt and DDPM.pt of a volume model, a classifier's .pth, or StyleGAN2-ADA's .pkl."),
     ],
     out: Annotated[Path, typer.Option(help="Model folder to write.")],
     name: Annotated[str, typer.Option(help="Name of the model; the folder's by default.")] = "",
     labels: Annotated[str, typer.Option(help="Classifier: names of the classes in order, with commas between them.")] = "",
     size: Annotated[int, typer.Option(help="Classifier: rows and columns of its input.")] = 256,
     exclusive: Annotated[bool, typer.Option(help="Classifier: exactly one class holds (softmax).")] = False,
+    grader: Annotated[str, typer.Option("--classifier", help="StyleGAN2: the model that grades its images.")] = "",
+    mirror: Annotated[Literal["", "L", "R"], typer.Option(help="StyleGAN2: the side that was mirrored, if one was.")] = "",
     shape: Annotated[tuple[int, int, int] | None, typer.Option(help="Volumes: voxels D H W.")] = None,
     spacing: Annotated[tuple[float, float, float], typer.Option(help="Volumes: mm between voxels, D H W.")] = (
         1,
@@ -77,12 +85,18 @@ def import_checkpoint(
     axes: Annotated[str, typer.Option(help="Volumes: where D, H and W point, for example SPL.")] = "SPL",
 ) -> None:
     """Turn official checkpoints into a model folder; nothing in them is run."""
-    if len(checkpoints) == 1:
+    if len(checkpoints) == 1 and checkpoints[0].suffix == ".pkl":
+        from napari_medgen.progression.importing import import_snapshot
+
+        print(import_snapshot(checkpoints[0], out, name=name, classifier=grader, mirror=mirror).path)
+    elif len(checkpoints) == 1:
         _import_classifier(checkpoints[0], out, labels, size, exclusive, name)
     elif len(checkpoints) == 2:
         _import_volumes(checkpoints[0], checkpoints[1], out, shape, spacing, axes, name)
     else:
-        raise MedGenError("Give a classifier's one checkpoint, or a volume model's two: the VQ-GAN's and the diffusion's.")
+        raise MedGenError(
+            "Give the one checkpoint of a classifier or of StyleGAN2, or a volume model's two: VQ-GAN and diffusion."
+        )
 
 
 def _import_classifier(checkpoint: Path, out: Path, labels: str, size: int, exclusive: bool, name: str) -> None:

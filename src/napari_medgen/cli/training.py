@@ -65,4 +65,21 @@ def _saliency(content: dict[str, Any], file: str) -> tuple[str, Begin]:
     return wanted.model_name, functools.partial(train_saliency, wanted)
 
 
-_PREPARE: dict[str, Callable[[dict[str, Any], str], tuple[str, Begin]]] = {"volumes": _volumes, "saliency": _saliency}
+def _progression(content: dict[str, Any], file: str) -> tuple[str, Begin]:
+    from napari_medgen.models.catalogue import find_model
+    from napari_medgen.models.recipe import validate_recipe
+    from napari_medgen.progression.training.pipeline import train_progression
+    from napari_medgen.progression.training.recipe import ProgressionRecipe
+    from napari_medgen.saliency.classifier import Classifier
+    from napari_medgen.saliency.grader import FrameGrader
+
+    wanted = validate_recipe(ProgressionRecipe, content, file)
+    grader = FrameGrader(Classifier(find_model(wanted.classifier)))
+    return wanted.name, functools.partial(train_progression, wanted, grader)
+
+
+_PREPARE: dict[str, Callable[[dict[str, Any], str], tuple[str, Begin]]] = {
+    "volumes": _volumes,
+    "progression": _progression,
+    "saliency": _saliency,
+}

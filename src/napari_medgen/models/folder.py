@@ -107,7 +107,12 @@ def open_folder(path: str | Path) -> ModelFolder:
         raise ModelError(f"The card of {path.name} is not one this version understands: {place}: {first['msg']}.") from None
 
 
-def write_folder(path: str | Path, card: ModelCard, weights: Mapping[str, Mapping[str, torch.Tensor]]) -> ModelFolder:
+def write_folder(
+    path: str | Path,
+    card: ModelCard,
+    weights: Mapping[str, Mapping[str, torch.Tensor]],
+    files: Mapping[str, bytes] | None = None,
+) -> ModelFolder:
     """Write a model folder; it appears whole or not at all.
 
     Parameters
@@ -116,6 +121,8 @@ def write_folder(path: str | Path, card: ModelCard, weights: Mapping[str, Mappin
         Its checksums are replaced by those of the files written.
     weights
         Tensors by weight file.
+    files
+        What else belongs to the model, by file name; checked like the weights.
 
     Raises
     ------
@@ -136,10 +143,13 @@ def write_folder(path: str | Path, card: ModelCard, weights: Mapping[str, Mappin
                 save_file({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, file)
                 file.chmod(0o644)  # a temporary file is its owner's alone; a model may be shared
                 checksums[name] = file_checksum(file)
+            for name, content in (files or {}).items():
+                (Path(temporary) / name).write_bytes(content)
+                checksums[name] = hashlib.sha256(content).hexdigest()
             card = card.model_copy(update={"checksums": checksums})
             write_card(Path(temporary), card)
             path.mkdir(exist_ok=True)
-            for name in (*weights, CARD):
+            for name in (*weights, *(files or {}), CARD):
                 os.replace(Path(temporary) / name, path / name)
     except OSError as error:
         raise ModelError(f"{path} cannot be written: {error.strerror or error}.") from None

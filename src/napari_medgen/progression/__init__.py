@@ -1,1 +1,1 @@
-"""System 2, manifold extrapolation: the future of a radiograph from the trajectories of its nearest neighbours (Han 2022)."""
+"""System 2, manifold extrapolation: the future of a radiograph from the ways of its nearest neighbours (Han 2022)."""

@@ -10,6 +10,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from napari_medgen.imaging.radiograph import Radiograph
+
 
 class Grader(Protocol):
     """A classifier of ordered grades. Frames are (N, 1, H, W) in [0, 1], already mirrored as the generator sees them."""
@@ -21,6 +23,9 @@ class Grader(Protocol):
     @property
     def labels(self) -> tuple[str, ...]:
         """Name of each grade, the mildest first."""
+
+    def doubts(self, image: Radiograph) -> list[str]:
+        """Sentences that say why this image is not one for this classifier; empty for one that is."""
 
     def probabilities(self, frames: Tensor) -> Tensor:
         """Probability (N, grades) of each grade; sums to one for each frame."""

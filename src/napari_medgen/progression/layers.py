@@ -1,6 +1,6 @@
 """The building blocks of StyleGAN2 in plain PyTorch: equalised layers, resampling filters, modulated convolution.
 
-Written from Karras 2019 (StyleGAN), 2020 (StyleGAN2) and 2020 (ADA); names of the tensors are those of the official checkpoints.
+Written from Karras 2019 (StyleGAN), 2020 (StyleGAN2) and 2020 (ADA); names of the tensors are those of the official files.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _EPSILON = 1e-8
 def activate(x: Tensor, limit: float = 0.0) -> Tensor:
     """Leaky ReLU, then limited to +- ``limit`` (0 for no limit).
 
-    The official one multiplies by :data:`GAIN` afterwards, so that the variance stays. A leaky ReLU keeps positive factors, so
-    that our layers put that gain into their weights and biases and save a pass over the features.
+    The official one multiplies by :data:`GAIN` afterwards, so that the variance stays. A leaky ReLU keeps positive factors,
+    so that our layers put that gain into their weights and biases and save a pass over the features.
     """
     x = F.leaky_relu(x, _SLOPE)
     return x.clamp(-limit, limit) if limit else x

@@ -165,9 +165,7 @@ class Synthesis(nn.Module):
 
     def noise_buffers(self) -> dict[str, Tensor]:
         """The network's own noise (H, W) of each convolution, by layer."""
-        return {
-            name: module.noise_const for name, module in self.named_modules() if isinstance(module, SynthesisLayer)
-        }
+        return {name: module.noise_const for name, module in self.named_modules() if isinstance(module, SynthesisLayer)}
 
 
 class Generator(nn.Module):

@@ -70,8 +70,9 @@ def visits_of_names(root: Path, split: str = "train") -> list[Visit]:
 def visits_of_table(table: Path, root: Path) -> list[Visit]:
     """Visits of a CSV or Parquet table.
 
-    Its columns are ``image`` and, where the file's name does not say them, ``patient``, ``date`` (YYYY-MM-DD or YYYYMMDD) and ``side``;
-    ``grade`` and ``split`` may be missing. The official code's ``name baseline`` and ``fold`` are understood too.
+    Its columns are ``image`` and, where the file's name does not say them, ``patient``, ``date`` (YYYY-MM-DD or YYYYMMDD)
+    and ``side``; ``grade`` and ``split`` may be missing. The official code's ``name baseline`` and ``fold`` are understood
+    too.
 
     Raises
     ------
@@ -131,9 +132,7 @@ def visits_of_grades(
                     raise CohortError(f"The name {path.name} does not say whose knee it is, or which.")
                 which = parse_side(found.group(1), path.name)
                 name = patient.group(1)
-                visits.append(
-                    Visit(name, which, f"{name}{which}", 0.0, None, grade, str(path.relative_to(root)), split)
-                )
+                visits.append(Visit(name, which, f"{name}{which}", 0.0, None, grade, str(path.relative_to(root)), split))
     if not visits:
         raise CohortError(f"{root} holds no image where the recipe looks for them.")
     return visits
@@ -242,7 +241,9 @@ def _known_names(row: Mapping[str, Any]) -> dict[str, Any]:
 def _of_name(image: str) -> dict[str, Any]:
     parts = Path(image).stem.split("_")
     if len(parts) < 3:
-        raise CohortError(f"The name {Path(image).name} does not say patient, date and side as ID_BARCODE_YYYYMMDD_side does.")
+        raise CohortError(
+            f"The name {Path(image).name} does not say patient, date and side as ID_BARCODE_YYYYMMDD_side does."
+        )
     return {"image": image, "patient": parts[0], "date": parts[-2], "side": parts[-1][-1:]}
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from napari_medgen.errors import ModelError
+from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.saliency.classifier import Classifier
 from napari_medgen.saliency.targets import probabilities
 from napari_medgen.saliency.view import NetworkView
@@ -32,13 +33,17 @@ class FrameGrader:
         if not (own.exclusive and own.ordinal):
             raise ModelError(f"{classifier.name} does not give the probabilities of ordered grades that exclude each other.")
         self._classifier, self.labels = classifier, own.labels
-        # Features of adversarially trained branches change with what people see (Engstrom 2019), so images are compared by them.
+        # Features of adversarially trained branches follow what people see (Engstrom 2019), so images are compared by them.
         self._compared_by = min(_ROBUST, own.network.domains - 1)
 
     @property
     def name(self) -> str:
         """Of the model."""
         return self._classifier.name
+
+    def doubts(self, image: Radiograph) -> list[str]:
+        """Sentences that say why this image is not one for this classifier."""
+        return self._classifier.warnings_about(image)
 
     @torch.no_grad()
     def probabilities(self, frames: Tensor) -> Tensor:
@@ -55,3 +60,32 @@ class FrameGrader:
         # Frames are mirrored as the classifier wants them, so the view gets no side.
         seen = NetworkView.of((height, width), own.view).see(frames).expand(-1, own.network.channels, -1, -1)
         return seen.to(self._classifier.device.torch).contiguous(memory_format=torch.channels_last)
+
+
+class FastProgression:
+    """A supervised classifier of one label, fast progression, from the baseline image alone (Han 2022, the baseline).
+
+    Parameters
+    ----------
+    classifier
+        One with a single label.
+
+    Raises
+    ------
+    ModelError
+        If it has several.
+    """
+
+    def __init__(self, classifier: Classifier) -> None:
+        if len(classifier.architecture.labels) != 1:
+            raise ModelError(f"{classifier.name} has several labels; a classifier of fast progression has one.")
+        self._classifier = classifier
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+        return self._classifier.name
+
+    def risk(self, image: Radiograph) -> float:
+        """Probability of fast progression."""
+        return self._classifier.answer(image).probabilities[self._classifier.architecture.labels[0]]

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from napari_medgen.errors import RecipeError
 from napari_medgen.models.card import Figure
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.volumes.features import NETWORK, kernel_distance, volume_features
+from napari_medgen.statistics.distribution import kernel_distance
+from napari_medgen.volumes.features import NETWORK, volume_features
 from napari_medgen.volumes.generator import Sample, VolumeGenerator
 from napari_medgen.volumes.neighbours import TrainingReference
 from napari_medgen.volumes.request import SampleRequest

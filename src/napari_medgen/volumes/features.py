@@ -2,8 +2,7 @@
 
 Features are the mean and the spread of every channel after each stage of MONAI's 3D ResNet-10 with fixed random weights
 (seed 0). Random convolutional features order sets of images much as trained ones do, and everybody has them. The distance
-is the kernel distance of Bińkowski 2018 (KID): unbiased, so that small and unequal counts can be compared, with a cubic
-polynomial kernel.
+is that of :func:`napari_medgen.statistics.distribution.kernel_distance`.
 """
 
 from __future__ import annotations
@@ -45,25 +44,3 @@ def volume_features(volume: NDArray[np.floating]) -> NDArray[np.float64]:
         rows += [flat.mean(1), flat.std(1)]
     features: NDArray[np.float64] = torch.cat(rows).double().numpy()
     return features
-
-
-def kernel_distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Squared maximum mean discrepancy of features (N, K) and (M, K); about zero for sets of one distribution.
-
-    Raises
-    ------
-    ValueError
-        If a set has fewer than two members.
-    """
-    if min(len(a), len(b)) < 2:
-        raise ValueError("each set needs at least two volumes")
-
-    def kernel(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-        product: NDArray[np.float64] = (x @ y.T / x.shape[1] + 1) ** 3
-        return product
-
-    def within(x: NDArray[np.float64]) -> float:
-        k = kernel(x, x)
-        return float((k.sum() - np.trace(k)) / (len(x) * (len(x) - 1)))
-
-    return within(a) + within(b) - 2 * float(kernel(a, b).mean())

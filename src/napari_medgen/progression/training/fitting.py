@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_medgen.progression.architecture import StyleGANSizes
 from napari_medgen.progression.discriminator import Discriminator, Encoder
 from napari_medgen.progression.frame import to_grey
 from napari_medgen.progression.grading import Grader, normalised, perceptual_distance
@@ -237,13 +236,13 @@ class Trainer:
 
     def _step(self, loss: Tensor, *optimisers: torch.optim.Optimizer) -> None:
         """Update the weights that the optimisers hold, with the mean of all processes' gradients."""
-        for optimiser in (self.generator_adam, self.discriminator_adam, self.encoder_adam):
-            optimiser.zero_grad()
+        for adam in (self.generator_adam, self.discriminator_adam, self.encoder_adam):
+            adam.zero_grad()
         loss.backward()
         for optimiser in optimisers:
             parameters = [p for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
-            # Networks are called several times a step and R1 needs second derivatives: the wrappers of data-parallel training
-            # know neither, so gradients are averaged here, as the official code does.
+            # Networks are called several times a step and R1 needs second derivatives: the wrappers of data-parallel
+            # training know neither, so gradients are averaged here, as the official code does.
             if self.fabric.world_size > 1:
                 for parameter in parameters:
                     parameter.grad = self.fabric.all_reduce(parameter.grad)

@@ -52,9 +52,7 @@ def read_frame(visit: Visit, root: Path, own: ProgressionArchitecture) -> NDArra
     return pixels
 
 
-def read_frames(
-    visits: Sequence[Visit], root: Path, own: ProgressionArchitecture, work: Path
-) -> Steps[NDArray[np.uint8]]:
+def read_frames(visits: Sequence[Visit], root: Path, own: ProgressionArchitecture, work: Path) -> Steps[NDArray[np.uint8]]:
     """Frames (N, resolution, resolution) of visits, or those that an earlier run left in ``work``.
 
     Yields

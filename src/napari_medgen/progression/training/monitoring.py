@@ -46,7 +46,9 @@ def look(trained: Trained, frames: NDArray[np.uint8], grader: Grader, stage: Sta
     shown = [to_grey(real), *([torch.cat(again)] if again else []), torch.cat(made)]
     reference = pooled_features(shown[0], grader)
     mean, spread = reference.mean(0), reference.std(0) + 1e-6  # so that no single feature decides
-    distances = [kernel_distance((reference - mean) / spread, (pooled_features(one, grader) - mean) / spread) for one in shown[1:]]
+    distances = [
+        kernel_distance((reference - mean) / spread, (pooled_features(one, grader) - mean) / spread) for one in shown[1:]
+    ]
     names = ["reproduced", "generated"] if again else ["generated"]
     append_row(stage.log.with_name("distance.csv"), {"iteration": step} | dict(zip(names, distances, strict=True)))
     pick = np.linspace(0, len(rows) - 1, _SHOWN).round().astype(int)

@@ -16,8 +16,8 @@ class DataRecipe(RecipeTable):
     Attributes
     ----------
     layout
-        ``names``: files named as OAI and MOST name them. ``table``: a CSV or Parquet table. ``grades``: a folder a grade, one
-        visit of each knee, from which a surrogate of follow-up is made.
+        ``names``: files named as OAI and MOST name them. ``table``: a CSV or Parquet table. ``grades``: a folder a grade,
+        one visit of each knee, from which a surrogate of follow-up is made.
     table
         Of the layout ``table``, relative to the data folder.
     train, test
@@ -27,7 +27,7 @@ class DataRecipe(RecipeTable):
     subject, side
         Regular expressions on a file's stem whose first group is the patient, and the side.
     months_per_grade, months_unchanged
-        Time that the surrogate says has passed between two knees, for each grade they differ by, and where they do not.
+        Time that the surrogate says has passed between two knees, for each grade between them, and where there is none.
     """
 
     layout: Literal["names", "table", "grades"] = "names"
@@ -50,7 +50,8 @@ class AugmentationRecipe(RecipeTable):
     Attributes
     ----------
     target
-        Share of real images whose score is positive minus those whose score is negative, which the probability is steered to.
+        Share of real images whose score is positive minus those whose score is negative, which the probability is steered
+        to.
     interval, kimg
         Steps between corrections, and thousands of images in which the probability could go from 0 to 1.
     shift, rotation, scaling, stretching
@@ -76,8 +77,9 @@ class OptimiserRecipe(RecipeTable):
     Attributes
     ----------
     encoder
-        ``joint``: the encoder and the generator learn together to reproduce the training images, while the generator also learns
-        from the discriminator. ``after``: the generator is trained alone and kept fixed for the encoder. ``none``: no encoder.
+        ``joint``: encoder and generator learn together to reproduce the training images, while the generator also learns
+        from the discriminator. ``after``: the generator is trained alone and kept fixed for the encoder. ``none``: no
+        encoder.
     warmup_kimg, warmup_batch
         Thousands of images, and images a step, of joint training by reproduction alone, before the discriminator begins.
     kimg, batch
@@ -93,8 +95,8 @@ class OptimiserRecipe(RecipeTable):
     ema_kimg, ema_rampup
         Half-life of the averaged weights: thousands of images, and at most this share of the images so far.
     pixel, perceptual, latent, reproduction
-        Weights, in the encoder's loss, of the absolute difference of pixels, of the classifier's features, of the difference between a
-        latent and what the encoder sees in its image, and of the discriminator's opinion of reproduced images.
+        Weights, in the encoder's loss, of the absolute difference of pixels, of the classifier's features, of the difference
+        between a latent and what the encoder sees in its image, and of the discriminator's opinion of reproduced images.
     """
 
     encoder: Literal["joint", "after", "none"] = "joint"
@@ -115,6 +117,18 @@ class OptimiserRecipe(RecipeTable):
     perceptual: float = 4.0
     latent: float = 0.5
     reproduction: float = 0.5
+
+
+class CohortRecipe(RecipeTable):
+    """The cohort that is shipped with the model.
+
+    Attributes
+    ----------
+    projection
+        How its images are projected; ``none`` for no cohort.
+    """
+
+    projection: Literal["encoder", "fast", "published", "none"] = "encoder"
 
 
 class ProgressionRecipe(RecipeTable):
@@ -148,6 +162,7 @@ class ProgressionRecipe(RecipeTable):
     encoder: EncoderSizes = EncoderSizes()
     augmentation: AugmentationRecipe = AugmentationRecipe()
     optimiser: OptimiserRecipe = OptimiserRecipe()
+    cohort: CohortRecipe = CohortRecipe()
     save_every: int = Field(500, ge=1)
     look_every: int = Field(500, ge=1)
 

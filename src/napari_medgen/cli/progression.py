@@ -1,0 +1,255 @@
+"""Commands of system 2: extrapolate a radiograph, build cohorts, and measure a progression model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from napari_medgen.cli.options import AsJson, DeviceName, Model, ModelArgument, WriteCard
+from napari_medgen.cli.reports import report_figures
+from napari_medgen.errors import CohortError, MedGenError
+
+if TYPE_CHECKING:
+    from napari_medgen.progression.extrapolator import Extrapolator
+    from napari_medgen.progression.visits import Visit
+
+Side = Annotated[Literal["", "L", "R"], typer.Option(help="L or R, where the file does not say it.")]
+Neighbours = Annotated[int, typer.Option(min=1, help="How many similar knees to follow.")]
+Mode = Annotated[
+    Literal["strict", "published"],
+    typer.Option(help="strict: from the matched visit on, in days. published: first to last visit, in calendar years."),
+]
+Method = Annotated[
+    Literal["fast", "published", "encoder"],
+    typer.Option("--projection", help="fast, published (1000 steps), or encoder alone."),
+]
+CohortFolder = Annotated[Path | None, typer.Option("--cohort", help="A cohort's folder; the model's own by default.")]
+Classifier = Annotated[str, typer.Option(help="Name of the classifier that grades; the card's by default.")]
+
+app = typer.Typer(no_args_is_help=True, help="Build and inspect cohorts of visits.")
+
+
+def open_extrapolator(name: str, *, classifier: str = "", device: str = "", cohort: Path | None = None) -> Extrapolator:
+    """A progression model with its classifier."""
+    from napari_medgen.models.catalogue import find_model
+    from napari_medgen.progression.cohort import open_cohort
+    from napari_medgen.progression.extrapolator import Extrapolator, classifier_name
+    from napari_medgen.running.devices import choose_device
+    from napari_medgen.saliency.classifier import Classifier
+    from napari_medgen.saliency.grader import FrameGrader
+
+    folder, where = find_model(name), choose_device(device)
+    grader = FrameGrader(Classifier(find_model(classifier or classifier_name(folder)), where))
+    return Extrapolator(folder, grader, open_cohort(cohort) if cohort else None, where)
+
+
+def extrapolate(
+    image: Annotated[Path, typer.Argument(help="PNG, JPEG or DICOM of one knee, the joint in the middle.")],
+    out: Annotated[Path, typer.Option(help="Folder for frames, difference maps, the JSON and the report.")],
+    model: Model = "knee-progression",
+    months: Annotated[str, typer.Option(help="Times after the baseline, with commas or spaces between.")] = "12,24,48,96",
+    more: Annotated[list[float] | None, typer.Argument(help="More times, so that --months 12 24 48 works.")] = None,
+    neighbours: Neighbours = 8,
+    mode: Mode = "strict",
+    projection: Method = "fast",
+    steps: Annotated[int, typer.Option(min=0, help="Of the projection; 0 for its own number.")] = 0,
+    side: Side = "",
+    patient: Annotated[str, typer.Option(help="Whose visits are left out, where the patient is in the cohort.")] = "",
+    cohort: CohortFolder = None,
+    classifier: Classifier = "",
+    force: Annotated[bool, typer.Option(help="Extrapolate an image that the model does not understand.")] = False,
+    device: DeviceName = "",
+) -> None:
+    """Look into a knee's future: frames, difference maps, grade probabilities, risk, neighbours, errors and a report."""
+    from napari_medgen.imaging.files import read_radiograph
+    from napari_medgen.progression.extrapolation import ExtrapolationRequest
+    from napari_medgen.progression.projection import ProjectionRequest
+    from napari_medgen.progression.report import Outlook, export_outlook
+    from napari_medgen.running.console import drive_on_console
+
+    asked = ExtrapolationRequest(_months(months, more or []), neighbours, mode)
+    found = read_radiograph(image)
+    found = replace(found, laterality=side) if side else found
+    extrapolator = open_extrapolator(model, classifier=classifier, device=device, cohort=cohort)
+    doubts = extrapolator.grader.doubts(found)
+    projected = drive_on_console(extrapolator.project(found, ProjectionRequest(projection, steps)), "Projecting")
+    doubts = [*doubts, *projected.doubts]
+    errors = Console(stderr=True)
+    for sentence in (*found.notes, *doubts):
+        errors.print(sentence, style="yellow", markup=False)
+    if doubts and not force:
+        raise MedGenError("Nothing was extrapolated; --force does it all the same.")
+    futures = drive_on_console(extrapolator.look_ahead(projected, asked, patient), "Looking ahead")
+    outlook = Outlook(extrapolator, projected, futures)
+    _print_outlook(outlook)
+    for path in export_outlook(outlook, out):
+        print(path)
+
+
+def _months(text: str, more: list[float]) -> tuple[float, ...]:
+    try:
+        return tuple(sorted({*(float(part) for part in text.replace(",", " ").split()), *more}))
+    except ValueError:
+        raise MedGenError(f"The months are numbers with commas between them, not {text}.") from None
+
+
+def _print_outlook(outlook: Any) -> None:
+    futures, risk = outlook.futures, outlook.futures.risk
+    console = Console()
+    if outlook.surrogate:
+        console.print(outlook.surrogate.capitalize() + ".", style="yellow")
+    table = Table("months", "mean grade", "risk of two grades or more", "8 in 10 neighbours between")
+    for i, months in enumerate(futures.months):
+        band = f"{risk.low[i]:.0%} to {risk.high[i]:.0%}"
+        table.add_row(f"{months:g}", f"{futures.grade.value[i]:.2f}", f"{risk.value[i]:.1%}", band)
+    console.print(table)
+    console.print("Not for diagnosis and not for prognosis.")
+
+
+Layout = Annotated[
+    Literal["table", "names", "surrogate"],
+    typer.Option(
+        help="table: --table names the visits. names: files as OAI and MOST name them. surrogate: the model's own data "
+        "folder, whose pairs of knees stand for a follow-up."
+    ),
+]
+VisitTable = Annotated[Path | None, typer.Option(help="CSV or Parquet: image, patient, date, side, grade, split.")]
+Grades = Annotated[list[Path] | None, typer.Option(help="OAI's or MOST's table of Kellgren-Lawrence grades. Repeat.")]
+Split = Annotated[str, typer.Option(help="train, val or test alone.")]
+
+
+@app.command()
+def build(
+    images: Annotated[Path, typer.Argument(help="Folder of the images.")],
+    out: Annotated[Path, typer.Option(help="Folder of the cohort; an unfinished one is gone on with.")],
+    model: Model = "knee-progression",
+    table: VisitTable = None,
+    layout: Layout = "names",
+    grades: Grades = None,
+    split: Split = "",
+    projection: Method = "fast",
+    steps: Annotated[int, typer.Option(min=0, help="Of each projection; 0 for its own number.")] = 0,
+    classifier: Classifier = "",
+    device: DeviceName = "",
+) -> None:
+    """Project every visit of a folder. A build that is stopped, even by a kill, goes on where it was."""
+    from napari_medgen.progression.building import BuildRequest, build_cohort
+    from napari_medgen.progression.projection import ProjectionRequest
+    from napari_medgen.progression.training.recipe import SURROGATE
+    from napari_medgen.running.console import drive_on_console
+
+    extrapolator = open_extrapolator(model, classifier=classifier, device=device)
+    layout = "table" if table else layout
+    visits = _visits(images, table, layout, grades or [], model, split)
+    request = BuildRequest(
+        tuple(visits), images, ProjectionRequest(projection, steps), SURROGATE if layout == "surrogate" else ""
+    )
+    cohort = drive_on_console(build_cohort(request, extrapolator, out), "Building")
+    print(f"{out}: {len(cohort.visits)} visits of {len({v.patient for v in cohort.visits})} patients")
+
+
+@app.command()
+def info(cohort: Annotated[Path, typer.Argument(help="A cohort's folder.")], as_json: AsJson = False) -> None:
+    """What a cohort holds."""
+    from napari_medgen.progression.cohort import open_cohort
+
+    found = open_cohort(cohort)
+    several = sum(len(rows) > 1 for rows in found.trajectories.values())
+    content = {
+        "visits": len(found.visits),
+        "patients": len({v.patient for v in found.visits}),
+        "knees": len(found.trajectories),
+        "knees_with_follow_up": several,
+        "graded": sum(v.grade is not None for v in found.visits),
+        "model": found.about.get("model", ""),
+        "surrogate": found.surrogate,
+    }
+    print(json.dumps(content, indent=2) if as_json else "\n".join(f"{key}: {value}" for key, value in content.items()))
+
+
+@app.command()
+def labels(
+    images: Annotated[Path, typer.Argument(help="Folder of the images.")],
+    out: Annotated[Path, typer.Option(help="CSV to write.")],
+    model: Model = "knee-progression",
+    table: VisitTable = None,
+    layout: Layout = "names",
+    grades: Grades = None,
+) -> None:
+    """Write who progressed fast, from which the supervised baseline is trained (recipes/knee-fast-progression.toml)."""
+    from napari_medgen.progression.outcomes import write_labels
+
+    visits = _visits(images, table, "table" if table else layout, grades or [], model, "")
+    print(f"{out}: {write_labels(visits, out)} knees")
+
+
+def _visits(images: Path, table: Path | None, layout: str, grades: list[Path], model: str, split: str) -> list[Visit]:
+    from napari_medgen.progression import visits as reading
+    from napari_medgen.progression.grades import read_grades, with_grades
+
+    if not images.is_dir():
+        raise CohortError(f"There is no folder {images}.")
+    if layout == "surrogate":
+        found = _surrogate(images, model)
+    elif layout == "table":
+        if table is None:
+            raise CohortError("Name the table of visits: --table visits.csv.")
+        found = reading.visits_of_table(table, images)
+    else:
+        found = reading.visits_of_names(images)
+    if grades:
+        found = with_grades(found, read_grades(grades))
+    found = [visit for visit in found if not split or visit.split == split]
+    if not found:
+        raise CohortError(f"No visit is of the split {split}.")
+    return found
+
+
+def _surrogate(images: Path, model: str) -> list[Visit]:
+    from napari_medgen.models.catalogue import find_model
+    from napari_medgen.models.recipe import validate_recipe
+    from napari_medgen.progression.training.frames import find_visits
+    from napari_medgen.progression.training.recipe import ProgressionRecipe
+    from napari_medgen.progression.visits import surrogate
+
+    folder = find_model(model)
+    if not folder.card.recipe:
+        raise CohortError(f"{folder.name} was not trained from a recipe, so that nobody knows how its surrogate was made.")
+    recipe = validate_recipe(ProgressionRecipe, folder.card.recipe, folder.name)
+    return surrogate(find_visits(recipe, images), recipe.data.months_per_grade, recipe.data.months_unchanged)
+
+
+def evaluate_progression(
+    model: ModelArgument,
+    cohort: Annotated[Path, typer.Option(help="Folder of a cohort of other patients, built with this model.")],
+    supervised: Annotated[str, typer.Option(help="Classifier of fast progression to compare with; empty for none.")] = "",
+    horizon: Annotated[float, typer.Option(min=1, help="Months at which every knee's risk is taken.")] = 48.0,
+    neighbours: Neighbours = 8,
+    mode: Mode = "strict",
+    classifier: Classifier = "",
+    device: DeviceName = "",
+    write: WriteCard = False,
+    as_json: AsJson = False,
+) -> None:
+    """Projection error, distance to the real follow-up, grades along the path, and the risk's AUC with its interval."""
+    from napari_medgen.models.catalogue import find_model
+    from napari_medgen.progression import evaluation
+    from napari_medgen.progression.cohort import open_cohort, require_model
+    from napari_medgen.running.console import drive_on_console
+    from napari_medgen.saliency.classifier import Classifier
+    from napari_medgen.saliency.grader import FastProgression
+
+    folder, found = find_model(model), open_cohort(cohort)
+    require_model(found, folder)
+    extrapolator = open_extrapolator(model, classifier=classifier, device=device)
+    baseline = FastProgression(Classifier(find_model(supervised), extrapolator.device)) if supervised else None
+    asked = evaluation.EvaluationRequest(horizon=horizon, neighbours=neighbours, mode=mode)
+    work = evaluation.evaluate_progression(extrapolator, found, asked, baseline)
+    report = drive_on_console(work, "Evaluating")
+    report_figures(folder, report, evaluation.figures(report), write=write, as_json=as_json)

@@ -1,0 +1,226 @@
+"""A cohort: a folder with a table of visits and the latent of each visit's image."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import json
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medgen.errors import CohortError, ModelError
+from napari_medgen.models.folder import ModelFolder
+from napari_medgen.progression.architecture import COHORT_LATENTS, COHORT_TABLE, ENCODER_FILE, GENERATOR_FILE
+from napari_medgen.progression.neighbours import LatentIndex
+from napari_medgen.progression.unusualness import LatentReference
+from napari_medgen.progression.visits import Visit
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ABOUT = "cohort.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """Visits and their latents.
+
+    Attributes
+    ----------
+    visits
+        In the order of the rows.
+    latents
+        (N, w_dim) float32.
+    errors
+        (N,) perceptual error of each projection.
+    about
+        Model and checksum that made the latents, how, and ``surrogate``: what the visits really are, empty for real ones.
+    images
+        Folder of the visits' images; None where they did not travel with the cohort.
+    """
+
+    visits: tuple[Visit, ...]
+    latents: NDArray[np.float32]
+    errors: NDArray[np.float32]
+    about: dict[str, Any]
+    images: Path | None = None
+
+    @functools.cached_property
+    def index(self) -> LatentIndex:
+        """For the search of neighbours."""
+        return LatentIndex(self.latents)
+
+    @functools.cached_property
+    def reference(self) -> LatentReference:
+        """What is usual among these latents."""
+        return LatentReference.of(self.latents, self.errors)
+
+    @functools.cached_property
+    def trajectories(self) -> dict[str, tuple[int, ...]]:
+        """Rows of each trajectory, in time."""
+        rows: defaultdict[str, list[int]] = defaultdict(list)
+        for row, visit in enumerate(self.visits):
+            rows[visit.trajectory].append(row)
+        return {name: tuple(sorted(own, key=lambda row: self.visits[row].months)) for name, own in rows.items()}
+
+    @property
+    def surrogate(self) -> str:
+        """What the visits really are; empty for visits of one knee."""
+        return str(self.about.get("surrogate", ""))
+
+    def image_path(self, row: int) -> Path | None:
+        """File of a visit's image, if it is there."""
+        path = self.images / self.visits[row].image if self.images else None
+        return path if path is not None and path.is_file() else None
+
+    def subset(self, split: str) -> Cohort:
+        """The visits of one split."""
+        rows = [row for row, visit in enumerate(self.visits) if visit.split == split]
+        return Cohort(
+            tuple(self.visits[row] for row in rows), self.latents[rows], self.errors[rows], self.about, self.images
+        )
+
+
+def table_of(visits: Sequence[Visit], errors: NDArray[np.floating]) -> pa.Table:
+    """Visits as a table: one row each, in order."""
+    import pyarrow as pa
+
+    return pa.table(
+        {
+            "patient": pa.array([v.patient for v in visits], pa.string()),
+            "date": pa.array([v.date for v in visits], pa.date32()),
+            "side": pa.array([v.side for v in visits], pa.string()),
+            "grade": pa.array([v.grade for v in visits], pa.int8()),
+            "image": pa.array([v.image for v in visits], pa.string()),
+            "split": pa.array([v.split for v in visits], pa.string()),
+            "trajectory": pa.array([v.trajectory for v in visits], pa.string()),
+            "months": pa.array([v.months for v in visits], pa.float32()),
+            "error": pa.array(np.asarray(errors, np.float32)),
+        }
+    )
+
+
+def visits_in(table: pa.Table) -> tuple[tuple[Visit, ...], NDArray[np.float32]]:
+    """Visits and errors that :func:`table_of` put into a table.
+
+    Raises
+    ------
+    CohortError
+        If a column is missing.
+    """
+    try:
+        rows = table.to_pylist()
+        visits = tuple(
+            Visit(
+                patient=row["patient"],
+                side=row["side"],
+                trajectory=row["trajectory"],
+                months=float(row["months"]),
+                date=row["date"] if isinstance(row["date"], datetime.date) else None,
+                grade=row["grade"],
+                image=row["image"],
+                split=row["split"],
+            )
+            for row in rows
+        )
+        return visits, np.array([row["error"] for row in rows], np.float32)
+    except KeyError as error:
+        raise CohortError(f"The cohort's table has no column {error.args[0]}.") from None
+
+
+def cohort_files(cohort: Cohort) -> dict[str, bytes]:
+    """The table and the latents (half precision) as files, to be shipped within a model folder."""
+    from pyarrow import parquet
+    from safetensors.numpy import save
+
+    buffer = BytesIO()
+    parquet.write_table(table_of(cohort.visits, cohort.errors), buffer, compression="zstd")
+    return {COHORT_TABLE: buffer.getvalue(), COHORT_LATENTS: save({"w": cohort.latents.astype(np.float16)})}
+
+
+def cohort_of_model(folder: ModelFolder) -> Cohort | None:
+    """The cohort that a model was shipped with, if there is one.
+
+    Raises
+    ------
+    ModelError
+        If its files are damaged or do not fit each other.
+    """
+    if COHORT_TABLE not in folder.card.checksums:
+        return None
+    folder.verify()
+    return _read(folder.path, {"model": folder.name, "surrogate": folder.card.architecture.get("surrogate", "")})
+
+
+def save_cohort(cohort: Cohort, path: Path) -> None:
+    """Write a cohort's folder: the latents, then the table, then what it is; each file whole or not at all."""
+    from pyarrow import parquet
+    from safetensors.numpy import save_file
+
+    path.mkdir(parents=True, exist_ok=True)
+    save_file({"w": cohort.latents}, path / (COHORT_LATENTS + ".part"))
+    os.replace(path / (COHORT_LATENTS + ".part"), path / COHORT_LATENTS)
+    parquet.write_table(table_of(cohort.visits, cohort.errors), path / (COHORT_TABLE + ".part"), compression="zstd")
+    os.replace(path / (COHORT_TABLE + ".part"), path / COHORT_TABLE)
+    about = cohort.about | {"images": str(cohort.images) if cohort.images else ""}
+    (path / (ABOUT + ".part")).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    os.replace(path / (ABOUT + ".part"), path / ABOUT)
+
+
+def open_cohort(path: str | Path) -> Cohort:
+    """Open a cohort's folder.
+
+    Raises
+    ------
+    CohortError
+        If it is none, is unfinished or damaged.
+    """
+    path = Path(path)
+    try:
+        about = json.loads((path / ABOUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise CohortError(f"{path} is not a finished cohort: build it with napari-medgen cohort build.") from None
+    return _read(path, about)
+
+
+def _read(path: Path, about: dict[str, Any]) -> Cohort:
+    from pyarrow import parquet
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        visits, errors = visits_in(parquet.read_table(path / COHORT_TABLE))
+        latents = load_file(path / COHORT_LATENTS)["w"].astype(np.float32)
+    except (OSError, SafetensorError, KeyError, ValueError):
+        raise CohortError(f"The cohort {path.name} is damaged: its table or its latents cannot be read.") from None
+    if len(latents) != len(visits):
+        raise CohortError(f"The cohort {path.name} is damaged: it has {len(visits)} visits and {len(latents)} latents.")
+    images = Path(about["images"]) if about.get("images") else None
+    return Cohort(visits, latents, errors, about, images)
+
+
+def networks_checksum(folder: ModelFolder) -> str:
+    """Checksum of what makes latents: the networks, whatever cohort the model was shipped with."""
+    return "-".join(folder.card.checksums.get(name, "")[:16] for name in (GENERATOR_FILE, ENCODER_FILE))
+
+
+def require_model(cohort: Cohort, folder: ModelFolder) -> None:
+    """Refuse a cohort whose latents another model made.
+
+    Raises
+    ------
+    ModelError
+        If it is so: latents mean nothing to another generator.
+    """
+    own = networks_checksum(folder)
+    if cohort.about.get("checksum", own) != own:
+        name = cohort.about.get("model", "another model")
+        raise ModelError(f"The cohort's latents were made by {name}, not by {folder.name} as it is now; build it anew.")

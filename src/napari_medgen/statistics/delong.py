@@ -1,0 +1,86 @@
+"""Areas under ROC curves with the variance of DeLong 1988, and the comparison of two on the same cases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from napari_medgen.statistics.bootstrap import Estimate
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two areas on the same cases.
+
+    Attributes
+    ----------
+    first, second, difference
+        The areas, and first minus second, with 95 % intervals.
+    p
+        Two-sided, of no difference.
+    """
+
+    first: Estimate
+    second: Estimate
+    difference: Estimate
+    p: float
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        parts = {"first": self.first, "second": self.second, "difference": self.difference}
+        return {name: part.as_dict() for name, part in parts.items()} | {"p": self.p}
+
+
+def delong(scores: ArrayLike, positive: ArrayLike) -> Estimate:
+    """Area under the ROC curve with DeLong's 95 % interval, limited to 0 and 1.
+
+    Parameters
+    ----------
+    scores
+        (N,) higher for what should be positive.
+    positive
+        (N,) truth; NaN results where a side has fewer than two cases.
+    """
+    areas, covariance = _areas(np.asarray(scores, np.float64)[None], np.asarray(positive, bool))
+    return _estimate(areas[0], covariance[0, 0], clip=True)
+
+
+def compare_delong(first: ArrayLike, second: ArrayLike, positive: ArrayLike) -> Comparison:
+    """Two scores of the same cases."""
+    scores = np.stack([np.asarray(first, np.float64), np.asarray(second, np.float64)])
+    areas, covariance = _areas(scores, np.asarray(positive, bool))
+    variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
+    gap = areas[0] - areas[1]
+    p = float(2 * stats.norm.sf(abs(gap) / np.sqrt(variance))) if variance > 0 else float("nan" if gap else 1.0)
+    return Comparison(
+        _estimate(areas[0], covariance[0, 0], clip=True),
+        _estimate(areas[1], covariance[1, 1], clip=True),
+        _estimate(gap, variance, clip=False),
+        p,
+    )
+
+
+def _areas(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Areas (K,) and their covariance (K, K) of scores (K, N), from the components of Sun and Xu 2014."""
+    if scores.shape[1] != len(positive):
+        raise ValueError(f"scores {scores.shape} and truth {positive.shape} must be of the same length")
+    sick, well = scores[:, positive], scores[:, ~positive]
+    m, n = sick.shape[1], well.shape[1]
+    if min(m, n) < 2:
+        return np.full(len(scores), np.nan), np.full((len(scores), len(scores)), np.nan)
+    together = stats.rankdata(np.concatenate([sick, well], 1), axis=1)
+    above = (together[:, :m] - stats.rankdata(sick, axis=1)) / n
+    below = 1 - (together[:, m:] - stats.rankdata(well, axis=1)) / m
+    areas: NDArray[np.float64] = above.mean(1)
+    return areas, np.atleast_2d(np.cov(above)) / m + np.atleast_2d(np.cov(below)) / n
+
+
+def _estimate(value: float, variance: float, *, clip: bool) -> Estimate:
+    sd = float(np.sqrt(max(variance, 0.0))) if np.isfinite(variance) else float("nan")
+    low, high = value - stats.norm.ppf(0.975) * sd, value + stats.norm.ppf(0.975) * sd
+    if clip:
+        low, high = max(low, 0.0), min(high, 1.0)
+    return Estimate(float(value), float(low), float(high), sd)
