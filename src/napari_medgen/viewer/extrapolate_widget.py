@@ -1,0 +1,435 @@
+"""The coordinator of **Extrapolate radiograph**: the only code of the widget that touches the viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer
+from qtpy.QtWidgets import QFileDialog
+
+from napari_medgen.errors import CohortError, ImageError, MedGenError
+from napari_medgen.models.catalogue import find_model, list_models
+from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.viewer import classifiers, extrapolators
+from napari_medgen.viewer.card_dialog import CardDialog
+from napari_medgen.viewer.dock_widget import DockWidget
+from napari_medgen.viewer.extrapolate_view import ExtrapolateForm, ExtrapolateView, date_after
+from napari_medgen.viewer.future_layers import FutureDisplay, is_ours
+from napari_medgen.viewer.hanging import hang
+from napari_medgen.viewer.radiograph_layers import Plane, with_side
+from napari_medgen.viewer.saliency_layers import is_ours as is_saliency
+from napari_medgen.viewer.work_queue import Job, WorkQueue, shared_queue
+
+if TYPE_CHECKING:
+    from napari_medgen.imaging.radiograph import Radiograph
+    from napari_medgen.progression.comparison import VisitComparison
+    from napari_medgen.progression.extrapolator import ProjectedRadiograph
+    from napari_medgen.progression.report import Outlook
+
+BLINK_KEY = "B"
+_SETTLE = 300  # milliseconds without a further change before the frames are made anew
+
+
+class ExtrapolateCoordinator(QObject):
+    """Turns what the view asks for into work, and futures into layers.
+
+    Parameters
+    ----------
+    view
+        Form, plot and buttons.
+    viewer
+        A napari viewer or ``ViewerModel``.
+    queue
+        Where the work runs.
+    """
+
+    def __init__(self, view: ExtrapolateView, viewer: Any, queue: WorkQueue) -> None:
+        super().__init__(view)
+        self.view, self.viewer, self.queue = view, viewer, queue
+        self.display = FutureDisplay(viewer)
+        self.projected: ProjectedRadiograph | None = None
+        self.outlook: Outlook | None = None
+        self._asked: ExtrapolateForm | None = None
+        self._running: dict[str, int] = {}
+        self._timer = QTimer(self, singleShot=True, interval=_SETTLE)
+        self._timer.timeout.connect(self._look_ahead_anew)
+        for signal, slot in (
+            (view.project_requested, self.project),
+            (view.blink_requested, self.display.blink),
+            (view.beside_requested, lambda: self.display.arrange(side_by_side=True)),
+            (view.open_requested, self.open_neighbour),
+            (view.compare_requested, self.compare),
+            (view.report_requested, self.ask_and_report),
+            (view.save_requested, self.ask_and_save),
+            (view.card_requested, self.show_card),
+            (view.future_changed, self._timer.start),
+            (view.subject_changed, self._subject_changed),
+            (view.work.cancel_requested, self.cancel),
+        ):
+            signal.connect(slot)
+        viewer.layers.events.inserted.connect(self._layers_changed)
+        viewer.layers.events.removed.connect(self._layers_changed)
+        viewer.dims.events.current_step.connect(self._month_changed)
+        viewer.bind_key(BLINK_KEY, lambda _: self.display.blink(), overwrite=True)
+        hang(viewer)
+        view.set_models([folder.name for folder in list_models("progression")])
+        self._layers_changed()
+        self._subject_changed()
+
+    # -- what the view asks for -----------------------------------------------------------------------------------------
+
+    def project(self) -> None:
+        """Project the image on screen, then look ahead."""
+        form = self.view.form
+        try:
+            plane = self._plane(form.image)
+            image = with_side(plane.image(), form.side)
+        except MedGenError as error:
+            self._sorry(error)
+            return
+        self._forget_futures()
+        self.projected = None
+        self.view.set_quality("")
+        begun = False
+
+        def progress(step: Progress) -> None:
+            nonlocal begun
+            self.view.work.show_progress(title, step, len(self._running) - 1)
+            if step.preview is None or plane.layer not in self.viewer.layers:
+                return
+            frame, seen, shown, made = step.preview
+            if not begun:
+                begun = True
+                self.display.begin(plane, frame, seen)
+            if shown is not None:
+                self.display.show_projection(shown, made)
+
+        title = f"Projecting {image.name}"
+        self._asked = form
+        self._submit(
+            "project",
+            title,
+            lambda: _project_steps(form, image),
+            lambda found: self._show_projection(found, plane, form),
+            progress,
+        )
+
+    def open_neighbour(self, place: int) -> None:
+        """Show both visits of a neighbour below: the real images where they are at hand, else their projections."""
+        outlook = self.outlook
+        if outlook is None or not 0 <= place < len(outlook.futures.extrapolation.neighbours):
+            return
+        neighbour = outlook.futures.extrapolation.neighbours[place]
+
+        def steps() -> Steps[Any]:
+            from napari_medgen.progression.visiting import visit_image
+
+            pair = []
+            for row in (neighbour.first, neighbour.last):
+                pair.append(visit_image(outlook.extrapolator, row, outlook.projected.frame))
+                yield Progress(len(pair), 2, "Opening the neighbour")
+            return pair
+
+        def show(pair: list[Any]) -> None:
+            shown = [(one.title, one.pixels, _metadata(one.provenance)) for one in pair]
+            self.display.show_pair(("neighbour", "neighbour later"), shown)
+
+        self._submit("open", f"Neighbour {place + 1}", steps, show)
+
+    def compare(self) -> None:
+        """Show the real second visit beside what was expected of it."""
+        form, outlook = self.view.form, self.outlook
+        if outlook is None or not form.second:
+            return
+        try:
+            if form.second == form.image:
+                raise CohortError("The second visit is the baseline itself; choose another image.")
+            later = self._plane(form.second).image()
+        except MedGenError as error:
+            self._sorry(error)
+            return
+
+        def steps() -> Steps[VisitComparison]:
+            from napari_medgen.progression.comparison import compare_visit
+
+            return compare_visit(
+                outlook.extrapolator, outlook.projected, later, form.second_months, form.extrapolation, form.patient
+            )
+
+        self._submit("compare", "Second visit", steps, self._show_comparison)
+
+    def ask_and_report(self) -> None:
+        """Ask for a file and write the report."""
+        name, _ = QFileDialog.getSaveFileName(self.view, "Write the report", "", "PDF (*.pdf);;HTML (*.html)")
+        if name:
+            self.write_report(Path(name))
+
+    def write_report(self, path: Path) -> Path | None:
+        """Write the report as PDF or HTML, by the name's ending; the file, or None where it could not be."""
+        if self.outlook is None:
+            return None
+        from napari_medgen.viewer.reporting import write_report
+
+        try:
+            return write_report(self.outlook, path)
+        except MedGenError as error:
+            self._sorry(error)
+            return None
+
+    def ask_and_save(self) -> None:
+        """Ask for a folder and save there."""
+        folder = QFileDialog.getExistingDirectory(self.view, "Save frames, changes and numbers in")
+        if folder:
+            self.save(Path(folder))
+
+    def save(self, folder: Path) -> list[Path]:
+        """Save frames, changes, numbers and the report; the files written."""
+        if self.outlook is None:
+            return []
+        from napari_medgen.progression.report import export_outlook
+
+        try:
+            return export_outlook(self.outlook, folder)
+        except MedGenError as error:
+            self._sorry(error)
+            return []
+
+    def show_card(self) -> None:
+        """Open the model's card."""
+        if name := self.view.form.model:
+            CardDialog(find_model(name).card, self.view).show()
+
+    def cancel(self) -> None:
+        """End what runs and what waits."""
+        self._timer.stop()
+        for number in list(self._running.values()):
+            self.queue.cancel(number)
+
+    def close(self) -> None:
+        """End all work of this widget, forget the models and let go of the viewer."""
+        self.cancel()
+        events = self.viewer.layers.events
+        events.inserted.disconnect(self._layers_changed)
+        events.removed.disconnect(self._layers_changed)
+        self.viewer.dims.events.current_step.disconnect(self._month_changed)
+        extrapolators.forget()
+        classifiers.forget()
+
+    # -- work -----------------------------------------------------------------------------------------------------------
+
+    def _submit(
+        self,
+        kind: str,
+        title: str,
+        steps: Callable[[], Steps[Any]],
+        show: Callable[[Any], None],
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        """Run one piece of work of a kind; an older one of that kind is out of date and ends."""
+        if kind in self._running:
+            self.queue.cancel(self._running[kind])
+        self.view.work.clear_error()
+
+        def end() -> None:
+            if self._running.get(kind) == number:
+                del self._running[kind]
+            if not self._running:
+                self.view.work.rest()
+
+        def tell(progress: Progress) -> None:
+            self.view.work.show_progress(title, progress, len(self._running) - 1)
+
+        number = -1
+        number = self.queue.submit(
+            Job(title, steps, on_progress=on_progress or tell, on_result=show, on_error=self._sorry, on_end=end)
+        )
+        self._running[kind] = number
+        self.view.work.begin(title, len(self._running) - 1)
+
+    def _show_projection(self, found: ProjectedRadiograph, plane: Plane, form: ExtrapolateForm) -> None:
+        self.projected = found
+        if plane.layer not in self.viewer.layers:
+            return
+        self.display.begin(plane, found.frame, found.frame.restore(found.seen))
+        shown = found.frame.restore(found.projection.images[0, 0].numpy())
+        self.display.show_projection(shown, found.provenance)
+        better = f"better than that of {1 - found.badness:.0%} of the cohort's knees"
+        common = f"more unusual than {found.unusualness:.0%} of them"
+        self.view.set_quality(f"Projection: {found.psnr:.1f} dB, {better}; {common}.", found.doubts)
+        if found.doubts and not form.anyway:
+            self.view.work.show_error(ImageError("Not extrapolated: see above. More settings can allow it."))
+            return
+        self._look_ahead(form)
+
+    def _look_ahead_anew(self) -> None:
+        """Make the frames again for other neighbours or times; the projection stays."""
+        if self.projected is not None and self.outlook is not None:
+            self._look_ahead(self.view.form)
+
+    def _look_ahead(self, form: ExtrapolateForm) -> None:
+        projected, asked = self.projected, self._asked
+        if projected is None or asked is None:
+            return
+        title = "Looking ahead"
+
+        def steps() -> Steps[Outlook]:
+            from napari_medgen.progression.report import Outlook
+
+            model = extrapolators.extrapolator(asked.model, asked.cohort)
+            futures = yield from model.look_ahead(projected, form.extrapolation, form.patient)
+            return Outlook(model, projected, futures)
+
+        def progress(step: Progress) -> None:
+            self.view.work.show_progress(title, step, len(self._running) - 1)
+            if step.preview is not None:
+                self._show_frames(step.preview, form.step, projected)
+
+        self._submit("ahead", title, steps, lambda outlook: self._show_outlook(outlook, form), progress)
+
+    def _show_frames(self, frames: Any, step: float, projected: ProjectedRadiograph) -> None:
+        name = "predicted (surrogate)" if self._surrogate() else "predicted"
+        self.display.show_frames(projected.frame.restore(frames), step, name, projected.provenance)
+
+    def _show_outlook(self, outlook: Outlook, form: ExtrapolateForm) -> None:
+        from napari_medgen.progression.report import grade_text
+
+        self.outlook = outlook
+        self._show_frames(outlook.futures.frames, form.step, outlook.projected)
+        self.view.plot.show_futures(outlook.futures, dark=_is_dark(self.view))
+        visits = outlook.extrapolator.known_cohort.visits
+        rows = []
+        for one in outlook.futures.extrapolation.neighbours:
+            first, last = visits[one.first], visits[one.last]
+            grades = f"{grade_text(first.grade)} to {(grade_text(last.grade)).removeprefix('KL ')}"
+            rows.append((f"{first.patient} {first.side}", grades, f"{one.months:.0f}", f"{one.distance:.2f}"))
+        self.view.set_neighbours(rows)
+        self.view.set_looked_ahead(True)
+        self._month_changed()
+
+    def _show_comparison(self, found: VisitComparison) -> None:
+        outlook = self.outlook
+        if outlook is None:
+            return
+        labels, grades = outlook.futures.labels, (found.real_probabilities, found.predicted_probabilities)
+        real, expected = (labels[int(one.argmax())] for one in grades)
+        made = _metadata(outlook.projected.provenance)
+        pair = [
+            (f"real, {found.months:g} months", found.real, {}),
+            (f"expected, {found.months:g} months", found.predicted, made),
+        ]
+        self.display.show_pair(("real", "expected"), pair)
+        nearer = "nearer to" if found.predicted_distance < found.copied_distance else "farther from"
+        self.view.set_comparison(
+            f"After {found.months:g} months the real image looks like {real}, the expected one like {expected}. The "
+            f"prediction is {nearer} the real image than the projected baseline is (perceptual distance "
+            f"{found.predicted_distance:.2f} and {found.copied_distance:.2f})."
+        )
+
+    # -- layers ---------------------------------------------------------------------------------------------------------
+
+    def _plane(self, name: str) -> Plane:
+        if name not in self.viewer.layers:
+            raise ImageError("Open a radiograph of one knee first.")
+        plane = Plane.shown(self.viewer, self.viewer.layers[name])
+        if plane.layer.ndim != 2 or plane.transposed:
+            raise ImageError(f"{name} is not a radiograph with rows and columns.")
+        return plane
+
+    def _surrogate(self) -> str:
+        from napari_medgen.progression.architecture import progression_architecture
+
+        form = self._asked or self.view.form
+        if not form.model or form.cohort:
+            return "" if self.outlook is None else self.outlook.surrogate
+        return progression_architecture(find_model(form.model).card).surrogate
+
+    def _sorry(self, error: Exception) -> None:
+        self.view.work.show_error(error)
+
+    def _forget_futures(self) -> None:
+        self.outlook = None
+        self.view.plot.show_futures(None)
+        self.view.set_neighbours(())
+        self.view.set_looked_ahead(False)
+        self.view.set_now("")
+        self.view.set_comparison("")
+
+    # -- what follows from changes ----------------------------------------------------------------------------------------
+
+    def _layers_changed(self, event: Any = None) -> None:
+        from napari.layers import Image
+
+        self.display.tidy()
+        names = [x.name for x in self.viewer.layers if isinstance(x, Image) and not is_ours(x) and not is_saliency(x)]
+        before = self.view.form.image
+        added = getattr(event, "type", "") == "inserted" and event.value.name in names
+        chosen = event.value.name if added and self.outlook is None else before if before in names else ""
+        self.view.set_images(names, chosen)
+
+    def _subject_changed(self) -> None:
+        if self.view.form.model:
+            self._asked = None
+            self.view.set_surrogate(self._surrogate())
+
+    def _month_changed(self, event: Any = None) -> None:
+        outlook = self.outlook
+        if outlook is None or not self.display.there:
+            return
+        months = self.display.month
+        futures = outlook.futures
+        index = int(np.abs(futures.months - months).argmin())
+        self.view.plot.show_month(float(futures.months[index]))
+        risk, when = futures.risk, date_after(self.view.form.baseline_date, futures.months[index])
+        text = f"{futures.months[index]:g} months ({when:%B %Y}): mean grade {futures.grade.value[index]:.1f}"
+        text += f", risk of two grades or more {risk.value[index]:.0%} ({risk.low[index]:.0%} to {risk.high[index]:.0%})."
+        if futures.months[index] > futures.trusted_months:
+            text += " Unlike any knee of the cohort: do not trust it."
+        self.view.set_now(text)
+
+
+def _project_steps(form: ExtrapolateForm, image: Radiograph) -> Steps[ProjectedRadiograph]:
+    """Load the model, see whether the image is one for it, and project; previews are what the display needs."""
+    yield Progress(0, 0, "Loading the model")
+    model = extrapolators.extrapolator(form.model, form.cohort)
+    model.check(image)
+    doubts = model.grader.doubts(image)
+    if doubts and not form.anyway:
+        raise ImageError(" ".join(doubts))
+    from napari_medgen.progression.frame import frame_of, to_grey
+
+    frame, seen = frame_of(image, model.architecture)
+    baseline, made = frame.restore(to_grey(seen)[0, 0].numpy()), model.provenance(image, form.projection)
+    yield Progress(0, form.projection.count, "Projecting", (frame, baseline, None, made))
+    work = model.project(image, form.projection)
+    while True:
+        try:
+            progress = next(work)
+        except StopIteration as stop:
+            found: ProjectedRadiograph = stop.value
+            return found
+        look = progress.preview
+        shown = None if look is None else frame.restore(look[0, 0].numpy())
+        yield replace(progress, preview=(frame, baseline, shown, made))
+
+
+def _metadata(provenance: Any) -> dict[str, Any]:
+    from napari_medgen.viewer.layers import KEY
+
+    return {KEY: provenance.model_dump(exclude_none=True)}
+
+
+def _is_dark(widget: Any) -> bool:
+    return bool(widget.palette().window().color().lightness() < 128)
+
+
+class ExtrapolateRadiograph(DockWidget):
+    """The dock widget **Extrapolate radiograph**."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        self.view = ExtrapolateView()
+        self.coordinator = ExtrapolateCoordinator(self.view, napari_viewer, shared_queue())
+        super().__init__(self.view, self.coordinator)

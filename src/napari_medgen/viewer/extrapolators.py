@@ -1,0 +1,51 @@
+"""The progression model that is kept loaded between two presses."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_medgen.running.preload import preload_torch
+from napari_medgen.viewer import classifiers
+
+if TYPE_CHECKING:
+    from napari_medgen.progression.extrapolator import Extrapolator
+
+_lock = threading.Lock()
+_loaded: dict[tuple[str, str], Extrapolator] = {}
+
+
+def extrapolator(model: str, cohort: str = "") -> Extrapolator:
+    """The model with its classifier and a cohort, loaded if it is not; call it in the background.
+
+    Parameters
+    ----------
+    cohort
+        A cohort's folder; empty for the model's own.
+
+    Raises
+    ------
+    MedGenError
+        If something of it is not there or does not fit.
+    """
+    preload_torch()
+    from napari_medgen.models.catalogue import find_model
+    from napari_medgen.progression.cohort import open_cohort
+    from napari_medgen.progression.extrapolator import Extrapolator, classifier_name
+    from napari_medgen.saliency.grader import FrameGrader
+
+    with _lock:
+        if (model, cohort) not in _loaded:
+            folder = find_model(model)
+            grader = FrameGrader(classifiers.classifier(classifier_name(folder)))
+            chosen = open_cohort(Path(cohort)) if cohort else None
+            _loaded.clear()  # one at a time: a cohort can be large
+            _loaded[model, cohort] = Extrapolator(folder, grader, chosen)
+        return _loaded[model, cohort]
+
+
+def forget() -> None:
+    """Let the loaded model go."""
+    with _lock:
+        _loaded.clear()
