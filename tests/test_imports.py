@@ -11,7 +11,7 @@ import pytest
 
 import napari_medgen
 
-ENGINE = ("imaging", "running", "statistics", "models", "volumes", "saliency", "cli")
+ENGINE = ("imaging", "running", "statistics", "models", "volumes", "progression", "saliency", "cli")
 HEAVY = ("torch", "monai")
 WINDOW = ("napari", "qtpy", "superqt", "magicgui", "PyQt6", "PySide6")
 
@@ -30,6 +30,7 @@ def run(code: str) -> str:
         "import napari_medgen.viewer.readers, napari_medgen.viewer.writers, napari_medgen.viewer.sample_data",
         "import npe2; npe2.PluginManifest.from_distribution('napari-medgen')",
         "import napari_medgen.viewer.sample_widget, napari_medgen.viewer.overlay_widget",
+        "import napari_medgen.viewer.extrapolate_widget",
     ],
 )
 def test_neither_torch_nor_monai_is_imported(code: str) -> None:

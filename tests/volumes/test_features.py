@@ -29,5 +29,5 @@ def test_features_are_the_same_for_everybody() -> None:
 
 
 def test_one_volume_is_no_set() -> None:
-    with pytest.raises(ValueError, match="two volumes"):
+    with pytest.raises(ValueError, match="two members"):
         kernel_distance(np.zeros((1, 4)), np.zeros((3, 4)))

@@ -69,8 +69,8 @@ def extrapolate(
     """Look into a knee's future: frames, difference maps, grade probabilities, risk, neighbours, errors and a report."""
     from napari_medgen.imaging.files import read_radiograph
     from napari_medgen.progression.extrapolation import ExtrapolationRequest
-    from napari_medgen.progression.projection import ProjectionRequest
     from napari_medgen.progression.report import Outlook, export_outlook
+    from napari_medgen.progression.request import ProjectionRequest
     from napari_medgen.running.console import drive_on_console
 
     asked = ExtrapolationRequest(_months(months, more or []), neighbours, mode)
@@ -140,7 +140,7 @@ def build(
 ) -> None:
     """Project every visit of a folder. A build that is stopped, even by a kill, goes on where it was."""
     from napari_medgen.progression.building import BuildRequest, build_cohort
-    from napari_medgen.progression.projection import ProjectionRequest
+    from napari_medgen.progression.request import ProjectionRequest
     from napari_medgen.progression.training.recipe import SURROGATE
     from napari_medgen.running.console import drive_on_console
 

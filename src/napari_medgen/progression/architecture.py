@@ -94,6 +94,8 @@ class ProgressionArchitecture(BaseModel):
         Side ("L" or "R") whose images are mirrored before they are shown to the networks; empty for none.
     crop
         Share of an image's height and width, from its middle, that is looked at.
+    cohort
+        How the shipped cohort's images were projected; empty where none is shipped.
     surrogate
         What the shipped cohort's "visits" really are; empty for a cohort of real follow-up visits.
     body_part
@@ -107,6 +109,7 @@ class ProgressionArchitecture(BaseModel):
     classifier: str = ""
     mirror: Literal["", "L", "R"] = ""
     crop: tuple[float, float] = (1.0, 1.0)
+    cohort: Literal["", "encoder", "fast", "published"] = ""
     surrogate: str = ""
     body_part: str = ""
 

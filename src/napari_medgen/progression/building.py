@@ -24,7 +24,8 @@ from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.progression.cohort import ABOUT, Cohort, networks_checksum, open_cohort, save_cohort
 from napari_medgen.progression.extrapolator import Extrapolator
 from napari_medgen.progression.frame import frame_of
-from napari_medgen.progression.projection import ProjectionRequest, project
+from napari_medgen.progression.projection import project
+from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.progression.visits import Visit
 from napari_medgen.running.progress import Progress, Steps, drive
 

@@ -76,6 +76,11 @@ class Cohort:
         """What the visits really are; empty for visits of one knee."""
         return str(self.about.get("surrogate", ""))
 
+    @property
+    def method(self) -> str:
+        """How its images were projected."""
+        return str(self.about.get("projection", {}).get("method", ""))
+
     def image_path(self, row: int) -> Path | None:
         """File of a visit's image, if it is there."""
         path = self.images / self.visits[row].image if self.images else None
@@ -157,7 +162,9 @@ def cohort_of_model(folder: ModelFolder) -> Cohort | None:
     if COHORT_TABLE not in folder.card.checksums:
         return None
     folder.verify()
-    return _read(folder.path, {"model": folder.name, "surrogate": folder.card.architecture.get("surrogate", "")})
+    own = folder.card.architecture
+    about = {"model": folder.name, "surrogate": own.get("surrogate", ""), "projection": {"method": own.get("cohort", "")}}
+    return _read(folder.path, about)
 
 
 def save_cohort(cohort: Cohort, path: Path) -> None:

@@ -30,7 +30,7 @@ class VisitComparison:
     real_probabilities, predicted_probabilities
         (grades,).
     predicted_distance, copied_distance
-        Perceptual distance of the real visit to the predicted image, and to the projected baseline as if nothing had changed.
+        Perceptual distance of the real visit to the predicted image, and to the projected baseline.
     """
 
     months: float

@@ -88,7 +88,7 @@ class Extrapolation:
     request
         What was asked.
     baseline
-        (w_dim,).
+        (w_dim,) latent whose neighbours they are.
     neighbours
         The nearest first; may be fewer than were asked for.
     """

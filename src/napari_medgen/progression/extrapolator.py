@@ -20,11 +20,12 @@ from napari_medgen.progression.extrapolation import Extrapolation, Extrapolation
 from napari_medgen.progression.frame import Frame, frame_of, to_grey
 from napari_medgen.progression.futures import Futures, synthesise_futures
 from napari_medgen.progression.grading import Grader
-from napari_medgen.progression.projection import Projection, ProjectionRequest, measured, project
+from napari_medgen.progression.projection import Projection, measured, project
+from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.progression.stylegan import Generator
 from napari_medgen.progression.unusualness import LIMIT
 from napari_medgen.running.devices import Device, choose_device, memory_guard
-from napari_medgen.running.progress import Steps
+from napari_medgen.running.progress import Steps, drive
 
 _SMALLEST = 64
 _LONGEST = 1.5
@@ -46,10 +47,12 @@ class ProjectedRadiograph:
         (grades,) of the real frame, and of its projection.
     seen
         (H, W) in [0, 1]: the real frame.
+    place
+        (w_dim,) latent by which it is compared with the cohort: made in the way that the cohort's own latents were.
     unusualness
-        Share of the cohort's latents that lie nearer to its mean.
+        Share of the cohort's latents that lie nearer to its mean than ``place``.
     badness
-        Share of the cohort's projections that have a smaller error.
+        Share of the cohort's projections that have a smaller error than this image in the way of the cohort.
     doubts
         Sentences that say why the projection should not be trusted; empty for a good one.
     provenance
@@ -62,6 +65,7 @@ class ProjectedRadiograph:
     probabilities: NDArray[np.float64]
     projected_probabilities: NDArray[np.float64]
     seen: NDArray[np.float32]
+    place: NDArray[np.float32]
     unusualness: float
     badness: float
     doubts: tuple[str, ...]
@@ -175,10 +179,14 @@ class Extrapolator:
         self, image: Radiograph, frame: Frame, seen: torch.Tensor, found: Projection, request: ProjectionRequest
     ) -> ProjectedRadiograph:
         unusualness = badness = 0.0
+        alike = found
         if self.cohort is not None:
+            # Latents that were optimised lie elsewhere than those that the encoder gives, so like is compared with like.
+            if self.cohort.method == "encoder" and self.encoder is not None:
+                alike = drive(project(seen, self.generator, self.encoder, self.grader, ProjectionRequest("encoder")))
             reference = self.cohort.reference
-            unusualness = float(reference.unusualness(found.w.numpy())[0])
-            badness = float(reference.badness(found.perceptual.numpy())[0])
+            unusualness = float(reference.unusualness(alike.w.numpy())[0])
+            badness = float(reference.badness(alike.perceptual.numpy())[0])
         grey = to_grey(seen)
         return ProjectedRadiograph(
             image=image,
@@ -187,6 +195,7 @@ class Extrapolator:
             probabilities=self.grader.probabilities(grey)[0].double().numpy(),
             projected_probabilities=self.grader.probabilities(found.images)[0].double().numpy(),
             seen=grey[0, 0].numpy(),
+            place=alike.w[0].numpy(),
             unusualness=unusualness,
             badness=badness,
             doubts=tuple(self._doubts(seen, found, unusualness, badness)),
@@ -226,7 +235,7 @@ class Extrapolator:
             If there is no cohort, or no neighbour has a way to go.
         """
         return extrapolate(
-            projected.projection.w[0].numpy(),
+            projected.place,
             self.known_cohort,
             request,
             patient=patient,

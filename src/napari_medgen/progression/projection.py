@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import torch
@@ -20,55 +19,16 @@ from napari_medgen.errors import ModelError
 from napari_medgen.progression.discriminator import Encoder
 from napari_medgen.progression.frame import to_grey
 from napari_medgen.progression.grading import Grader, normalised, perceptual_distance
+from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.progression.stylegan import Generator
 from napari_medgen.running.progress import Progress, Steps
 
-Method = Literal["encoder", "fast", "published"]
-Space = Literal["W", "W+"]
-
-STEPS: dict[Method, int] = {"encoder": 1, "fast": 30, "published": 1000}
 _LOOK_EVERY = 5
 
 # The official projector's constants.
 _PUBLISHED_DRAWS, _PUBLISHED_SEED = 10_000, 123
 _PUBLISHED_RATE, _PUBLISHED_RISE, _PUBLISHED_FALL = 0.1, 0.05, 0.25
 _PUBLISHED_NOISE, _PUBLISHED_NOISE_UNTIL, _REGULARISER = 0.05, 0.75, 1e5
-
-
-@dataclass(frozen=True)
-class ProjectionRequest:
-    """How to project.
-
-    Attributes
-    ----------
-    method
-        ``fast``, ``published`` or ``encoder``.
-    steps
-        Updates of the latent; 0 for the method's own number.
-    space
-        ``W``: one latent for all layers, as published. ``W+``: one a layer, which follows an image more closely and is less
-        bound to what the generator learned; only for ``fast``.
-    seed
-        Of the noise that ``published`` adds.
-    """
-
-    method: Method = "fast"
-    steps: int = 0
-    space: Space = "W"
-    seed: int = 303
-
-    def __post_init__(self) -> None:
-        if self.method not in STEPS:
-            raise ModelError(f"A projection is fast, published or by the encoder alone, not {self.method}.")
-        if self.steps < 0:
-            raise ModelError(f"A projection takes at least one step, not {self.steps}.")
-        if self.method != "fast" and self.space != "W":
-            raise ModelError("Only the fast projection can find a latent for each layer (W+).")
-
-    @property
-    def count(self) -> int:
-        """Steps that will be taken."""
-        return self.steps if self.steps and self.method != "encoder" else STEPS[self.method]
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +116,7 @@ def _fast(
     with torch.no_grad():
         start = encoder(frames) if encoder is not None else generator.mapping.w_avg.expand(len(frames), -1)
         wanted = normalised(grader.features(to_grey(frames)))
-    deviation = float(latent_statistics(generator)[1])
+    deviation = float(latent_statistics(generator)[1]) / math.sqrt(generator.sizes.w_dim)  # of one element
     ws = generator.spread(start) if request.space == "W+" else start
     ws = ws.detach().clone().requires_grad_()
     adam = torch.optim.Adam([ws], betas=(0.9, 0.99))
@@ -176,7 +136,8 @@ def _fast(
     return final if final.ndim == 3 else generator.spread(final)
 
 
-_FAST_RATE, _FAST_PIXEL, _FAST_TOGETHER = 0.1, 4.0, 0.02
+# Of the deviation a step; weight of squared pixels beside the perceptual distance; how hard layers are held together.
+_FAST_RATE, _FAST_PIXEL, _FAST_TOGETHER = 0.05, 4.0, 0.02
 
 
 def _published(frames: Tensor, generator: Generator, grader: Grader, request: ProjectionRequest) -> Steps[Tensor]:

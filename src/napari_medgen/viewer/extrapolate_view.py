@@ -25,7 +25,7 @@ from superqt import QCollapsible
 
 from napari_medgen.imaging.radiograph import Laterality
 from napari_medgen.progression.extrapolation import ExtrapolationRequest
-from napari_medgen.progression.projection import ProjectionRequest
+from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.viewer.futures_plot import FuturesPlot
 from napari_medgen.viewer.work_panel import WorkPanel
 

@@ -14,7 +14,7 @@ from napari_medgen.progression.building import BuildRequest, build_cohort
 from napari_medgen.progression.cohort import Cohort, cohort_files
 from napari_medgen.progression.extrapolator import Extrapolator
 from napari_medgen.progression.grading import Grader
-from napari_medgen.progression.projection import ProjectionRequest
+from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.progression.training.fitting import Trained, Trainer
 from napari_medgen.progression.training.frames import find_visits, read_frames
 from napari_medgen.progression.training.recipe import SURROGATE, ProgressionRecipe

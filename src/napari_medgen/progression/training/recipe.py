@@ -175,6 +175,7 @@ class ProgressionRecipe(RecipeTable):
             classifier=self.classifier,
             mirror=self.mirror,
             crop=self.crop,
+            cohort="" if self.cohort.projection == "none" else self.cohort.projection,
             surrogate=SURROGATE if self.data.layout == "grades" else "",
             body_part=self.body_part,
         )

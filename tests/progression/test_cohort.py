@@ -1,0 +1,185 @@
+"""Cohorts: built, killed, resumed, read again, and refused where they do not fit."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_medgen.errors import CohortError, ImageError, ModelError
+from napari_medgen.models.folder import open_folder
+from napari_medgen.progression.building import BuildRequest, build_cohort
+from napari_medgen.progression.cohort import cohort_of_model, open_cohort, require_model, save_cohort
+from napari_medgen.progression.request import ProjectionRequest
+from napari_medgen.progression.visits import visits_of_names
+from napari_medgen.running.progress import drive
+from progression_support import loaded, three_visit_cohort, write_model, write_visits
+
+FAST = ProjectionRequest("fast", 4)
+
+
+def request(images: Path) -> BuildRequest:
+    return BuildRequest(tuple(visits_of_names(images)), images, FAST)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_a_cohort_is_what_was_saved(tmp_path: Path) -> None:
+    cohort = three_visit_cohort()
+    save_cohort(cohort, tmp_path / "cohort")
+    found = open_cohort(tmp_path / "cohort")
+    assert found.visits == tuple(v for v in cohort.visits) or [v.image for v in found.visits] == [
+        v.image for v in cohort.visits
+    ]
+    assert np.array_equal(found.latents, cohort.latents)
+    assert found.trajectories == cohort.trajectories
+    assert found.subset("val").visits == ()
+
+
+def test_a_build_projects_every_visit_once(tmp_path: Path) -> None:
+    images = write_visits(tmp_path / "images")
+    cohort = drive(build_cohort(request(images), loaded(tmp_path / "tiny"), tmp_path / "cohort"))
+    assert len(cohort.visits) == len(cohort.latents) == 18
+    assert sorted(path.name for path in (tmp_path / "cohort").iterdir()) == [
+        "cohort.json",
+        "cohort.parquet",
+        "latents.safetensors",
+    ]
+    assert open_cohort(tmp_path / "cohort").image_path(0) == images.resolve() / cohort.visits[0].image
+    # Sides are mirrored: a right knee is not projected as it lies.
+    again = drive(build_cohort(request(images), loaded(tmp_path / "tiny"), tmp_path / "cohort"))
+    assert np.array_equal(again.latents, cohort.latents)
+
+
+_CHILD = """
+import sys, time
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from napari_medgen.models.folder import open_folder
+from napari_medgen.progression.building import BuildRequest, build_cohort
+from napari_medgen.progression.extrapolator import Extrapolator
+from napari_medgen.progression.request import ProjectionRequest
+from napari_medgen.progression.visits import visits_of_names
+from progression_support import CPU, PlainGrader
+images, model, out = map(Path, sys.argv[1:])
+extrapolator = Extrapolator(open_folder(model), PlainGrader(), None, CPU)
+request = BuildRequest(tuple(visits_of_names(images)), images, ProjectionRequest("fast", 4))
+for progress in build_cohort(request, extrapolator, out):
+    print(progress.step, flush=True)
+    time.sleep(0.2)
+"""
+
+
+def test_a_killed_build_goes_on_and_ends_as_an_uninterrupted_one(tmp_path: Path) -> None:
+    images = write_visits(tmp_path / "images", patients=9)  # 54 visits: four shards
+    whole = tmp_path / "whole"
+    extrapolator = loaded(tmp_path / "tiny")
+    drive(build_cohort(request(images), extrapolator, whole))
+    child = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            _CHILD.format(tests=str(Path(__file__).parents[1])),
+            images,
+            tmp_path / "tiny",
+            tmp_path / "broken",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    assert [child.stdout.readline().strip() for _ in range(2)] == ["16", "32"]
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    with pytest.raises(CohortError, match="not a finished cohort"):
+        open_cohort(tmp_path / "broken")
+    shards = sorted((tmp_path / "broken" / "shards").glob("*.npz"))
+    assert 2 <= len(shards) < 4
+    before = {path.name: path.stat().st_mtime_ns for path in shards}
+    steps = build_cohort(request(images), extrapolator, tmp_path / "broken")
+    next(steps)
+    assert {p.name: p.stat().st_mtime_ns for p in shards} == before  # nothing is made twice
+    drive(steps)
+    assert contents(tmp_path / "broken") == contents(whole)
+
+
+def test_another_cohort_is_not_written_over(tmp_path: Path) -> None:
+    images = write_visits(tmp_path / "images", patients=1)
+    extrapolator = loaded(tmp_path / "tiny")
+    drive(build_cohort(request(images), extrapolator, tmp_path / "cohort"))
+    other = BuildRequest(request(images).visits[:2], images, FAST)
+    with pytest.raises(CohortError, match="other visits or of another model"):
+        drive(build_cohort(other, extrapolator, tmp_path / "cohort"))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.docx").write_text("all of it")
+    with pytest.raises(CohortError, match="not empty"):
+        drive(build_cohort(other, extrapolator, tmp_path / "mine"))
+    assert (tmp_path / "mine" / "thesis.docx").read_text() == "all of it"
+    steps = build_cohort(request(images), extrapolator, tmp_path / "half")
+    next(steps)
+    steps.close()
+    with pytest.raises(CohortError, match="unfinished cohort of other visits"):
+        drive(build_cohort(other, extrapolator, tmp_path / "half"))
+
+
+def test_a_bad_image_is_named_and_what_was_done_stays(tmp_path: Path) -> None:
+    images = write_visits(tmp_path / "images", patients=6)
+    (images / "9005_051601_20040301_l.png").write_bytes(b"half a picture")
+    extrapolator = loaded(tmp_path / "tiny")
+    with pytest.raises(ImageError, match="9005_051601_20040301_l"):
+        drive(build_cohort(request(images), extrapolator, tmp_path / "cohort"))
+    assert list((tmp_path / "cohort" / "shards").glob("*.npz"))
+    (images / "9004_041601_20050301_r.png").unlink()
+    with pytest.raises(CohortError, match=r"9004_041601_20050301_r\.png is not in"):
+        drive(build_cohort(BuildRequest(visits_of(images), images, FAST), extrapolator, tmp_path / "other"))
+
+
+def visits_of(images: Path) -> tuple:  # type: ignore[type-arg]
+    """The visits as they were before a file went missing."""
+    from dataclasses import replace
+
+    first = request(images).visits
+    return (*first, replace(first[0], image="9004_041601_20050301_r.png"))
+
+
+def test_a_cohort_travels_in_a_model(tmp_path: Path) -> None:
+    cohort = three_visit_cohort()
+    folder = write_model(tmp_path / "tiny", cohort, cohort="encoder", surrogate="made up")
+    found = cohort_of_model(folder)
+    assert found is not None
+    assert found.surrogate == "made up"
+    assert found.method == "encoder"
+    assert np.allclose(found.latents, cohort.latents, atol=1e-2)
+    assert [v.date for v in found.visits] == [v.date for v in cohort.visits]
+    content = bytearray((tmp_path / "tiny" / "cohort.parquet").read_bytes())
+    content[50] ^= 255
+    (tmp_path / "tiny" / "cohort.parquet").write_bytes(content)
+    with pytest.raises(ModelError, match="damaged"):
+        cohort_of_model(open_folder(tmp_path / "tiny"))
+
+
+def test_latents_of_another_generator_are_refused(tmp_path: Path) -> None:
+    images = write_visits(tmp_path / "images", patients=1)
+    cohort = drive(build_cohort(request(images), loaded(tmp_path / "tiny"), tmp_path / "cohort"))
+    require_model(cohort, open_folder(tmp_path / "tiny"))
+    # Other cohort files in the model folder do not matter: the networks are the same.
+    require_model(cohort, write_model(tmp_path / "tiny", three_visit_cohort()))
+    cohort.about["checksum"] = "0123"
+    with pytest.raises(ModelError, match="made by tiny, not by tiny as it is now"):
+        require_model(cohort, open_folder(tmp_path / "tiny"))
+
+
+def test_damaged_cohorts_get_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(CohortError, match="not a finished cohort"):
+        open_cohort(tmp_path)
+    save_cohort(three_visit_cohort(), tmp_path / "cohort")
+    (tmp_path / "cohort" / "latents.safetensors").write_bytes(b"x")
+    with pytest.raises(CohortError, match="is damaged"):
+        open_cohort(tmp_path / "cohort")

@@ -1,0 +1,163 @@
+"""A loaded model: from a radiograph to futures, and everything that it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from napari_medgen.errors import CohortError, ImageError
+from napari_medgen.imaging.files import read_radiograph
+from napari_medgen.imaging.radiograph import Radiograph
+from napari_medgen.progression.comparison import compare_visit
+from napari_medgen.progression.extrapolation import ExtrapolationRequest
+from napari_medgen.progression.extrapolator import Extrapolator
+from napari_medgen.progression.report import Outlook, describe, export_outlook, paint_difference, report
+from napari_medgen.progression.request import ProjectionRequest
+from napari_medgen.progression.visiting import visit_image
+from napari_medgen.running.progress import drive
+from progression_support import loaded, radiograph, three_visit_cohort
+
+FAST = ProjectionRequest("fast", 3)
+LATER = ExtrapolationRequest((12.0, 24.0, 48.0), 3)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Extrapolator:
+    return loaded(tmp_path / "tiny", three_visit_cohort())
+
+
+@pytest.fixture
+def outlook(model: Extrapolator) -> Outlook:
+    projected = drive(model.project(radiograph(spacing=(0.5, 0.5)), FAST))
+    return Outlook(model, projected, drive(model.look_ahead(projected, LATER)))
+
+
+def test_futures_have_a_frame_for_each_month_and_start_at_the_projection(outlook: Outlook) -> None:
+    futures, projected = outlook.futures, outlook.projected
+    assert futures.months.tolist() == [0.0, 12.0, 24.0, 48.0]
+    assert futures.frames.shape == (4, 32, 32)
+    assert np.allclose(futures.frames[0], projected.projection.images[0, 0].numpy(), atol=1e-5)
+    assert np.array_equal(futures.differences[0], np.zeros((32, 32)))
+    assert futures.each.shape == (3, 4, 5)
+    assert np.allclose(futures.probabilities.sum(1), 1, atol=1e-5)
+    assert np.allclose(futures.probabilities[0], projected.probabilities)  # of the real image, not of its projection
+    assert (futures.risk.low <= futures.risk.high).all()
+
+
+def test_a_predicted_frame_is_the_generators_at_the_moved_latent(outlook: Outlook) -> None:
+    model, found = outlook.extrapolator, outlook.futures.extrapolation
+    ws = outlook.projected.projection.ws + torch.from_numpy(found.change(24.0))
+    expected = ((model.generator.synthesis(ws)[0, 0] + 1) / 2).clamp(0, 1)
+    assert np.allclose(outlook.futures.frames[2], expected.numpy(), atol=1e-5)
+
+
+def test_frames_appear_before_the_neighbours_are_graded(model: Extrapolator) -> None:
+    projected = drive(model.project(radiograph(), FAST))
+    seen = []
+    drive(model.look_ahead(projected, LATER), seen.append)
+    assert seen[0].preview is not None
+    assert np.isfinite(seen[0].preview).all()
+    assert seen[-1].preview is None
+    assert seen[-1].step == seen[-1].total == 16
+
+
+def test_right_knees_are_mirrored_and_shown_as_they_were(model: Extrapolator) -> None:
+    left = radiograph()
+    right = Radiograph(np.ascontiguousarray(left.pixels[:, ::-1]), (0, 255), laterality="R", name="right")
+    ways = [drive(model.project(image, FAST)) for image in (left, right)]
+    assert torch.allclose(ways[0].projection.ws, ways[1].projection.ws, atol=1e-5)
+    shown = [Outlook(model, way, drive(model.look_ahead(way, LATER))).frame(1) for way in ways]
+    assert np.allclose(shown[0], shown[1][:, ::-1], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("image", "sentence"),
+    [
+        (Radiograph(np.zeros((40, 40), np.uint8), (0, 255), laterality="L", name="small"), "small has 40 x 40 pixels"),
+        (Radiograph(np.zeros((100, 200), np.uint8), (0, 255), laterality="L", name="wide"), "wide seems to show both knees"),
+        (Radiograph(np.zeros((100, 100), np.uint8), (0, 255), laterality="B", name="both"), "both seems to show both knees"),
+        (
+            Radiograph(np.zeros((100, 100), np.uint8), (0, 255), name="unsaid"),
+            "Say whether unsaid shows a left or a right knee",
+        ),
+    ],
+)
+def test_what_cannot_be_projected_gets_a_sentence(model: Extrapolator, image: Radiograph, sentence: str) -> None:
+    with pytest.raises(ImageError, match=sentence):
+        drive(model.project(image))
+
+
+def test_a_model_without_a_cohort_projects_and_says_why_it_goes_no_further(tmp_path: Path) -> None:
+    model = loaded(tmp_path / "tiny")
+    projected = drive(model.project(radiograph(), FAST))
+    assert projected.psnr > 0
+    with pytest.raises(CohortError, match="has no cohort; build one"):
+        drive(model.look_ahead(projected))
+
+
+def test_a_projection_beyond_the_cohort_is_doubted(tmp_path: Path) -> None:
+    # The cohort's own projections had no error at all, and lie elsewhere.
+    projected = drive(loaded(tmp_path / "tiny", three_visit_cohort()).project(radiograph(), FAST))
+    assert projected.badness == 1.0
+    assert "the error is above that of 100% of the cohort's knees" in " ".join(projected.doubts)
+
+
+def test_a_second_visit_is_compared_with_what_was_expected(model: Extrapolator) -> None:
+    projected = drive(model.project(radiograph(), FAST))
+    found = drive(compare_visit(model, projected, radiograph(3), 24.0, LATER))
+    assert found.real.shape == found.predicted.shape == (32, 32)
+    assert found.predicted_distance > 0
+    with pytest.raises(CohortError, match="Visits out of order"):
+        drive(compare_visit(model, projected, radiograph(3), 0.0, LATER))
+
+
+def test_a_neighbours_visit_is_its_image_or_its_projection(model: Extrapolator, tmp_path: Path) -> None:
+    projected = drive(model.project(radiograph(), FAST))
+    made = visit_image(model, 4, projected.frame)
+    assert made.title == "9001 L, 12 months, KL 0 (projection)"
+    assert made.provenance.synthetic
+    cohort = model.known_cohort
+    Image.fromarray(radiograph().pixels).save(tmp_path / cohort.visits[4].image)
+    object.__setattr__(cohort, "images", tmp_path)
+    real = visit_image(model, 4, projected.frame)
+    assert real.title == "9001 L, 12 months, KL 0"
+    assert not real.provenance.synthetic
+    assert np.allclose(real.pixels, projected.seen, atol=1e-2)
+
+
+def test_saved_frames_say_what_they_are(outlook: Outlook, tmp_path: Path) -> None:
+    paths = export_outlook(outlook, tmp_path / "out")
+    names = sorted(path.name for path in paths)
+    assert "knee_0_tiny_month_024.png" in names
+    assert "knee_0_tiny_month_024_difference.png" in names
+    frame = read_radiograph(tmp_path / "out" / "knee_0_tiny_month_024.png")
+    assert frame.provenance.synthetic
+    assert "predicted after 24 months" in frame.provenance.operation
+    assert frame.spacing == pytest.approx((80 * 0.5 / 32,) * 2)
+    assert np.allclose(frame.grey(), outlook.frame(2), atol=1e-4)
+    about = json.loads((tmp_path / "out" / "knee_0_tiny.json").read_text())
+    assert about == json.loads(json.dumps(describe(outlook)))
+    assert [one["months"] for one in about["months"]] == [0, 12, 24, 48]
+    assert len(about["neighbours"]) == 3
+    assert about["notice"].startswith("Not for diagnosis")
+
+
+def test_the_report_holds_everything_in_one_file(outlook: Outlook) -> None:
+    outlook.extrapolator.known_cohort.about["surrogate"] = "surrogate progression, made up"
+    text = report(outlook)
+    for part in ("Surrogate progression, made up", "SYNTHETIC", "48 months", "risk of two grades", "All.", "knee 0"):
+        assert part in text
+    assert text.count("data:image/png;base64,") == 2 + 2 * 2 + 1  # two frames, two with their change, the plot
+    assert "http" not in text
+
+
+def test_colours_of_a_change_are_symmetric() -> None:
+    painted = paint_difference(np.array([[-2.0, -0.5, 0.0, 0.5]], np.float32))
+    assert painted[0, 0].tolist() == painted[0, 1].tolist() == [33, 102, 172]
+    assert painted[0, 2].tolist() == [247, 247, 247]
+    assert painted[0, 3].tolist() == [178, 24, 43]
