@@ -119,13 +119,13 @@ def test_a_second_visit_is_compared_with_what_was_expected(model: Extrapolator) 
 def test_a_neighbours_visit_is_its_image_or_its_projection(model: Extrapolator, tmp_path: Path) -> None:
     projected = drive(model.project(radiograph(), FAST))
     made = visit_image(model, 4, projected.frame)
-    assert made.title == "9001 L, 12 months, KL 0 (projection)"
+    assert made.title == "9001 L: KL 0 (projected)"
     assert made.provenance.synthetic
     cohort = model.known_cohort
     Image.fromarray(radiograph().pixels).save(tmp_path / cohort.visits[4].image)
     object.__setattr__(cohort, "images", tmp_path)
     real = visit_image(model, 4, projected.frame)
-    assert real.title == "9001 L, 12 months, KL 0"
+    assert real.title == "9001 L: KL 0"
     assert not real.provenance.synthetic
     assert np.allclose(real.pixels, projected.seen, atol=1e-2)
 

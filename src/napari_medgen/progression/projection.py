@@ -23,7 +23,7 @@ from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.progression.stylegan import Generator
 from napari_medgen.running.progress import Progress, Steps
 
-_LOOK_EVERY = 5
+_LOOK_EVERY = 10
 
 # The official projector's constants.
 _PUBLISHED_DRAWS, _PUBLISHED_SEED = 10_000, 123

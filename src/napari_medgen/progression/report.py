@@ -192,7 +192,8 @@ def report(outlook: Outlook, shown: Sequence[float] = (24, 48, 96)) -> str:
 
 def _row(cells: Sequence[tuple[str, str]]) -> str:
     items = "".join(
-        f'<td>{f"""<img src="{source}">""" if source else ""}<br>{html.escape(label)}</td>' for label, source in cells
+        f'<td>{f"""<img src="{source}" width="125">""" if source else ""}<br>{html.escape(label)}</td>'
+        for label, source in cells
     )
     return f"<tr>{items}</tr>"
 
@@ -263,10 +264,10 @@ def _about(outlook: Outlook) -> str:
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
-body {{ font: 14px sans-serif; color: #222; max-width: 60em; margin: 2em auto; }}
+body {{ font: 14px sans-serif; color: #222; max-width: 60em; }}
 table {{ border-collapse: collapse; margin: 0.5em 0 1em; }}
 td, th {{ padding: 0.2em 0.8em 0.2em 0; text-align: left; vertical-align: top; }}
-.images td {{ text-align: center; padding: 0.2em; }} .images img {{ width: 170px; }}
+.images td {{ text-align: center; padding: 0.2em; }}
 .warn {{ background: #fff3cd; padding: 0.4em 0.8em; }} .notice {{ font-weight: bold; }}
 </style></head><body>
 <h1>{title}</h1>
@@ -275,7 +276,7 @@ td, th {{ padding: 0.2em 0.8em 0.2em 0; text-align: left; vertical-align: top; }
 <table class="images">{images}</table>
 <p>Projection: {error}. Change: red is brighter, blue is darker than the projected baseline.</p>
 <h2>Grades and risk</h2>
-<img src="{plot}" width="640">
+<img src="{plot}" width="600">
 <p>Bands hold 8 of 10 neighbours' own ways. The risk is that of a rise by two grades or more, from the grade probabilities of
 the baseline and of the predicted image.</p>
 <table>{risks}</table>

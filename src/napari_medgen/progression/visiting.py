@@ -20,7 +20,7 @@ class VisitImage:
     Attributes
     ----------
     title
-        Whose knee, when, its grade, and whether it is a projection.
+        Whose knee, its grade, and whether it is a projection.
     pixels
         (H, W) in [0, 1], mirrored as the image that is compared with it.
     provenance
@@ -50,7 +50,7 @@ def visit_image(extrapolator: Extrapolator, row: int, like: Frame) -> VisitImage
     cohort = extrapolator.known_cohort
     visit, path = cohort.visits[row], cohort.image_path(row)
     grade = "not graded" if visit.grade is None else f"KL {visit.grade}"
-    title = f"{visit.patient} {visit.side}, {visit.months:.0f} months, {grade}"
+    title = f"{visit.patient} {visit.side}: {grade}"
     if path is not None:
         image = replace(read_radiograph(path), laterality=visit.side)
         _, seen = frame_of(image, extrapolator.architecture)
@@ -62,4 +62,4 @@ def visit_image(extrapolator: Extrapolator, row: int, like: Frame) -> VisitImage
         model=extrapolator.name,
         model_checksum=extrapolator.folder.card.checksum,
     )
-    return VisitImage(f"{title} (projection)", like.restore(extrapolator.image_of(row)), made)
+    return VisitImage(f"{title} (projected)", like.restore(extrapolator.image_of(row)), made)

@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+
+class _TallArea(QScrollArea):
+    """Scrolls up and down, and is never narrower than what it holds."""
+
+    def minimumSizeHint(self) -> QSize:
+        hint = super().minimumSizeHint()
+        if (view := self.widget()) is not None:
+            hint.setWidth(view.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width())
+        return hint
+
+    def sizeHint(self) -> QSize:
+        hint = super().sizeHint()
+        hint.setWidth(max(hint.width(), self.minimumSizeHint().width()))
+        return hint
 
 
 class DockWidget(QWidget):
@@ -17,13 +32,23 @@ class DockWidget(QWidget):
         What is shown.
     coordinator
         Its ``close`` is called at the end.
+    scrolls
+        For a view that is taller than small screens are.
     """
 
-    def __init__(self, view: QWidget, coordinator: Any) -> None:
+    def __init__(self, view: QWidget, coordinator: Any, *, scrolls: bool = False) -> None:
         super().__init__()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(view)
+        if scrolls:
+            area = _TallArea()
+            area.setWidgetResizable(True)
+            area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+            area.setFrameShape(QFrame.Shape.NoFrame)
+            area.setWidget(view)
+            layout.addWidget(area)
+        else:
+            layout.addWidget(view)
         self._coordinator = coordinator
         self._open = True
 

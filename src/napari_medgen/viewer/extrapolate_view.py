@@ -113,9 +113,7 @@ class ExtrapolateView(QWidget):
         self._neighbours = SpinBox(
             label="Neighbours", value=8, min=1, max=50, tooltip="Similar knees whose ways are followed"
         )
-        self._form = Container(
-            widgets=[self._image, self._model, self._side, self._date, self._horizon, self._step, self._neighbours]
-        )
+        self._form = Container(widgets=[self._image, self._model, self._side, self._date, self._neighbours])
         self._mode = ComboBox(
             label="Neighbour's way",
             choices=list(_MODES),
@@ -129,7 +127,17 @@ class ExtrapolateView(QWidget):
         self._patient = LineEdit(label="Patient to leave out", tooltip="Where the patient is in the cohort")
         self._anyway = CheckBox(text="Extrapolate images the model does not understand", value=False)
         self._more = Container(
-            widgets=[self._mode, self._method, self._space, self._cohort, self._patient, self._anyway], labels=True
+            widgets=[
+                self._horizon,
+                self._step,
+                self._mode,
+                self._method,
+                self._space,
+                self._cohort,
+                self._patient,
+                self._anyway,
+            ],
+            labels=True,
         )
         self._second = ComboBox(label="Second visit", choices=[NO_VISIT], tooltip="A later image of the same knee")
         self._second_months = SpinBox(label="Months later", value=24, min=1, max=400)
@@ -275,7 +283,7 @@ class ExtrapolateView(QWidget):
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setFixedHeight(150)
+        table.setFixedHeight(124)
         table.setToolTip("The most similar knees of the cohort; double-click opens both visits")
         tips = {
             "Side by side": "Baseline, prediction and change beside each other, with one zoom",

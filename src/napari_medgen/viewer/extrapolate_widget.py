@@ -79,6 +79,7 @@ class ExtrapolateCoordinator(QObject):
         view.set_models([folder.name for folder in list_models("progression")])
         self._layers_changed()
         self._subject_changed()
+        self._load()
 
     # -- what the view asks for -----------------------------------------------------------------------------------------
 
@@ -221,6 +222,18 @@ class ExtrapolateCoordinator(QObject):
 
     # -- work -----------------------------------------------------------------------------------------------------------
 
+    def _load(self) -> None:
+        """Load the model while the reader still looks for an image."""
+        form = self.view.form
+        if not form.model:
+            return
+
+        def steps() -> Steps[None]:
+            yield Progress(0, 0, "Loading the model")
+            extrapolators.extrapolator(form.model, form.cohort)
+
+        self._submit("load", form.model, steps, lambda nothing: None)
+
     def _submit(
         self,
         kind: str,
@@ -306,6 +319,7 @@ class ExtrapolateCoordinator(QObject):
             first, last = visits[one.first], visits[one.last]
             grades = f"{grade_text(first.grade)} to {(grade_text(last.grade)).removeprefix('KL ')}"
             rows.append((f"{first.patient} {first.side}", grades, f"{one.months:.0f}", f"{one.distance:.2f}"))
+        self.view.set_surrogate(outlook.surrogate)
         self.view.set_neighbours(rows)
         self.view.set_looked_ahead(True)
         self._month_changed()
@@ -340,11 +354,14 @@ class ExtrapolateCoordinator(QObject):
         return plane
 
     def _surrogate(self) -> str:
+        """What the visits really are that the frames, or the chosen model, come from."""
         from napari_medgen.progression.architecture import progression_architecture
 
         form = self._asked or self.view.form
+        if self.outlook is not None:
+            return self.outlook.surrogate
         if not form.model or form.cohort:
-            return "" if self.outlook is None else self.outlook.surrogate
+            return ""
         return progression_architecture(find_model(form.model).card).surrogate
 
     def _sorry(self, error: Exception) -> None:
@@ -371,9 +388,7 @@ class ExtrapolateCoordinator(QObject):
         self.view.set_images(names, chosen)
 
     def _subject_changed(self) -> None:
-        if self.view.form.model:
-            self._asked = None
-            self.view.set_surrogate(self._surrogate())
+        self.view.set_surrogate(self._surrogate())
 
     def _month_changed(self, event: Any = None) -> None:
         outlook = self.outlook
@@ -432,4 +447,4 @@ class ExtrapolateRadiograph(DockWidget):
     def __init__(self, napari_viewer: Any) -> None:
         self.view = ExtrapolateView()
         self.coordinator = ExtrapolateCoordinator(self.view, napari_viewer, shared_queue())
-        super().__init__(self.view, self.coordinator)
+        super().__init__(self.view, self.coordinator, scrolls=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medgen.viewer.hanging import place_mark
 from napari_medgen.viewer.layers import KEY
 from napari_medgen.viewer.radiograph_layers import Plane
 
@@ -57,7 +58,7 @@ class FutureDisplay:
         plane.layer.visible = False
         # The crop's own mark, so that the baseline of a synthetic image is marked as synthetic too.
         own = {KEY: plane.layer.metadata[KEY]} if KEY in plane.layer.metadata else {}
-        self._put("baseline", seen, f"{plane.layer.name}: baseline", own, _grey())
+        self._put("baseline", seen, "baseline", own, _grey())
         self._arrange()
 
     def show_projection(self, image: NDArray[np.float32], provenance: Provenance) -> None:
@@ -75,7 +76,7 @@ class FutureDisplay:
         options |= {"units": ("month", *self._place["units"]), "axis_labels": (MONTHS, *self._place["axis_labels"])}
         self._put("predicted", known, name, _made_by(provenance), _grey() | options)
         diverging = {"colormap": "RdBu_r", "contrast_limits": (-_CHANGE_LIMIT, _CHANGE_LIMIT)}
-        self._put("change", change, "change (red brighter, blue darker)", _made_by(provenance), diverging | options)
+        self._put("change", change, "change", _made_by(provenance), diverging | options)
         if fresh:
             self._arrange()
             self.show_month(0.0)
@@ -153,7 +154,7 @@ class FutureDisplay:
         self._drop(role)
         kept = self._place | options
         layer = self.viewer.add_image(data, name=name, metadata={MARK: role} | metadata, rgb=False, **kept)
-        layer.name_overlay.position, layer.name_overlay.font_size = "top_center", 9
+        layer.name_overlay.position, layer.name_overlay.font_size = "top_center", 8
         self._layers[role] = layer
 
     def _drop(self, role: str) -> None:
@@ -175,7 +176,8 @@ class FutureDisplay:
         _link(self._layers.get("baseline"), self._layers.get("predicted"))
         change = self._layers.get("change")
         if change is not None:
-            change.colorbar.position, change.colorbar.visible = "bottom_left", not over
+            change.colorbar.position = "bottom_left"
+            change.colorbar.visible = not over and not pair  # two rows leave no room for it
         first = len([role for role in roles if role in _ROLES[:3]])
         self._grid(0 if over else first, 2 if pair else 1)
         if "predicted" in self._layers:
@@ -188,6 +190,7 @@ class FutureDisplay:
             grid.enabled, grid.stride, grid.shape = False, 1, (-1, -1)
         else:
             grid.stride, grid.shape, grid.enabled = 1, (rows, columns), True
+        place_mark(self.viewer, "bottom_left" if columns > 1 else "top_left")  # the captions are at the top
 
 
 def _grey() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 if TYPE_CHECKING:
     from napari_medgen.progression.futures import Futures
 
-_HEIGHT = 260
+_HEIGHT = 300
 
 
 class FuturesPlot(QWidget):

@@ -50,6 +50,12 @@ def hang(viewer: Any) -> None:
     update()
 
 
+def place_mark(viewer: Any, position: str) -> None:
+    """Put the mark into another corner, where what is shown needs the usual one."""
+    if _MARK_KEY in viewer.canvas.overlays:
+        viewer.canvas.overlays[_MARK_KEY].position = position
+
+
 def _update_mark(viewer: Any) -> None:
     """The mark; it says so where real layers are visible as well."""
     visible = [layer for layer in viewer.layers if layer.visible]

@@ -36,12 +36,15 @@ def write_report(outlook: Outlook, path: Path) -> Path:
 
 
 def _write_pdf(text: str, path: Path) -> None:
-    from qtpy.QtCore import QMarginsF
+    from qtpy.QtCore import QMarginsF, QSizeF
     from qtpy.QtGui import QPageLayout, QPageSize, QPdfWriter, QTextDocument
 
     writer = QPdfWriter(str(path))
+    writer.setResolution(96)  # so that the style sheet's pixels are what they are on a screen
     writer.setPageSize(QPageSize(QPageSize.PageSizeId.A4))
     writer.setPageMargins(QMarginsF(15, 15, 15, 15), QPageLayout.Unit.Millimeter)
     document = QTextDocument()
+    document.setDocumentMargin(0)  # the page has its own
+    document.setPageSize(QSizeF(writer.width(), writer.height()))
     document.setHtml(text)
     document.print_(writer) if hasattr(document, "print_") else document.print(writer)
