@@ -39,7 +39,7 @@ def test_the_form_says_what_was_entered(view: ExtrapolateView) -> None:
     form = view.form
     assert (form.image, form.model, form.side, form.second, form.cohort) == ("first", "knees", "", "", "")
     assert form.extrapolation == ExtrapolationRequest(tuple(range(6, 97, 6)), 8, "strict")
-    assert (form.projection.method, form.projection.space) == ("fast", "W")
+    assert (form.projection.method, form.projection.space) == ("fast", "W+")
     view._side.value, view._mode.value, view._neighbours.value = "right", "as published", 1
     view._horizon.value, view._step.value, view._second.value = 24, 12, "second"
     form = view.form
@@ -111,6 +111,7 @@ def stage(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setenv("NAPARI_MEDGEN_MODELS", str(tmp_path / "models"))
     write_model(tmp_path / "models" / "tiny", three_visit_cohort(), surrogate="surrogate progression, made up")
     model = loaded(tmp_path / "other", three_visit_cohort(), surrogate="surrogate progression, made up")
+    model.known_cohort.about["surrogate"] = "surrogate progression, made up"
     monkeypatch.setattr(extrapolators, "extrapolator", lambda name, cohort="": model)
     made = Stage(qtbot, "tiny")
     made.add(radiograph(spacing=(0.5, 0.5)))

@@ -59,6 +59,9 @@ def extrapolate(
     mode: Mode = "strict",
     projection: Method = "fast",
     steps: Annotated[int, typer.Option(min=0, help="Of the projection; 0 for its own number.")] = 0,
+    space: Annotated[
+        Literal["W", "W+"], typer.Option(help="W+: a latent for each layer, closer to the image. W: one, as published.")
+    ] = "W+",
     side: Side = "",
     patient: Annotated[str, typer.Option(help="Whose visits are left out, where the patient is in the cohort.")] = "",
     cohort: CohortFolder = None,
@@ -78,7 +81,8 @@ def extrapolate(
     found = replace(found, laterality=side) if side else found
     extrapolator = open_extrapolator(model, classifier=classifier, device=device, cohort=cohort)
     doubts = extrapolator.grader.doubts(found)
-    projected = drive_on_console(extrapolator.project(found, ProjectionRequest(projection, steps)), "Projecting")
+    request = ProjectionRequest(projection, steps, space if projection == "fast" else "W")
+    projected = drive_on_console(extrapolator.project(found, request), "Projecting")
     doubts = [*doubts, *projected.doubts]
     errors = Console(stderr=True)
     for sentence in (*found.notes, *doubts):

@@ -33,7 +33,7 @@ NO_VISIT = "none"
 _SIDES: dict[str, Laterality] = {"as in the file": "", "left": "L", "right": "R"}
 _MODES = {"from the matched visit on": "strict", "as published": "published"}
 _METHODS = {"fast": "fast", "as published (1000 steps)": "published"}
-_SPACES = {"one latent": "W", "one a layer (closer)": "W+"}
+_SPACES = {"one a layer (closer)": "W+", "one for all": "W"}
 _DAYS_A_MONTH = 365.25 / 12
 
 
