@@ -14,7 +14,7 @@ DOCS = Path(__file__).parents[1] / "docs" / "models"
 
 def page(card: ModelCard) -> str:
     """The card as Markdown."""
-    about = _classifier(card) if card.task == "saliency" else _volumes(card)
+    about = {"saliency": _classifier, "progression": _progression, "volumes": _volumes}[card.task](card)
     rows = [f"| {name} | {figure.value:.4g} {figure.unit} | {figure.note} |" for name, figure in card.figures.items()]
     return "\n".join(
         [
@@ -62,6 +62,21 @@ def _classifier(card: ModelCard) -> list[str]:
     if attack:
         lines.append(f"- Trained against PGD, {attack['norm']}, epsilon {attack['epsilon']:g}, {attack['steps']} steps")
     return lines
+
+
+def _progression(card: ModelCard) -> list[str]:
+    architecture, optimiser = card.architecture, card.recipe["optimiser"]
+    generator = architecture["generator"]
+    return [
+        "![Real knees, their projections and what is expected of them](../images/progression-grid.png)\n",
+        "Validation knees, the first two of each of the grades 0 to 3: real, projected, after 48 and after 96 nominal months.\n",
+        f"**{architecture['surrogate'].capitalize()}.**\n",
+        f"- StyleGAN2 of {generator['resolution']} x {generator['resolution']} pixels, latents of {generator['w_dim']}; encoder "
+        f"trained with it ({optimiser['encoder']}); cohort projected by the {architecture['cohort']}",
+        f"- Graded by `{architecture['classifier']}`",
+        f"- {optimiser['warmup_kimg']:g} thousand images of reproduction alone, then {optimiser['kimg']:g} thousand real images "
+        "before the discriminator",
+    ]
 
 
 def picture(path: Path) -> None:
