@@ -69,13 +69,13 @@ def _progression(card: ModelCard) -> list[str]:
     generator = architecture["generator"]
     return [
         "![Real knees, their projections and what is expected of them](../images/progression-grid.png)\n",
-        "Validation knees, the first two of each of the grades 0 to 3: real, projected, after 48 and after 96 nominal months.\n",
+        "Validation knees, the first two of each of the grades 0 to 3: real, projected, after 48 and 96 nominal months.\n",
         f"**{architecture['surrogate'].capitalize()}.**\n",
-        f"- StyleGAN2 of {generator['resolution']} x {generator['resolution']} pixels, latents of {generator['w_dim']}; encoder "
-        f"trained with it ({optimiser['encoder']}); cohort projected by the {architecture['cohort']}",
+        f"- StyleGAN2 of {generator['resolution']} x {generator['resolution']} pixels, latents of {generator['w_dim']}; "
+        f"encoder trained with it ({optimiser['encoder']}); cohort projected by the {architecture['cohort']}",
         f"- Graded by `{architecture['classifier']}`",
-        f"- {optimiser['warmup_kimg']:g} thousand images of reproduction alone, then {optimiser['kimg']:g} thousand real images "
-        "before the discriminator",
+        f"- {optimiser['warmup_kimg']:g} thousand images of reproduction alone, then {optimiser['kimg']:g} thousand real "
+        "images before the discriminator",
     ]
 
 

@@ -45,7 +45,8 @@ def test_futures_have_a_frame_for_each_month_and_start_at_the_projection(outlook
     assert np.array_equal(futures.differences[0], np.zeros((32, 32)))
     assert futures.each.shape == (3, 4, 5)
     assert np.allclose(futures.probabilities.sum(1), 1, atol=1e-5)
-    assert np.allclose(futures.probabilities[0], projected.probabilities)  # of the real image, not of its projection
+    assert np.allclose(futures.baseline, projected.probabilities)
+    assert np.allclose(futures.probabilities[0], projected.projected_probabilities, atol=1e-4)
     assert (futures.risk.low <= futures.risk.high).all()
 
 

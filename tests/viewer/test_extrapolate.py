@@ -17,10 +17,11 @@ from qtpy.QtWidgets import QPushButton
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.progression.extrapolation import ExtrapolationRequest
 from napari_medgen.viewer import extrapolators
-from napari_medgen.viewer.extrapolate_view import ExtrapolateView, date_after
+from napari_medgen.viewer.extrapolate_view import ExtrapolateView
 from napari_medgen.viewer.extrapolate_widget import ExtrapolateCoordinator, ExtrapolateRadiograph
 from napari_medgen.viewer.future_layers import is_ours
 from napari_medgen.viewer.layers import is_synthetic
+from napari_medgen.viewer.outlook_words import date_after
 from napari_medgen.viewer.radiograph_layers import radiograph_layer
 from napari_medgen.viewer.work_queue import WorkQueue, shared_queue
 from progression_support import loaded, radiograph, three_visit_cohort, write_model

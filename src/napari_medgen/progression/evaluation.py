@@ -152,6 +152,7 @@ def _measure(
         "predicted_grade": int(said[3].argmax()),
         "baseline_grade": int(said[0].argmax()),
         "risk": float(progression_risk(base, said[ways].numpy())),
+        "projected_risk": float(progression_risk(said[2].numpy(), said[ways].numpy())),
         "neighbours_risk": float(progression_risk(base, said[ways + 1 :].numpy()).mean()),
         "expected_grade": float(grades[0]),
         "supervised": baseline.risk(case.image) if baseline is not None else None,
@@ -243,6 +244,7 @@ def _risk_report(
         "knees": len(fast),
         "fast": int(fast.sum()),
         "auc": delong(risk, fast).as_dict(),
+        "auc_from_the_projected_baseline": delong([m["projected_risk"] for _, m in eligible], fast).as_dict(),
         "auc_mean_of_neighbours": delong([m["neighbours_risk"] for _, m in eligible], fast).as_dict(),
         "auc_of_the_baseline_grade_alone": delong([m["expected_grade"] for _, m in eligible], fast).as_dict(),
     }

@@ -19,7 +19,7 @@ _RISK = "#5b2a86"
 
 
 def draw_futures(figure: Figure, futures: Futures, months: float | None = None, *, dark: bool = False) -> list[Line2D]:
-    """Draw probabilities of the grades above and the risk below, each with its band.
+    """Draw probabilities of the grades above and the risk below, each with its band; dots are those of the real image.
 
     Parameters
     ----------
@@ -44,6 +44,8 @@ def draw_futures(figure: Figure, futures: Futures, months: float | None = None, 
         colour = GRADE_COLOURS[grade % len(GRADE_COLOURS)]
         above.fill_between(time, each[0, :, grade], each[1, :, grade], color=colour, alpha=0.18, linewidth=0)
         above.plot(time, futures.probabilities[:, grade], color=colour, label=label, linewidth=1.8)
+        # The real image's own, so that what the projection changed is not taken for a progression.
+        above.plot([0], [futures.baseline[grade]], "o", color=colour, markersize=5, clip_on=False, zorder=5)
     above.set_ylabel("probability")
     above.legend(
         loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(futures.labels), fontsize=7, frameon=False,

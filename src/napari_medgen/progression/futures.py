@@ -33,8 +33,10 @@ class Futures:
         (T, H, W) float32 in [0, 1]; the first is the projected baseline at month 0.
     months
         (T,), the first is 0.
+    baseline
+        (grades,) probabilities of the real image.
     probabilities
-        (T, grades) of the mean way's frames; the first row is the baseline's.
+        (T, grades) of the mean way's frames; the first row is the projected baseline's.
     each
         (neighbours, T, grades) of each neighbour's way.
     unusualness
@@ -46,6 +48,7 @@ class Futures:
     extrapolation: Extrapolation
     frames: NDArray[np.float32]
     months: NDArray[np.float64]
+    baseline: NDArray[np.float64]
     probabilities: NDArray[np.float64]
     each: NDArray[np.float64]
     unusualness: NDArray[np.float64]
@@ -59,14 +62,19 @@ class Futures:
     @cached_property
     def risk(self) -> Band:
         """Risk of fast progression at each time."""
-        baseline = self.probabilities[0]
-        return Band.of(progression_risk(baseline, self.probabilities), progression_risk(baseline, self.each))
+        real = self.baseline
+        return Band.of(progression_risk(real, self.probabilities), progression_risk(real, self.each))
 
     @cached_property
     def grade(self) -> Band:
         """Mean grade at each time."""
         scale = np.arange(len(self.labels))
         return Band.of(self.probabilities @ scale, self.each @ scale)
+
+    @property
+    def baseline_grade(self) -> float:
+        """Mean grade of the real image."""
+        return float(self.baseline @ np.arange(len(self.labels)))
 
     @property
     def trusted_months(self) -> float:
@@ -115,8 +123,14 @@ def synthesise_futures(
         preview = frames.copy() if len(shown) else None
         yield Progress(start + len(part), total, "Making frames" if len(shown) else "Following each neighbour", preview)
     graded = graded.reshape(len(ways), len(months), -1)
-    graded[:, 0] = baseline_probabilities
     mean_way = extrapolation.baseline + changes[0]
     return Futures(
-        extrapolation, frames, months, graded[0], graded[1:], reference.unusualness(mean_way), tuple(grader.labels)
+        extrapolation,
+        frames,
+        months,
+        np.asarray(baseline_probabilities, np.float64),
+        graded[0],
+        graded[1:],
+        reference.unusualness(mean_way),
+        tuple(grader.labels),
     )

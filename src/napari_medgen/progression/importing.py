@@ -6,6 +6,7 @@ in the place of every network, keeps the names and the tensors, and never looks 
 
 from __future__ import annotations
 
+import importlib
 import pickle
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -42,13 +43,8 @@ def _storage(content: bytes) -> Any:
 def _allowed() -> dict[tuple[str, str], Any]:
     import numpy as np
 
-    try:
-        from numpy._core import multiarray
-    except ImportError:  # numpy 1
-        from numpy.core import multiarray
-
     rebuild: Any = torch._utils
-    scalar = multiarray.scalar  # type: ignore[attr-defined]
+    scalar = importlib.import_module("numpy._core.multiarray").scalar
     return {
         ("torch_utils.persistence", "_reconstruct_persistent_obj"): _Network,
         ("dnnlib.util", "EasyDict"): dict,

@@ -277,8 +277,8 @@ td, th {{ padding: 0.2em 0.8em 0.2em 0; text-align: left; vertical-align: top; }
 <p>Projection: {error}. Change: red is brighter, blue is darker than the projected baseline.</p>
 <h2>Grades and risk</h2>
 <img src="{plot}" width="600">
-<p>Bands hold 8 of 10 neighbours' own ways. The risk is that of a rise by two grades or more, from the grade probabilities of
-the baseline and of the predicted image.</p>
+<p>Bands hold 8 of 10 neighbours' own ways; dots are the real image's grades, lines begin at those of its projection. The
+risk is that of a rise by two grades or more, from the grade probabilities of the baseline and of the predicted image.</p>
 <table>{risks}</table>
 <h2>Neighbours</h2>
 <table>{neighbours}</table>

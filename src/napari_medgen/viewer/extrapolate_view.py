@@ -34,7 +34,6 @@ _SIDES: dict[str, Laterality] = {"as in the file": "", "left": "L", "right": "R"
 _MODES = {"from the matched visit on": "strict", "as published": "published"}
 _METHODS = {"fast": "fast", "as published (1000 steps)": "published"}
 _SPACES = {"one a layer (closer)": "W+", "one for all": "W"}
-_DAYS_A_MONTH = 365.25 / 12
 
 
 @dataclass(frozen=True)
@@ -343,8 +342,3 @@ class ExtrapolateView(QWidget):
 
     def _enable_compare(self, there: bool) -> None:
         self._compare.setEnabled(there and self._second.value != NO_VISIT)
-
-
-def date_after(baseline: datetime.date, months: float) -> datetime.date:
-    """The day some months later."""
-    return baseline + datetime.timedelta(days=round(months * _DAYS_A_MONTH))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +16,16 @@ from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.viewer import classifiers, extrapolators
 from napari_medgen.viewer.card_dialog import CardDialog
 from napari_medgen.viewer.dock_widget import DockWidget
-from napari_medgen.viewer.extrapolate_view import ExtrapolateForm, ExtrapolateView, date_after
+from napari_medgen.viewer.extrapolate_view import ExtrapolateForm, ExtrapolateView
 from napari_medgen.viewer.future_layers import FutureDisplay, is_ours
 from napari_medgen.viewer.hanging import hang
+from napari_medgen.viewer.outlook_words import comparison_words, month_words, neighbour_rows, projection_words
+from napari_medgen.viewer.projecting import project_image
 from napari_medgen.viewer.radiograph_layers import Plane, with_side
 from napari_medgen.viewer.saliency_layers import is_ours as is_saliency
 from napari_medgen.viewer.work_queue import Job, WorkQueue, shared_queue
 
 if TYPE_CHECKING:
-    from napari_medgen.imaging.radiograph import Radiograph
     from napari_medgen.progression.comparison import VisitComparison
     from napari_medgen.progression.extrapolator import ProjectedRadiograph
     from napari_medgen.progression.report import Outlook
@@ -114,7 +114,7 @@ class ExtrapolateCoordinator(QObject):
         self._submit(
             "project",
             title,
-            lambda: _project_steps(form, image),
+            lambda: project_image(form, image),
             lambda found: self._show_projection(found, plane, form),
             progress,
         )
@@ -270,9 +270,7 @@ class ExtrapolateCoordinator(QObject):
         self.display.begin(plane, found.frame, found.frame.restore(found.seen))
         shown = found.frame.restore(found.projection.images[0, 0].numpy())
         self.display.show_projection(shown, found.provenance)
-        better = f"better than that of {1 - found.badness:.0%} of the cohort's knees"
-        common = f"more unusual than {found.unusualness:.0%} of them"
-        self.view.set_quality(f"Projection: {found.psnr:.1f} dB, {better}; {common}.", found.doubts)
+        self.view.set_quality(projection_words(found), found.doubts)
         if found.doubts and not form.anyway:
             self.view.work.show_error(ImageError("Not extrapolated: see above. More settings can allow it."))
             return
@@ -308,19 +306,11 @@ class ExtrapolateCoordinator(QObject):
         self.display.show_frames(projected.frame.restore(frames), step, name, projected.provenance)
 
     def _show_outlook(self, outlook: Outlook, form: ExtrapolateForm) -> None:
-        from napari_medgen.progression.report import grade_text
-
         self.outlook = outlook
         self._show_frames(outlook.futures.frames, form.step, outlook.projected)
         self.view.plot.show_futures(outlook.futures, dark=_is_dark(self.view))
-        visits = outlook.extrapolator.known_cohort.visits
-        rows = []
-        for one in outlook.futures.extrapolation.neighbours:
-            first, last = visits[one.first], visits[one.last]
-            grades = f"{grade_text(first.grade)} to {(grade_text(last.grade)).removeprefix('KL ')}"
-            rows.append((f"{first.patient} {first.side}", grades, f"{one.months:.0f}", f"{one.distance:.2f}"))
         self.view.set_surrogate(outlook.surrogate)
-        self.view.set_neighbours(rows)
+        self.view.set_neighbours(neighbour_rows(outlook))
         self.view.set_looked_ahead(True)
         self._month_changed()
 
@@ -328,20 +318,13 @@ class ExtrapolateCoordinator(QObject):
         outlook = self.outlook
         if outlook is None:
             return
-        labels, grades = outlook.futures.labels, (found.real_probabilities, found.predicted_probabilities)
-        real, expected = (labels[int(one.argmax())] for one in grades)
         made = _metadata(outlook.projected.provenance)
         pair = [
             (f"real, {found.months:g} months", found.real, {}),
             (f"expected, {found.months:g} months", found.predicted, made),
         ]
         self.display.show_pair(("real", "expected"), pair)
-        nearer = "nearer to" if found.predicted_distance < found.copied_distance else "farther from"
-        self.view.set_comparison(
-            f"After {found.months:g} months the real image looks like {real}, the expected one like {expected}. The "
-            f"prediction is {nearer} the real image than the projected baseline is (perceptual distance "
-            f"{found.predicted_distance:.2f} and {found.copied_distance:.2f})."
-        )
+        self.view.set_comparison(comparison_words(found, outlook.futures.labels))
 
     # -- layers ---------------------------------------------------------------------------------------------------------
 
@@ -398,37 +381,7 @@ class ExtrapolateCoordinator(QObject):
         futures = outlook.futures
         index = int(np.abs(futures.months - months).argmin())
         self.view.plot.show_month(float(futures.months[index]))
-        risk, when = futures.risk, date_after(self.view.form.baseline_date, futures.months[index])
-        text = f"{futures.months[index]:g} months ({when:%B %Y}): mean grade {futures.grade.value[index]:.1f}"
-        text += f", risk of two grades or more {risk.value[index]:.0%} ({risk.low[index]:.0%} to {risk.high[index]:.0%})."
-        if futures.months[index] > futures.trusted_months:
-            text += " Unlike any knee of the cohort: do not trust it."
-        self.view.set_now(text)
-
-
-def _project_steps(form: ExtrapolateForm, image: Radiograph) -> Steps[ProjectedRadiograph]:
-    """Load the model, see whether the image is one for it, and project; previews are what the display needs."""
-    yield Progress(0, 0, "Loading the model")
-    model = extrapolators.extrapolator(form.model, form.cohort)
-    model.check(image)
-    doubts = model.grader.doubts(image)
-    if doubts and not form.anyway:
-        raise ImageError(" ".join(doubts))
-    from napari_medgen.progression.frame import frame_of, to_grey
-
-    frame, seen = frame_of(image, model.architecture)
-    baseline, made = frame.restore(to_grey(seen)[0, 0].numpy()), model.provenance(image, form.projection)
-    yield Progress(0, form.projection.count, "Projecting", (frame, baseline, None, made))
-    work = model.project(image, form.projection)
-    while True:
-        try:
-            progress = next(work)
-        except StopIteration as stop:
-            found: ProjectedRadiograph = stop.value
-            return found
-        look = progress.preview
-        shown = None if look is None else frame.restore(look[0, 0].numpy())
-        yield replace(progress, preview=(frame, baseline, shown, made))
+        self.view.set_now(month_words(outlook, index, self.view.form.baseline_date))
 
 
 def _metadata(provenance: Any) -> dict[str, Any]:
