@@ -104,9 +104,7 @@ def coordinator(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def finish(coordinator: OverlayCoordinator, qtbot: QtBot) -> None:
-    qtbot.waitUntil(
-        lambda: not coordinator._running and not coordinator.queue.busy and not coordinator._timer.isActive(), timeout=30_000
-    )
+    qtbot.waitUntil(lambda: not coordinator.work.busy and not coordinator._timer.isActive(), timeout=30_000)
 
 
 def add(coordinator: OverlayCoordinator, name: str = "knee", seed: int = 0, **more: object) -> object:
@@ -167,7 +165,7 @@ def test_look_changes_without_new_work(coordinator: OverlayCoordinator, qtbot: Q
     assert tuple(overlay.contrast_limits) == (0, 1)  # type: ignore[attr-defined]
     coordinator.view._opacity.setValue(0.3)
     assert overlay.opacity == pytest.approx(0.3)  # type: ignore[attr-defined]
-    assert not coordinator._running
+    assert not coordinator.work.busy
 
 
 def test_models_stand_side_by_side_with_one_contrast(coordinator: OverlayCoordinator, qtbot: QtBot) -> None:

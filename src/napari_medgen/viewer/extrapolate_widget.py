@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +18,18 @@ from napari_medgen.viewer.dock_widget import DockWidget
 from napari_medgen.viewer.extrapolate_view import ExtrapolateForm, ExtrapolateView
 from napari_medgen.viewer.future_layers import FutureDisplay, is_ours
 from napari_medgen.viewer.hanging import hang
-from napari_medgen.viewer.outlook_words import comparison_words, month_words, neighbour_rows, projection_words
+from napari_medgen.viewer.latest_work import LatestWork
+from napari_medgen.viewer.outlook_words import (
+    comparison_words,
+    month_words,
+    neighbour_rows,
+    projection_words,
+    surrogate_of,
+)
 from napari_medgen.viewer.projecting import project_image
-from napari_medgen.viewer.radiograph_layers import Plane, with_side
+from napari_medgen.viewer.radiograph_layers import Plane, radiograph_plane, with_side
 from napari_medgen.viewer.saliency_layers import is_ours as is_saliency
-from napari_medgen.viewer.work_queue import Job, WorkQueue, shared_queue
+from napari_medgen.viewer.work_queue import WorkQueue, shared_queue
 
 if TYPE_CHECKING:
     from napari_medgen.progression.comparison import VisitComparison
@@ -49,12 +55,12 @@ class ExtrapolateCoordinator(QObject):
 
     def __init__(self, view: ExtrapolateView, viewer: Any, queue: WorkQueue) -> None:
         super().__init__(view)
-        self.view, self.viewer, self.queue = view, viewer, queue
+        self.view, self.viewer = view, viewer
         self.display = FutureDisplay(viewer)
         self.projected: ProjectedRadiograph | None = None
         self.outlook: Outlook | None = None
         self._asked: ExtrapolateForm | None = None
-        self._running: dict[str, int] = {}
+        self.work = LatestWork(queue, view.work)
         self._timer = QTimer(self, singleShot=True, interval=_SETTLE)
         self._timer.timeout.connect(self._look_ahead_anew)
         for signal, slot in (
@@ -87,7 +93,7 @@ class ExtrapolateCoordinator(QObject):
         """Project the image on screen, then look ahead."""
         form = self.view.form
         try:
-            plane = self._plane(form.image)
+            plane = radiograph_plane(self.viewer, form.image)
             image = with_side(plane.image(), form.side)
         except MedGenError as error:
             self._sorry(error)
@@ -99,7 +105,6 @@ class ExtrapolateCoordinator(QObject):
 
         def progress(step: Progress) -> None:
             nonlocal begun
-            self.view.work.show_progress(title, step, len(self._running) - 1)
             if step.preview is None or plane.layer not in self.viewer.layers:
                 return
             frame, seen, shown, made = step.preview
@@ -111,7 +116,7 @@ class ExtrapolateCoordinator(QObject):
 
         title = f"Projecting {image.name}"
         self._asked = form
-        self._submit(
+        self.work.submit(
             "project",
             title,
             lambda: project_image(form, image),
@@ -139,7 +144,7 @@ class ExtrapolateCoordinator(QObject):
             shown = [(one.title, one.pixels, _metadata(one.provenance)) for one in pair]
             self.display.show_pair(("neighbour", "neighbour later"), shown)
 
-        self._submit("open", f"Neighbour {place + 1}", steps, show)
+        self.work.submit("open", f"Neighbour {place + 1}", steps, show)
 
     def compare(self) -> None:
         """Show the real second visit beside what was expected of it."""
@@ -149,7 +154,7 @@ class ExtrapolateCoordinator(QObject):
         try:
             if form.second == form.image:
                 raise CohortError("The second visit is the baseline itself; choose another image.")
-            later = self._plane(form.second).image()
+            later = radiograph_plane(self.viewer, form.second).image()
         except MedGenError as error:
             self._sorry(error)
             return
@@ -161,7 +166,7 @@ class ExtrapolateCoordinator(QObject):
                 outlook.extrapolator, outlook.projected, later, form.second_months, form.extrapolation, form.patient
             )
 
-        self._submit("compare", "Second visit", steps, self._show_comparison)
+        self.work.submit("compare", "Second visit", steps, self._show_comparison)
 
     def ask_and_report(self) -> None:
         """Ask for a file and write the report."""
@@ -207,8 +212,7 @@ class ExtrapolateCoordinator(QObject):
     def cancel(self) -> None:
         """End what runs and what waits."""
         self._timer.stop()
-        for number in list(self._running.values()):
-            self.queue.cancel(number)
+        self.work.cancel()
 
     def close(self) -> None:
         """End all work of this widget, forget the models and let go of the viewer."""
@@ -232,36 +236,7 @@ class ExtrapolateCoordinator(QObject):
             yield Progress(0, 0, "Loading the model")
             extrapolators.extrapolator(form.model, form.cohort)
 
-        self._submit("load", form.model, steps, lambda nothing: None)
-
-    def _submit(
-        self,
-        kind: str,
-        title: str,
-        steps: Callable[[], Steps[Any]],
-        show: Callable[[Any], None],
-        on_progress: Callable[[Progress], None] | None = None,
-    ) -> None:
-        """Run one piece of work of a kind; an older one of that kind is out of date and ends."""
-        if kind in self._running:
-            self.queue.cancel(self._running[kind])
-        self.view.work.clear_error()
-
-        def end() -> None:
-            if self._running.get(kind) == number:
-                del self._running[kind]
-            if not self._running:
-                self.view.work.rest()
-
-        def tell(progress: Progress) -> None:
-            self.view.work.show_progress(title, progress, len(self._running) - 1)
-
-        number = -1
-        number = self.queue.submit(
-            Job(title, steps, on_progress=on_progress or tell, on_result=show, on_error=self._sorry, on_end=end)
-        )
-        self._running[kind] = number
-        self.view.work.begin(title, len(self._running) - 1)
+        self.work.submit("load", form.model, steps, lambda nothing: None)
 
     def _show_projection(self, found: ProjectedRadiograph, plane: Plane, form: ExtrapolateForm) -> None:
         self.projected = found
@@ -295,14 +270,13 @@ class ExtrapolateCoordinator(QObject):
             return Outlook(model, projected, futures)
 
         def progress(step: Progress) -> None:
-            self.view.work.show_progress(title, step, len(self._running) - 1)
             if step.preview is not None:
                 self._show_frames(step.preview, form.step, projected)
 
-        self._submit("ahead", title, steps, lambda outlook: self._show_outlook(outlook, form), progress)
+        self.work.submit("ahead", title, steps, lambda outlook: self._show_outlook(outlook, form), progress)
 
     def _show_frames(self, frames: Any, step: float, projected: ProjectedRadiograph) -> None:
-        name = "predicted (surrogate)" if self._surrogate() else "predicted"
+        name = "predicted (surrogate)" if surrogate_of(self.outlook, self._asked or self.view.form) else "predicted"
         self.display.show_frames(projected.frame.restore(frames), step, name, projected.provenance)
 
     def _show_outlook(self, outlook: Outlook, form: ExtrapolateForm) -> None:
@@ -328,25 +302,6 @@ class ExtrapolateCoordinator(QObject):
 
     # -- layers ---------------------------------------------------------------------------------------------------------
 
-    def _plane(self, name: str) -> Plane:
-        if name not in self.viewer.layers:
-            raise ImageError("Open a radiograph of one knee first.")
-        plane = Plane.shown(self.viewer, self.viewer.layers[name])
-        if plane.layer.ndim != 2 or plane.transposed:
-            raise ImageError(f"{name} is not a radiograph with rows and columns.")
-        return plane
-
-    def _surrogate(self) -> str:
-        """What the visits really are that the frames, or the chosen model, come from."""
-        from napari_medgen.progression.architecture import progression_architecture
-
-        form = self._asked or self.view.form
-        if self.outlook is not None:
-            return self.outlook.surrogate
-        if not form.model or form.cohort:
-            return ""
-        return progression_architecture(find_model(form.model).card).surrogate
-
     def _sorry(self, error: Exception) -> None:
         self.view.work.show_error(error)
 
@@ -371,7 +326,7 @@ class ExtrapolateCoordinator(QObject):
         self.view.set_images(names, chosen)
 
     def _subject_changed(self) -> None:
-        self.view.set_surrogate(self._surrogate())
+        self.view.set_surrogate(surrogate_of(self.outlook, self._asked or self.view.form))
 
     def _month_changed(self, event: Any = None) -> None:
         outlook = self.outlook

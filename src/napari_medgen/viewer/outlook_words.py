@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
+from napari_medgen.models.catalogue import find_model
+
 if TYPE_CHECKING:
     from napari_medgen.progression.comparison import VisitComparison
     from napari_medgen.progression.extrapolator import ProjectedRadiograph
     from napari_medgen.progression.report import Outlook
+    from napari_medgen.viewer.extrapolate_view import ExtrapolateForm
 
 _DAYS_A_MONTH = 365.25 / 12
 
@@ -16,6 +19,17 @@ _DAYS_A_MONTH = 365.25 / 12
 def date_after(baseline: datetime.date, months: float) -> datetime.date:
     """The day some months later."""
     return baseline + datetime.timedelta(days=round(months * _DAYS_A_MONTH))
+
+
+def surrogate_of(outlook: Outlook | None, form: ExtrapolateForm) -> str:
+    """What the visits really are that the frames, or else the chosen model, come from; empty for real follow-up."""
+    if outlook is not None:
+        return outlook.surrogate
+    if not form.model or form.cohort:
+        return ""
+    from napari_medgen.progression.architecture import progression_architecture
+
+    return progression_architecture(find_model(form.model).card).surrogate
 
 
 def projection_words(found: ProjectedRadiograph) -> str:

@@ -16,13 +16,14 @@ from napari_medgen.viewer import classifiers
 from napari_medgen.viewer.card_dialog import CardDialog
 from napari_medgen.viewer.dock_widget import DockWidget
 from napari_medgen.viewer.hanging import hang
+from napari_medgen.viewer.latest_work import LatestWork
 from napari_medgen.viewer.map_display import MapDisplay
 from napari_medgen.viewer.overlay_view import OverlayForm, OverlayView
 from napari_medgen.viewer.radiograph_layers import Plane, with_side
 from napari_medgen.viewer.reading import Reading, read_image
 from napari_medgen.viewer.saliency_layers import is_ours, toggle_maps
 from napari_medgen.viewer.survival_dialog import SurvivalDialog
-from napari_medgen.viewer.work_queue import Job, WorkQueue, shared_queue
+from napari_medgen.viewer.work_queue import WorkQueue, shared_queue
 
 if TYPE_CHECKING:
     from napari_medgen.imaging.radiograph import Radiograph
@@ -47,9 +48,9 @@ class OverlayCoordinator(QObject):
 
     def __init__(self, view: OverlayView, viewer: Any, queue: WorkQueue) -> None:
         super().__init__(view)
-        self.view, self.viewer, self.queue = view, viewer, queue
+        self.view, self.viewer = view, viewer
         self.display = MapDisplay(viewer)
-        self._running: dict[str, int] = {}
+        self.work = LatestWork(queue, view.work)
         self._model = ""
         self._timer = QTimer(self, singleShot=True, interval=_SETTLE)
         self._timer.timeout.connect(self._refresh)
@@ -113,7 +114,7 @@ class OverlayCoordinator(QObject):
         def show(maps: Any) -> None:
             self.display.cover(maps, plane, signed=form.signed, opacity=form.opacity)
 
-        self._submit("slices", f"Every slice of {name}", steps, show)
+        self.work.submit("slices", f"Every slice of {name}", steps, show)
 
     def show_seen(self) -> None:
         """Add the part of the image that the network saw, at the size it saw, in its place."""
@@ -138,7 +139,7 @@ class OverlayCoordinator(QObject):
         def show(found: list[Survival]) -> None:
             SurvivalDialog(form.model, found, self.view).show()
 
-        self._submit("test", "Shuffle test", steps, show)
+        self.work.submit("test", "Shuffle test", steps, show)
 
     def ask_and_save(self) -> None:
         """Ask for a folder and save there."""
@@ -166,8 +167,7 @@ class OverlayCoordinator(QObject):
 
     def cancel(self) -> None:
         """End what runs and what waits."""
-        for number in list(self._running.values()):
-            self.queue.cancel(number)
+        self.work.cancel()
 
     def close(self) -> None:
         """End all work of this widget, forget the models and let go of the viewer."""
@@ -205,42 +205,12 @@ class OverlayCoordinator(QObject):
         if explain:
             # The answer comes with the map, so one that is being looked for alone is not needed.
             self._timer.stop()
-            self._drop_work("answer")
+            self.work.drop("answer")
 
         def steps() -> Steps[Reading]:
             return read_image(names, image, form.request, explain=explain, anyway=form.anyway)
 
-        self._submit(kind, f"{title} {image.name}", steps, lambda reading: show(reading, plane, image))
-
-    def _submit(self, kind: str, title: str, steps: Callable[[], Steps[Any]], show: Callable[[Any], None]) -> None:
-        """Run one piece of work of a kind; an older one of that kind is out of date and ends."""
-        self._drop_work(kind)
-        self.view.work.clear_error()
-
-        def end() -> None:
-            if self._running.get(kind) == number:
-                del self._running[kind]
-            if not self._running:
-                self.view.work.rest()
-
-        number = -1
-        number = self.queue.submit(
-            Job(
-                title,
-                steps,
-                on_progress=lambda progress: self.view.work.show_progress(title, progress, len(self._running) - 1),
-                on_result=show,
-                on_error=self.view.work.show_error,
-                on_end=end,
-            )
-        )
-        self._running[kind] = number
-        if kind not in ("answer", "map"):  # those are over before a bar could be read
-            self.view.work.begin(title, len(self._running) - 1)
-
-    def _drop_work(self, kind: str) -> None:
-        if kind in self._running:
-            self.queue.cancel(self._running[kind])
+        self.work.submit(kind, f"{title} {image.name}", steps, lambda reading: show(reading, plane, image), brief=True)
 
     def _show_answer(self, reading: Reading, plane: Plane, image: Radiograph) -> None:
         if reading.warnings:

@@ -190,6 +190,22 @@ class Plane:
         }
 
 
+def radiograph_plane(viewer: Any, name: str) -> Plane:
+    """The layer of that name as it is shown, if it is a radiograph.
+
+    Raises
+    ------
+    ImageError
+        If there is no such layer, or it has more than rows and columns.
+    """
+    if name not in viewer.layers:
+        raise ImageError("Open a radiograph first.")
+    plane = Plane.shown(viewer, viewer.layers[name])
+    if plane.layer.ndim != 2 or plane.transposed:
+        raise ImageError(f"{name} is not a radiograph with rows and columns.")
+    return plane
+
+
 def with_side(image: Radiograph, side: Laterality) -> Radiograph:
     """The image with a side, where the file does not say one."""
     return replace(image, laterality=side) if side else image
