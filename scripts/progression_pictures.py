@@ -44,6 +44,7 @@ def main() -> None:
     wait_for(lambda: widget.coordinator.outlook is not None or view.work.error)
     begun = time.perf_counter()  # once more, with everything loaded
     view._project.click()
+    wait_for(lambda: not display.there)
     wait_for(lambda: display.there or view.work.error)
     print(f"first frame after {time.perf_counter() - begun:.2f} s")
     wait_for(lambda: widget.coordinator.outlook is not None or view.work.error)

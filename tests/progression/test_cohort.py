@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,12 +35,10 @@ def test_a_cohort_is_what_was_saved(tmp_path: Path) -> None:
     cohort = three_visit_cohort()
     save_cohort(cohort, tmp_path / "cohort")
     found = open_cohort(tmp_path / "cohort")
-    assert found.visits == tuple(v for v in cohort.visits) or [v.image for v in found.visits] == [
-        v.image for v in cohort.visits
-    ]
+    assert [replace(v, months=0) for v in found.visits] == [replace(v, months=0) for v in cohort.visits]
+    assert [v.months for v in found.visits] == pytest.approx([v.months for v in cohort.visits])
     assert np.array_equal(found.latents, cohort.latents)
     assert found.trajectories == cohort.trajectories
-    assert found.subset("val").visits == ()
 
 
 def test_a_build_projects_every_visit_once(tmp_path: Path) -> None:
@@ -143,8 +142,6 @@ def test_a_bad_image_is_named_and_what_was_done_stays(tmp_path: Path) -> None:
 
 def visits_of(images: Path) -> tuple:  # type: ignore[type-arg]
     """The visits as they were before a file went missing."""
-    from dataclasses import replace
-
     first = request(images).visits
     return (*first, replace(first[0], image="9004_041601_20050301_r.png"))
 

@@ -86,13 +86,6 @@ class Cohort:
         path = self.images / self.visits[row].image if self.images else None
         return path if path is not None and path.is_file() else None
 
-    def subset(self, split: str) -> Cohort:
-        """The visits of one split."""
-        rows = [row for row, visit in enumerate(self.visits) if visit.split == split]
-        return Cohort(
-            tuple(self.visits[row] for row in rows), self.latents[rows], self.errors[rows], self.about, self.images
-        )
-
 
 def table_of(visits: Sequence[Visit], errors: NDArray[np.floating]) -> pa.Table:
     """Visits as a table: one row each, in order."""

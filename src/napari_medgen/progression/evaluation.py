@@ -138,14 +138,12 @@ def _measure(
     )
     images = _images(extrapolator, w, _changes(way, case.outcome.months, request))
     before, after = to_grey(case.baseline), to_grey(case.followup)
-    predicted, along = images[1:2], images[2 : 2 + len(request.months)]
-    at_horizon, each = images[2 + len(request.months) : 3 + len(request.months)], images[3 + len(request.months) :]
     said = extrapolator.grader.probabilities(torch.cat([before, after, images]))
     grades, base = expected_grade(said).numpy(), said[0].numpy()
     length, ways = len(request.months), 4 + len(request.months)
     return {
         "projection": _distance(extrapolator, before, images[:1]),
-        "predicted": _distance(extrapolator, after, predicted),
+        "predicted": _distance(extrapolator, after, images[1:2]),
         "copied": _distance(extrapolator, after, before),
         "copied_projection": _distance(extrapolator, after, images[:1]),
         "path": [float(grades[2]), *(float(g) for g in grades[4 : 4 + length])],
@@ -156,7 +154,6 @@ def _measure(
         "neighbours_risk": float(progression_risk(base, said[ways + 1 :].numpy()).mean()),
         "expected_grade": float(grades[0]),
         "supervised": baseline.risk(case.image) if baseline is not None else None,
-        "frames": len(along) + len(at_horizon) + len(each),
     }
 
 

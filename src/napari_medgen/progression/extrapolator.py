@@ -120,10 +120,6 @@ class Extrapolator:
         """Of the model."""
         return self.folder.name
 
-    def with_cohort(self, cohort: Cohort) -> Extrapolator:
-        """The same networks with other neighbours."""
-        return Extrapolator(self.folder, self.grader, cohort, self.device)
-
     @property
     def known_cohort(self) -> Cohort:
         """The cohort.

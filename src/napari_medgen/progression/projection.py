@@ -8,7 +8,7 @@ takes the encoder's word.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -56,9 +56,6 @@ class Projection:
     def w(self) -> Tensor:
         """One latent an image (N, w_dim): the mean over the layers."""
         return self.ws.mean(1)
-
-    def __getitem__(self, index: slice) -> Projection:
-        return Projection(self.ws[index], self.images[index], self.psnr[index], self.perceptual[index])
 
 
 def project(
@@ -205,14 +202,3 @@ def latent_statistics(generator: Generator) -> tuple[Tensor, Tensor]:
     w = generator.mapping(torch.from_numpy(z).float().to(generator.mapping.w_avg.device))
     mean = w.mean(0)
     return mean, ((w - mean).square().sum() / _PUBLISHED_DRAWS).sqrt()
-
-
-def whole(parts: list[Projection]) -> Projection:
-    """Several batches as one."""
-    return replace(
-        parts[0],
-        ws=torch.cat([one.ws for one in parts]),
-        images=torch.cat([one.images for one in parts]),
-        psnr=torch.cat([one.psnr for one in parts]),
-        perceptual=torch.cat([one.perceptual for one in parts]),
-    )

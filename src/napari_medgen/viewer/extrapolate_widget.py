@@ -19,6 +19,7 @@ from napari_medgen.viewer.extrapolate_view import ExtrapolateForm, ExtrapolateVi
 from napari_medgen.viewer.future_layers import FutureDisplay, is_ours
 from napari_medgen.viewer.hanging import hang
 from napari_medgen.viewer.latest_work import LatestWork
+from napari_medgen.viewer.layers import made_by
 from napari_medgen.viewer.outlook_words import (
     comparison_words,
     month_words,
@@ -141,7 +142,7 @@ class ExtrapolateCoordinator(QObject):
             return pair
 
         def show(pair: list[Any]) -> None:
-            shown = [(one.title, one.pixels, _metadata(one.provenance)) for one in pair]
+            shown = [(one.title, one.pixels, made_by(one.provenance)) for one in pair]
             self.display.show_pair(("neighbour", "neighbour later"), shown)
 
         self.work.submit("open", f"Neighbour {place + 1}", steps, show)
@@ -282,7 +283,7 @@ class ExtrapolateCoordinator(QObject):
     def _show_outlook(self, outlook: Outlook, form: ExtrapolateForm) -> None:
         self.outlook = outlook
         self._show_frames(outlook.futures.frames, form.step, outlook.projected)
-        self.view.plot.show_futures(outlook.futures, dark=_is_dark(self.view))
+        self.view.plot.show_futures(outlook.futures)
         self.view.set_surrogate(outlook.surrogate)
         self.view.set_neighbours(neighbour_rows(outlook))
         self.view.set_looked_ahead(True)
@@ -292,7 +293,7 @@ class ExtrapolateCoordinator(QObject):
         outlook = self.outlook
         if outlook is None:
             return
-        made = _metadata(outlook.projected.provenance)
+        made = made_by(outlook.projected.provenance)
         pair = [
             (f"real, {found.months:g} months", found.real, {}),
             (f"expected, {found.months:g} months", found.predicted, made),
@@ -337,16 +338,6 @@ class ExtrapolateCoordinator(QObject):
         index = int(np.abs(futures.months - months).argmin())
         self.view.plot.show_month(float(futures.months[index]))
         self.view.set_now(month_words(outlook, index, self.view.form.baseline_date))
-
-
-def _metadata(provenance: Any) -> dict[str, Any]:
-    from napari_medgen.viewer.layers import KEY
-
-    return {KEY: provenance.model_dump(exclude_none=True)}
-
-
-def _is_dark(widget: Any) -> bool:
-    return bool(widget.palette().window().color().lightness() < 128)
 
 
 class ExtrapolateRadiograph(DockWidget):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medgen.viewer.hanging import place_mark
-from napari_medgen.viewer.layers import KEY
+from napari_medgen.viewer.layers import KEY, made_by
 from napari_medgen.viewer.radiograph_layers import Plane
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class FutureDisplay:
 
     def show_projection(self, image: NDArray[np.float32], provenance: Provenance) -> None:
         """The projection (H, W) as it comes, in the place of the prediction."""
-        self._put("predicted", image, "projection", _made_by(provenance), _grey())
+        self._put("predicted", image, "projection", made_by(provenance), _grey())
         self._arrange()
 
     def show_frames(self, frames: NDArray[np.float32], step: float, name: str, provenance: Provenance) -> None:
@@ -74,9 +74,9 @@ class FutureDisplay:
         fresh = old is None or old.ndim == 2
         options = {"scale": (step, *self._place["scale"]), "translate": (0.0, *self._place["translate"])}
         options |= {"units": ("month", *self._place["units"]), "axis_labels": (MONTHS, *self._place["axis_labels"])}
-        self._put("predicted", known, name, _made_by(provenance), _grey() | options)
+        self._put("predicted", known, name, made_by(provenance), _grey() | options)
         diverging = {"colormap": "RdBu_r", "contrast_limits": (-_CHANGE_LIMIT, _CHANGE_LIMIT)}
-        self._put("change", change, "change", _made_by(provenance), diverging | options)
+        self._put("change", change, "change", made_by(provenance), diverging | options)
         if fresh:
             self._arrange()
             self.show_month(0.0)
@@ -195,10 +195,6 @@ class FutureDisplay:
 
 def _grey() -> dict[str, Any]:
     return {"colormap": "gray", "contrast_limits": (0.0, 1.0), "interpolation2d": "linear"}
-
-
-def _made_by(provenance: Provenance) -> dict[str, Any]:
-    return {KEY: provenance.model_dump(exclude_none=True)}
 
 
 def _link(first: Any, second: Any) -> None:

@@ -28,7 +28,7 @@ class FuturesPlot(QWidget):
         self._behind: Any = None
         self._month = 0.0
 
-    def show_futures(self, futures: Futures | None, *, dark: bool = True) -> None:
+    def show_futures(self, futures: Futures | None) -> None:
         """Draw, or clear with None."""
         if futures is None:
             if self._canvas is not None:
@@ -39,6 +39,7 @@ class FuturesPlot(QWidget):
         from napari_medgen.progression.figures import draw_futures
 
         canvas = self._ready_canvas()
+        dark = self.palette().window().color().lightness() < 128
         self._lines = draw_futures(canvas.figure, futures, self._month, dark=dark)
         for line in self._lines:
             line.set_animated(True)

@@ -55,6 +55,11 @@ def contrast_limits(voxels: NDArray[Any]) -> tuple[float, float]:
     return low, high if high > low else low + 1
 
 
+def made_by(provenance: Provenance) -> dict[str, Any]:
+    """Metadata of a layer that a model made."""
+    return {KEY: provenance.model_dump(exclude_none=True)}
+
+
 def provenance_of(layer: Any) -> Provenance:
     """Provenance that a layer carries; an empty one for a layer of somebody else's."""
     return provenance_in(layer.metadata)
