@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,9 @@ from napari_medgen.progression.grading import Grader, normalised, perceptual_dis
 from napari_medgen.progression.stylegan import Generator
 from napari_medgen.progression.training.augmentation import AugmentationControl, augment
 from napari_medgen.progression.training.losses import discriminator_loss, generator_loss, path_lengths, r1_penalty
+from napari_medgen.progression.training.monitoring import look
 from napari_medgen.progression.training.recipe import ProgressionRecipe
+from napari_medgen.progression.training.trained import Trained
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.workspace import Stage, append_row, seed_step
 
@@ -47,14 +48,6 @@ class PathMean:
 
     def load_state_dict(self, state: dict[str, float]) -> None:
         self.value = state["value"]
-
-
-@dataclass(frozen=True)
-class Trained:
-    """The networks that a training leaves, with averaged weights, in evaluation mode."""
-
-    generator: Generator
-    encoder: Encoder | None
 
 
 class Trainer:
@@ -121,8 +114,6 @@ class Trainer:
         Progress
             A step an update of the weights.
         """
-        from napari_medgen.progression.training.monitoring import look
-
         own = self.recipe.optimiser
         world = self.fabric.world_size
         recent: dict[str, float] = {}

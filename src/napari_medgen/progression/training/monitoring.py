@@ -11,7 +11,7 @@ from torch import Tensor
 
 from napari_medgen.progression.frame import to_grey
 from napari_medgen.progression.grading import Grader
-from napari_medgen.progression.training.fitting import Trained
+from napari_medgen.progression.training.trained import Trained
 from napari_medgen.running.workspace import Stage, append_row
 from napari_medgen.statistics.distribution import kernel_distance
 

@@ -15,9 +15,10 @@ from napari_medgen.progression.cohort import Cohort, cohort_files
 from napari_medgen.progression.extrapolator import Extrapolator
 from napari_medgen.progression.grading import Grader
 from napari_medgen.progression.request import ProjectionRequest
-from napari_medgen.progression.training.fitting import Trained, Trainer
+from napari_medgen.progression.training.fitting import Trainer
 from napari_medgen.progression.training.frames import find_visits, read_frames
 from napari_medgen.progression.training.recipe import SURROGATE, ProgressionRecipe
+from napari_medgen.progression.training.trained import Trained
 from napari_medgen.progression.visits import Visit, surrogate
 from napari_medgen.running.fabric import build_fabric
 from napari_medgen.running.progress import Progress, Steps
