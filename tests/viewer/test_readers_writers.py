@@ -22,7 +22,11 @@ REAL = Path(data_path)
 def test_the_manifest_is_valid_and_every_command_exists() -> None:
     manifest = PluginManifest.from_distribution("napari-medgen")
     manifest.validate_imports()
-    assert {widget.display_name for widget in manifest.contributions.widgets} == {"Sample volumes", "Overlay saliency"}
+    assert {widget.display_name for widget in manifest.contributions.widgets} == {
+        "Sample volumes",
+        "Overlay saliency",
+        "Extrapolate radiograph",
+    }
 
 
 def test_only_known_suffixes_are_read() -> None:
