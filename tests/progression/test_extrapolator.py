@@ -141,6 +141,8 @@ def test_saved_frames_say_what_they_are(outlook: Outlook, tmp_path: Path) -> Non
     assert "predicted after 24 months" in frame.provenance.operation
     assert frame.spacing == pytest.approx((80 * 0.5 / 32,) * 2)
     assert np.allclose(frame.grey(), outlook.frame(2), atol=1e-4)
+    with Image.open(tmp_path / "out" / "knee_0_tiny_month_024_difference.png") as change:
+        assert "SYNTHETIC" in change.info["Description"]
     about = json.loads((tmp_path / "out" / "knee_0_tiny.json").read_text())
     assert about == json.loads(json.dumps(describe(outlook)))
     assert [one["months"] for one in about["months"]] == [0, 12, 24, 48]

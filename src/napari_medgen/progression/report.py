@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.radiograph import Radiograph
@@ -142,7 +142,7 @@ def export_outlook(outlook: Outlook, folder: Path) -> list[Path]:
             paths.append(write_png(outlook.radiograph(index), folder / f"{stem}_{name}.png"))
             if index:
                 paths.append(folder / f"{stem}_{name}_difference.png")
-                Image.fromarray(paint_difference(outlook.difference(index))).save(paths[-1])
+                Image.fromarray(paint_difference(outlook.difference(index))).save(paths[-1], pnginfo=_text(outlook))
         paths.append(folder / f"{stem}.json")
         paths[-1].write_text(json.dumps(describe(outlook), indent=2) + "\n", encoding="utf-8")
         paths.append(folder / f"{stem}.html")
@@ -150,6 +150,13 @@ def export_outlook(outlook: Outlook, folder: Path) -> list[Path]:
     except OSError as error:
         raise ImageError(f"{folder} cannot be written: {error.strerror or error}.") from None
     return paths
+
+
+def _text(outlook: Outlook) -> PngImagePlugin.PngInfo:
+    """What a picture that is no radiograph says of its origin."""
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Description", "; ".join([outlook.projected.provenance.summary, outlook.surrogate, _NOTICE]))
+    return text
 
 
 def paint_difference(values: NDArray[np.float32]) -> NDArray[np.uint8]:
