@@ -208,6 +208,8 @@ class ExtrapolateView(QWidget):
         for name in ("Side by side", "Blink (B)", "Open neighbour", "Report...", "Save frames..."):
             self._buttons[name].setEnabled(there)
         self._enable_compare(there)
+        self.plot.setVisible(there)
+        self._table.setVisible(there)
 
     # -- readings -----------------------------------------------------------------------------------------------------
 
