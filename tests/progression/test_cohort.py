@@ -16,7 +16,7 @@ from napari_medgen.models.folder import open_folder
 from napari_medgen.progression.building import BuildRequest, build_cohort
 from napari_medgen.progression.cohort import cohort_of_model, open_cohort, require_model, save_cohort
 from napari_medgen.progression.request import ProjectionRequest
-from napari_medgen.progression.visits import visits_of_names
+from napari_medgen.progression.visits import Visit, visits_of_names
 from napari_medgen.running.progress import drive
 from progression_support import loaded, three_visit_cohort, write_model, write_visits
 
@@ -64,7 +64,7 @@ from napari_medgen.models.folder import open_folder
 from napari_medgen.progression.building import BuildRequest, build_cohort
 from napari_medgen.progression.extrapolator import Extrapolator
 from napari_medgen.progression.request import ProjectionRequest
-from napari_medgen.progression.visits import visits_of_names
+from napari_medgen.progression.visits import Visit, visits_of_names
 from progression_support import CPU, PlainGrader
 images, model, out = map(Path, sys.argv[1:])
 extrapolator = Extrapolator(open_folder(model), PlainGrader(), None, CPU)
@@ -140,7 +140,7 @@ def test_a_bad_image_is_named_and_what_was_done_stays(tmp_path: Path) -> None:
         drive(build_cohort(BuildRequest(visits_of(images), images, FAST), extrapolator, tmp_path / "other"))
 
 
-def visits_of(images: Path) -> tuple:  # type: ignore[type-arg]
+def visits_of(images: Path) -> tuple[Visit, ...]:
     """The visits as they were before a file went missing."""
     first = request(images).visits
     return (*first, replace(first[0], image="9004_041601_20050301_r.png"))

@@ -16,7 +16,7 @@ from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.models.card import Figure
 from napari_medgen.progression.cohort import Cohort
-from napari_medgen.progression.extrapolation import Extrapolation, ExtrapolationRequest, extrapolate
+from napari_medgen.progression.extrapolation import Extrapolation, ExtrapolationRequest, Mode, extrapolate
 from napari_medgen.progression.extrapolator import Extrapolator
 from napari_medgen.progression.frame import frame_of, to_grey
 from napari_medgen.progression.grading import expected_grade, normalised, perceptual_distance
@@ -58,7 +58,7 @@ class EvaluationRequest:
     horizon: float = 48.0
     months: tuple[float, ...] = (12.0, 24.0, 48.0, 96.0)
     neighbours: int = 8
-    mode: str = "strict"
+    mode: Mode = "strict"
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _measure(
     case: _Case, cohort: Cohort, extrapolator: Extrapolator, request: EvaluationRequest, baseline: Baseline | None
 ) -> dict[str, Any]:
     w = cohort.latents[case.row]
-    asked = ExtrapolationRequest(request.months, request.neighbours, request.mode)  # type: ignore[arg-type]
+    asked = ExtrapolationRequest(request.months, request.neighbours, request.mode)
     way = extrapolate(
         w,
         extrapolator.known_cohort,

@@ -14,10 +14,10 @@ from napari_medgen.progression.building import BuildRequest, build_cohort
 from napari_medgen.progression.cohort import Cohort, cohort_files
 from napari_medgen.progression.extrapolator import Extrapolator
 from napari_medgen.progression.grading import Grader
-from napari_medgen.progression.request import ProjectionRequest
+from napari_medgen.progression.request import Method, ProjectionRequest
 from napari_medgen.progression.training.fitting import Trainer
 from napari_medgen.progression.training.frames import find_visits, read_frames
-from napari_medgen.progression.training.recipe import SURROGATE, ProgressionRecipe
+from napari_medgen.progression.training.recipe import SURROGATE, DataRecipe, ProgressionRecipe
 from napari_medgen.progression.training.trained import Trained
 from napari_medgen.progression.visits import Visit, surrogate
 from napari_medgen.running.fabric import build_fabric
@@ -102,15 +102,17 @@ def package(
         checksums={},
     )
     folder = write_folder(out, card, weights)
-    if recipe.cohort.projection == "none":
+    method = recipe.cohort.projection
+    if method == "none":
         return folder
-    cohort = yield from _cohort(recipe, visits, Extrapolator(folder, grader), data)
+    cohort = yield from _cohort(recipe.data, method, visits, Extrapolator(folder, grader), data)
     return write_folder(out, card, weights, cohort_files(cohort))
 
 
-def _cohort(recipe: ProgressionRecipe, visits: Sequence[Visit], extrapolator: Extrapolator, data: Path) -> Steps[Cohort]:
-    own, request = recipe.data, ProjectionRequest(method=recipe.cohort.projection)  # type: ignore[arg-type]
-    text = ""
+def _cohort(
+    own: DataRecipe, method: Method, visits: Sequence[Visit], extrapolator: Extrapolator, data: Path
+) -> Steps[Cohort]:
+    request, text = ProjectionRequest(method), ""
     if own.layout == "grades":
         visits, text = surrogate(visits, own.months_per_grade, own.months_unchanged), SURROGATE
     with tempfile.TemporaryDirectory() as folder:
