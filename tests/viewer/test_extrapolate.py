@@ -214,6 +214,11 @@ def test_a_second_visit_stands_beside_what_was_expected(stage: Stage) -> None:
     stage.press("Compare with the second visit")
     assert "After 24 months the real image looks like" in stage.view.comparison
     assert {"real, 24 months", "expected, 24 months"} <= set(stage.layers())
+    # Another image would take a cell of the grid; it comes back when the layers are taken away.
+    assert not stage.viewer.layers["knee 7"].visible
+    stage.coordinator.display.clear()
+    assert stage.viewer.layers["knee 7"].visible
+    assert stage.viewer.layers["knee 0"].visible
 
 
 def test_what_is_wrong_is_said_and_nothing_is_lost(stage: Stage) -> None:

@@ -39,7 +39,7 @@ class FutureDisplay:
         self.viewer = viewer
         self._layers: dict[str, Any] = {}
         self._place: dict[str, Any] = {}
-        self._source: Any = None
+        self._hidden: list[Any] = []
         self.side_by_side = True
 
     def begin(self, plane: Plane, frame: Frame, seen: NDArray[np.float32]) -> None:
@@ -53,9 +53,7 @@ class FutureDisplay:
             (H, W) in [0, 1], as the patient's side shows it.
         """
         self.clear()
-        self._source = plane.layer
         self._place = _placement(plane, frame, seen.shape[0])
-        plane.layer.visible = False
         # The crop's own mark, so that the baseline of a synthetic image is marked as synthetic too.
         own = {KEY: plane.layer.metadata[KEY]} if KEY in plane.layer.metadata else {}
         self._put("baseline", seen, "baseline", own, _grey())
@@ -127,9 +125,10 @@ class FutureDisplay:
             self._drop(role)
         if had:
             self._grid(0)
-        if self._source is not None and self._source in self.viewer.layers:
-            self._source.visible = True
-        self._source = None
+        for layer in self._hidden:
+            if layer in self.viewer.layers:
+                layer.visible = True
+        self._hidden = []
 
     def tidy(self) -> None:
         """Forget layers that were removed by hand."""
@@ -163,6 +162,11 @@ class FutureDisplay:
             self.viewer.layers.remove(layer)
 
     def _arrange(self) -> None:
+        # Any other image would take a cell of the grid, or lie over the baseline.
+        others = [layer for layer in self.viewer.layers if layer.visible and not is_ours(layer)]
+        self._hidden += [layer for layer in others if layer not in self._hidden]
+        for layer in others:
+            layer.visible = False
         roles = [role for role in _ROLES if role in self._layers]
         pair = [role for role in roles if role in _ROLES[3:]]
         over = not self.side_by_side and "predicted" in roles
