@@ -30,7 +30,7 @@ demo: $(VENV)/.all
 	@bash scripts/demo.sh $(BIN)/python
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	@bash scripts/test.sh $(BIN)/python
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

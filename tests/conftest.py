@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+ABSENT = "the public data sets are not here: docs/data.md says where to get them and where to put them"
+# Set by scripts/test.sh where no window can be opened.
+NO_WINDOWS = bool(os.environ.get("NAPARI_MEDGEN_NO_WINDOWS"))
+collect_ignore = ["viewer"] if NO_WINDOWS else []
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Whoever asks for the public data is of that kind, whether its author marked it or not."""
+    if "real_data" in getattr(item, "fixturenames", ()):
+        item.add_marker("real_data")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip before any fixture is made: a window that was opened for a test which never runs cannot be torn down."""
+    if item.get_closest_marker("real_data") and not SHARED.is_dir():
+        pytest.skip(ABSENT)
+    if NO_WINDOWS and item.get_closest_marker("window"):
+        pytest.skip("no window can be opened here")
 
 
 @pytest.fixture(autouse=True)
@@ -22,9 +44,7 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 @pytest.fixture
 def real_data() -> Path:
-    """Folder of the public data sets; skips where it is absent."""
-    if not SHARED.is_dir():
-        pytest.skip("the public data sets are not here: docs/data.md says where to get them and where to put them")
+    """Folder of the public data sets; a test that asks for it is skipped where it is absent."""
     return SHARED
 
 

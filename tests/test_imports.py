@@ -27,10 +27,11 @@ def run(code: str) -> str:
     [
         "import napari_medgen",
         "import napari_medgen.cli",
-        "import napari_medgen.viewer.readers, napari_medgen.viewer.writers, napari_medgen.viewer.sample_data",
         "import npe2; npe2.PluginManifest.from_distribution('napari-medgen')",
-        "import napari_medgen.viewer.sample_widget, napari_medgen.viewer.overlay_widget",
-        "import napari_medgen.viewer.extrapolate_widget",
+        *(
+            pytest.param(f"import napari_medgen.viewer.{name}", marks=pytest.mark.window)
+            for name in ("readers", "writers", "sample_data", "sample_widget", "overlay_widget", "extrapolate_widget")
+        ),
     ],
 )
 def test_neither_torch_nor_monai_is_imported(code: str) -> None:
