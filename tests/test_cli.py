@@ -53,6 +53,18 @@ def test_conditions_and_blends(tmp_path: Path) -> None:
         invoke(*words, "--condition", "old")
 
 
+def test_a_saved_sample_is_made_again_by_another_process(tmp_path: Path) -> None:
+    words = ("sample", "--model", "tiny", "--steps", 3, "--condition", "age=50", "--condition", "sex=F", "--guidance", 2)
+    invoke(*words, "--seed", 9, "--precision", "bfloat16", "--out", tmp_path)
+    first = tmp_path / "tiny_seed-9.nii.gz"
+    done = run_cli("sample", "--again", first, "--out", tmp_path / "again")
+    assert done.returncode == 0, done.stderr
+    assert "last digits" not in done.stderr
+    assert (tmp_path / "again" / first.name).read_bytes() == first.read_bytes()
+    with pytest.raises(MedGenError, match="no record of a sampled volume"):
+        invoke("sample", "--again", Path(data_path) / "anatomical.nii", "--out", tmp_path)
+
+
 def test_a_real_volume_is_reconstructed(tmp_path: Path) -> None:
     invoke("reconstruct", Path(data_path) / "anatomical.nii", "--model", "tiny", "--out", tmp_path)
     seen, made = (nib.load(tmp_path / f"anatomical_{name}.nii.gz") for name in ("seen", "reconstructed"))

@@ -18,11 +18,21 @@ def test_a_cpu_is_always_there() -> None:
     assert device.convolution_seconds > 0
 
 
-def test_bfloat16_is_taken_where_it_is_clearly_faster(monkeypatch: pytest.MonkeyPatch) -> None:
-    for half, chosen in ((0.5, "bfloat16"), (0.95, "float32"), (30.0, "float32")):
+def test_the_precision_follows_from_the_hardware_and_never_from_a_timing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for half in (0.01, 30.0):
         monkeypatch.setattr(devices, "_time_convolution", lambda kind, name, h=half: h if name == "bfloat16" else 1.0)
         monkeypatch.setattr(devices, "_hardware", lambda kind, h=half: f"machine {h}")
-        assert choose_device("cpu").precision == chosen
+        for native, chosen in ((True, "bfloat16"), (False, "float32")):
+            monkeypatch.setattr(devices, "computes_bfloat16", lambda kind, n=native: n)
+            found = choose_device("cpu")
+            assert (found.precision, found.chosen) == (chosen, False)
+
+
+def test_instructions_that_onednn_may_not_use_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    assert devices.computes_bfloat16("cpu")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert not devices.computes_bfloat16("cpu")
 
 
 def test_the_measurement_is_made_once_for_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,9 +43,14 @@ def test_the_measurement_is_made_once_for_a_machine(monkeypatch: pytest.MonkeyPa
         return 1.0
 
     monkeypatch.setattr(devices, "_time_convolution", measure)
-    choose_device("cpu")
-    choose_device("cpu")
-    assert sorted(calls) == ["bfloat16", "float32"]
+    device = choose_device("cpu", "float32")
+    choose_device("cpu", "float32")
+    assert calls == ["float32"]
+    assert device.at("bfloat16").precision == "bfloat16"
+    assert device.at("bfloat16").chosen
+    assert calls == ["float32", "bfloat16"]
+    with pytest.raises(MedGenError, match="int8"):
+        device.at("int8")
 
 
 def test_a_setting_is_followed_and_an_unknown_one_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,3 +51,11 @@ def test_unused_codes_are_drawn_anew() -> None:
     for _ in range(3):
         book(torch.randn(1, 4, 4, 4, 4))
     assert book.embeddings.abs().max() < 10
+
+
+def test_autocast_does_not_change_which_code_is_nearest() -> None:
+    torch.manual_seed(0)
+    latents, codes = torch.randn(4000, 8), torch.randn(512, 8)
+    exact = nearest_codes(latents, codes)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(nearest_codes(latents, codes), exact)

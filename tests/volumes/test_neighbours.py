@@ -39,3 +39,14 @@ def test_descriptors_are_small_unit_vectors(rng: np.random.Generator) -> None:
     assert descriptor.size <= 16**3
     assert np.linalg.norm(descriptor) == pytest.approx(1, abs=1e-5)
     assert describe(np.zeros((4, 4, 4), np.float32)).sum() == 0
+
+
+def test_volumes_of_one_person_do_not_tell_how_alike_people_are(rng: np.random.Generator) -> None:
+    people = volumes(6, rng)
+    twice = [volume for one in people for volume in (one, one + 0.01 * rng.standard_normal(one.shape).astype(np.float32))]
+    numbers = [number for number in range(6) for _ in range(2)]
+    reference = TrainingReference.of(twice, [str(i) for i in range(12)], numbers)
+    alone = TrainingReference.of(people, list("abcdef"))
+    assert reference.between.min() == pytest.approx(alone.between.min(), abs=0.05)
+    # A sample that is a third person's scan again is a near copy, however alike the two scans of one person are.
+    assert reference.nearest(twice[4] + 0.01 * rng.standard_normal(twice[4].shape)).verdict == "near copy"

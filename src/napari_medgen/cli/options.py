@@ -15,6 +15,9 @@ MethodName = Annotated[
 ]
 SamplerName = Annotated[Literal["dpm++", "ddim", "ancestral"], typer.Option(help="Way through the noise.")]
 DeviceName = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Precision = Annotated[
+    Literal["", "float32", "bfloat16"], typer.Option(help="What to compute in; by default what the model's card asks for.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 WriteCard = Annotated[bool, typer.Option(help="Put the figures on the model's card.")]
 Table = Annotated[str, typer.Option(help="CSV of an imported model's labels, in the data folder.")]

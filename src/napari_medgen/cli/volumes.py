@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from napari_medgen.cli.options import AsJson, Data, DeviceName, Model, ModelArgument, SamplerName, WriteCard
+from napari_medgen.cli.options import AsJson, Data, DeviceName, Model, ModelArgument, Precision, SamplerName, WriteCard
 from napari_medgen.cli.reports import report_figures
 from napari_medgen.errors import MedGenError
+
+if TYPE_CHECKING:
+    from napari_medgen.volumes.generator import Sample, VolumeGenerator
 
 
 def sample(
@@ -25,27 +28,62 @@ def sample(
     guidance: Annotated[float, typer.Option(help="Strength of the condition; 1 is none beyond it.")] = 1.0,
     towards: Annotated[int | None, typer.Option(help="Interpolate from each seed towards this one.")] = None,
     share: Annotated[float, typer.Option(help="How far towards it, 0 to 1.")] = 0.5,
+    again: Annotated[
+        Path | None, typer.Option(help="A sampled volume that was saved: make it again from its record; nothing else counts.")
+    ] = None,
+    precision: Precision = "",
     device: DeviceName = "",
 ) -> None:
     """Sample volumes and write them as NIfTI, each with its provenance beside it."""
-    from napari_medgen.imaging.nifti import write_nifti
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.running.console import drive_on_console
     from napari_medgen.running.devices import choose_device
     from napari_medgen.volumes.generator import VolumeGenerator
     from napari_medgen.volumes.request import SampleRequest
 
-    requests = [SampleRequest(seed + i, sampler, steps, eta, _conditions(condition or []), guidance) for i in range(count)]
+    if again is not None:
+        _sample_again(again, out, device)
+        return
+    told = _conditions(condition or [])
+    requests = [
+        SampleRequest(seed + i, sampler, steps, eta, told, guidance, precision=precision) for i in range(count)
+    ]
     generator = VolumeGenerator(find_model(model), choose_device(device))
     cost = generator.estimate(requests[0], count)
-    Console(stderr=True).print(f"{count} x {generator.folder.card.title}: {cost.label} on {generator.device.label}")
+    where = generator.computing(requests[0]).label
+    Console(stderr=True).print(f"{count} x {generator.folder.card.title}: {cost.label} on {where}")
     for request in requests:
         steps_of = generator.sample(request) if towards is None else generator.interpolate(request, towards, share)
         made = drive_on_console(steps_of, f"Seed {request.seed}")
-        path, _ = write_nifti(made.volume, out / f"{generator.folder.name}_seed-{request.seed}.nii.gz")
-        near = made.nearest
-        note = f", nearest training volume {near.name} at {near.distance:.3f} ({near.verdict})" if near else ""
-        print(f"{path} ({made.seconds:.1f} s{note})")
+        _write_sample(generator, made, out)
+
+
+def _sample_again(file: Path, out: Path, device: str) -> None:
+    from napari_medgen.imaging.files import read_volume
+    from napari_medgen.models.catalogue import find_model
+    from napari_medgen.running.console import drive_on_console
+    from napari_medgen.running.devices import choose_device
+    from napari_medgen.volumes.again import recorded_request, same_device, sample_again
+    from napari_medgen.volumes.generator import VolumeGenerator
+
+    made = read_volume(file).provenance
+    recorded_request(made)  # before a model is looked for that the file may not name
+    generator = VolumeGenerator(find_model(made.model), choose_device(device))
+    steps = sample_again(generator, made)
+    if not same_device(generator, made):
+        text = f"It was computed on {made.device}, not on this device: the last digits may differ."
+        Console(stderr=True).print(text, style="yellow", markup=False, highlight=False)
+    _write_sample(generator, drive_on_console(steps, f"Seed {made.seed}"), out)
+
+
+def _write_sample(generator: VolumeGenerator, made: Sample, out: Path) -> None:
+    from napari_medgen.imaging.nifti import write_nifti
+
+    name, seed = generator.folder.name, made.volume.provenance.seed
+    path, _ = write_nifti(made.volume, out / f"{name}_seed-{seed}.nii.gz")
+    near = made.nearest
+    note = f", nearest training volume {near.name} at {near.distance:.3f} ({near.verdict})" if near else ""
+    print(f"{path} ({made.seconds:.1f} s{note})")
 
 
 def _conditions(pairs: list[str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_medgen.errors import ImageError
-from napari_medgen.imaging.nifti import SUFFIXES, read_nifti
+from napari_medgen.imaging.nifti import SUFFIXES, read_nifti, without_gaps
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.imaging.volume import Volume
@@ -60,6 +60,8 @@ def read_nrrd(path: str | Path) -> Volume:
         raise ImageError(f"{path.name} is damaged, or not an NRRD file.") from None
     if voxels.ndim != 3 or not np.isrealobj(voxels):
         raise ImageError(f"{path.name} has the shape {voxels.shape}; a volume of grey values needs three axes.")
+    if np.issubdtype(voxels.dtype, np.floating):
+        voxels = without_gaps(voxels, path.name)
     signs = _SPACES.get(str(header.get("space", "lps")).lower())
     if signs is None:
         raise ImageError(f"{path.name} lies in the space {header['space']}, which is not a patient's.")

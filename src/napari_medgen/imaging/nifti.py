@@ -104,10 +104,24 @@ def _voxels(image: Any, name: str, volume: int) -> np.ndarray[Any, Any]:
         data = data.astype(data.dtype.newbyteorder("="))
     if np.issubdtype(data.dtype, np.floating):
         data = data.astype(np.float32)
-        if not np.isfinite(data).any():
-            raise ImageError(f"{name} holds no finite voxel.")
-        data = np.nan_to_num(data, nan=0.0, posinf=0.0, neginf=0.0)
+        data = without_gaps(data, name)
     return data
+
+
+def without_gaps(data: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
+    """Voxels with the lowest value where nothing was measured (NaN, infinities).
+
+    Zero would be a grey value like any other where zero is the mean, as in a head that was standardised.
+
+    Raises
+    ------
+    ImageError
+        If no voxel is finite.
+    """
+    finite = np.isfinite(data)
+    if not finite.any():
+        raise ImageError(f"{name} holds no finite voxel.")
+    return data if finite.all() else np.where(finite, data, data[finite].min())
 
 
 def _read_provenance(image: Any, path: Path) -> Provenance:

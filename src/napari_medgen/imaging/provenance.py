@@ -20,8 +20,12 @@ class Provenance(BaseModel):
         Name of the image or file that went in; empty where there was none. Never a path, never a patient's name.
     model, model_checksum
         Model folder's name and the SHA-256 of its weights.
-    sampler, steps, seed, guidance, condition
-        How a sample was drawn.
+    sampler, steps, seed, eta, guidance, condition
+        How a sample was drawn; ``steps`` as they were asked for, whatever each of them cost.
+    towards, share
+        Of an interpolation: the other seed, and how far towards it.
+    precision, device
+        What it was computed in and on: the last digits depend on them.
     operation
         What was done: ``sample``, ``interpolate``, ``reconstruct``, or empty for an image as it was read.
     software
@@ -38,6 +42,11 @@ class Provenance(BaseModel):
     sampler: str = ""
     steps: int | None = None
     seed: int | None = None
+    eta: float | None = None
+    towards: int | None = None
+    share: float | None = None
+    precision: str = ""
+    device: str = ""
     guidance: float | None = None
     condition: dict[str, Any] | None = None
     software: str = f"napari-medgen {__version__}"

@@ -82,4 +82,4 @@ def validate_recipe(kind: type[AnyRecipe], content: dict[str, Any], name: str) -
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "recipe"
-        raise RecipeError(f"{name}: {place}: {first['msg']}.") from None
+        raise RecipeError(f"{name}: {place}: {first['msg'].removeprefix('Value error, ')}.") from None

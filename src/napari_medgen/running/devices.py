@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import platformdirs
@@ -19,8 +20,7 @@ from napari_medgen.running.allocator import keep_freed_memory, release
 from napari_medgen.running.convolution import Conv3d
 from napari_medgen.running.settings import load_settings
 
-# bfloat16 costs a few decimals, so it must be clearly faster to be worth it.
-_WORTHWHILE = 1.2
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,15 @@ class Device:
     precision
         ``float32`` or ``bfloat16``; weights are float32 in either case.
     convolution_seconds
-        How long a small 3D convolution takes: what time estimates are scaled by.
+        How long a small 3D convolution takes: what time estimates are scaled by. Nothing else depends on it.
+    chosen
+        Whether somebody asked for this precision. Where nobody did, a model's card may ask for single precision.
     """
 
     kind: str
     precision: str
     convolution_seconds: float
+    chosen: bool = True
 
     @property
     def torch(self) -> torch.device:
@@ -51,6 +54,26 @@ class Device:
         """What a person reads."""
         name = torch.cuda.get_device_name() if self.kind == "cuda" else {"cpu": "CPU", "mps": "Apple GPU"}[self.kind]
         return f"{name}, {self.precision}"
+
+    @property
+    def identity(self) -> str:
+        """What the last digits depend on beside the precision: hardware, threads and PyTorch."""
+        threads = f", {torch.get_num_threads()} threads" if self.kind == "cpu" else ""
+        return f"{self.kind} {_hardware(self.kind)}{threads}, torch {torch.__version__}"
+
+    def at(self, precision: str) -> Device:
+        """The same device in another precision, which is thereby chosen.
+
+        Raises
+        ------
+        MedGenError
+            If there is no such precision.
+        """
+        if precision not in PRECISIONS:
+            raise MedGenError(f"The precision must be auto, float32 or bfloat16, not {precision}.")
+        if precision == self.precision:
+            return replace(self, chosen=True)
+        return Device(self.kind, precision, _measured(self.kind, precision))
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """The context in which networks run."""
@@ -70,6 +93,9 @@ def available() -> list[str]:
 def choose_device(kind: str = "", precision: str = "") -> Device:
     """The device to use: as asked, else as set, else the fastest.
 
+    Where no precision is asked for, it is bfloat16 on hardware that computes in it, and float32 elsewhere. That follows
+    from what the hardware is and never from how fast it was today, for a seed must give one volume.
+
     Raises
     ------
     MedGenError
@@ -83,30 +109,50 @@ def choose_device(kind: str = "", precision: str = "") -> Device:
         kind = kinds[0]
     if kind not in kinds:
         raise MedGenError(f"There is no device {kind} on this machine; there is: {', '.join(kinds)}.")
-    times = _measured(kind)
-    if precision == "auto":
-        precision = "bfloat16" if times["bfloat16"] * _WORTHWHILE < times["float32"] else "float32"
-    if precision not in times:
+    chosen = precision != "auto"
+    if not chosen:
+        precision = "bfloat16" if computes_bfloat16(kind) else "float32"
+    if precision not in PRECISIONS:
         raise MedGenError(f"The precision must be auto, float32 or bfloat16, not {precision}.")
-    return Device(kind, precision, times[precision])
+    return Device(kind, precision, _measured(kind, precision), chosen)
 
 
-def _measured(kind: str) -> dict[str, float]:
-    """Seconds of a small 3D convolution in both types, measured once for each machine and PyTorch and then kept.
+def computes_bfloat16(kind: str) -> bool:
+    """Whether the hardware has instructions for bfloat16; emulating them is many times slower than single precision."""
+    if kind == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if kind != "cpu":
+        return False
+    # A user may have limited oneDNN to older instructions.
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", os.environ.get("DNNL_MAX_CPU_ISA", "")).upper()
+    if limit and not any(word in limit for word in ("ALL", "DEFAULT", "BF16", "AMX", "AVX512_CORE_FP16")):
+        return False
+    asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(bool(supported()) for supported in asked if supported is not None)
 
-    Kept, because a choice that changes from day to day would change what a seed gives.
-    """
+
+def _measured(kind: str, precision: str) -> float:
+    """Seconds of a small 3D convolution, measured once for each machine and PyTorch and then kept."""
     file = platformdirs.user_cache_path("napari-medgen") / "convolution-seconds.json"
     key = f"{kind} {_hardware(kind)} threads {torch.get_num_threads()} torch {torch.__version__}"
     known: dict[str, dict[str, float]] = {}
     with contextlib.suppress(OSError, ValueError):
         known = json.loads(file.read_text())
-    if key not in known:
-        known[key] = {name: _time_convolution(kind, name) for name in ("float32", "bfloat16")}
+    if precision not in known.get(key, {}):
+        known.setdefault(key, {})[precision] = _time_convolution(kind, precision)
         with contextlib.suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(known, indent=1))
-    return known[key]
+    return known[key][precision]
+
+
+def synchronise(device: torch.device | str) -> None:
+    """Wait until a device has done what it was told: a GPU is told long before."""
+    kind = torch.device(device).type
+    if kind == "cuda":
+        torch.cuda.synchronize(device)
+    elif kind == "mps":
+        torch.mps.synchronize()
 
 
 def _hardware(kind: str) -> str:
@@ -124,10 +170,7 @@ def _time_convolution(kind: str, precision: str) -> float:
         for run in range(20):
             begun = time.perf_counter()
             layer(x)
-            if kind == "cuda":
-                torch.cuda.synchronize()
-            elif kind == "mps":
-                torch.mps.synchronize()
+            synchronise(device)
             now = time.perf_counter()
             if run:
                 best = min(best, now - begun)

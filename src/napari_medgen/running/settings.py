@@ -20,7 +20,8 @@ class Settings(BaseModel):
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``; ``NAPARI_MEDGEN_DEVICE``.
     precision
-        ``auto``, ``float32`` or ``bfloat16``; ``NAPARI_MEDGEN_PRECISION``.
+        ``auto``, ``float32`` or ``bfloat16``; ``NAPARI_MEDGEN_PRECISION``. ``auto`` is what a model's card asks for, and
+        where it does not care, bfloat16 on hardware that computes in it.
     model_folders
         More folders to look for models in; ``NAPARI_MEDGEN_MODELS``, separated as in ``PATH``.
     """

@@ -211,8 +211,9 @@ class SampleCoordinator(QObject):
         def steps() -> Steps[str]:
             yield Progress(0, 1)
             generator = generators.generator(form.model, form.device)
-            cost = generator.estimate(_request(form, form.seed), form.count)
-            return f"{cost.label} on {generator.device.label}"
+            request = _request(form, form.seed)
+            cost = generator.estimate(request, form.count)
+            return f"{cost.label} on {generator.computing(request).label}"
 
         # The number is of this moment's form; a later form cancels it.
         self._cost_number = self.queue.submit(Job("Estimate", steps, on_result=self._show_cost, on_error=self._show_cost))

@@ -30,8 +30,16 @@ def nearest_codes(latents: torch.Tensor, embeddings: torch.Tensor) -> torch.Tens
     -------
     torch.Tensor
         (N,) int64 indices in [0, K).
+
+    Notes
+    -----
+    Always in single precision, whatever autocast says: in bfloat16 a third of the vectors would get another code.
     """
-    codes = embeddings.to(latents.dtype)
+    with torch.autocast(latents.device.type, enabled=False):
+        return _nearest(latents.float(), embeddings.float())
+
+
+def _nearest(latents: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
     half_norms = 0.5 * codes.square().sum(1)
     rows = max(1, _CHUNK_ELEMENTS // len(codes))
     transposed = codes.t().contiguous()

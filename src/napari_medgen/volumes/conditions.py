@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from napari_medgen.errors import RecipeError
 
@@ -32,6 +32,14 @@ class Condition(BaseModel):
     low: float = 0.0
     high: float = 1.0
     values: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _can_be_told(self) -> Condition:
+        if self.kind == "class" and len(set(self.values)) < max(len(self.values), 2):
+            raise ValueError(f"the condition {self.name} needs two or more different values")
+        if self.kind == "number" and not self.low < self.high:
+            raise ValueError(f"the condition {self.name} must have a range that rises, not {self.low:g} to {self.high:g}")
+        return self
 
     @property
     def width(self) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from napari_medgen.models.card import ModelCard
 from napari_medgen.running.devices import Device, gib
+from napari_medgen.running.durations import Durations
 from napari_medgen.volumes.architecture import VolumeArchitecture
 from napari_medgen.volumes.convnet import ConvUNetSizes
 from napari_medgen.volumes.decoding import decode_bytes
@@ -45,13 +46,34 @@ def estimate(
 ) -> Estimate:
     """Cost of ``count`` volumes of ``calls`` denoiser evaluations each.
 
-    Seconds are those on the card times this machine's speed over the card's, both measured on one small convolution.
+    Seconds are those on the card times this machine's speed over the card's, both measured on one small convolution, times
+    what the last samples of this model on this machine really took over what was predicted for them.
     """
     needed = max(denoise_bytes(architecture), decode_bytes(architecture.autoencoder, architecture.shape))
+    factor = Durations().factor(durations_key(card, device))
+    known = predicted_seconds(card, device, calls)
+    if factor is None and not math.isfinite(known):
+        return Estimate(int(needed + weights), math.nan)
+    work = known if math.isfinite(known) else float(calls)
+    return Estimate(int(needed + weights), count * work * (1.0 if factor is None else factor))
+
+
+def learn(card: ModelCard, device: Device, *, calls: int, seconds: float) -> None:
+    """Note what a volume of ``calls`` denoiser evaluations took, for the next estimate."""
+    known = predicted_seconds(card, device, calls)
+    Durations().record(durations_key(card, device), known if math.isfinite(known) else float(calls), seconds)
+
+
+def predicted_seconds(card: ModelCard, device: Device, calls: int) -> float:
+    """Seconds of one volume by the card's figures alone; NaN where it has none."""
     figures = card.figures
     names = ("seconds per step", "seconds per decoding", "seconds of the reference convolution")
     if not all(name in figures for name in names):
-        return Estimate(int(needed + weights), math.nan)
+        return math.nan
     step, decode, reference = (figures[name].value for name in names)
-    slower = device.convolution_seconds / reference
-    return Estimate(int(needed + weights), count * (calls * step + decode) * slower)
+    return (calls * step + decode) * device.convolution_seconds / reference
+
+
+def durations_key(card: ModelCard, device: Device) -> str:
+    """What a duration depends on: the weights, the machine, and what it computes in."""
+    return f"{card.checksum} on {device.identity}, {device.precision}"

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from napari_medgen.errors import RecipeError
 from napari_medgen.models.card import Figure
+from napari_medgen.running.devices import synchronise
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.statistics.bootstrap import group_indices
 from napari_medgen.statistics.distribution import kernel_distance
 from napari_medgen.volumes.features import NETWORK, volume_features
 from napari_medgen.volumes.generator import Sample, VolumeGenerator
@@ -65,23 +67,26 @@ def evaluate_volumes(
     cases = find_cases(recipe, (), data)
     if len(cases) < 2:
         raise RecipeError(f"{data} holds fewer than two volumes; an evaluation needs more.")
-    kept_aside = held_out([case.subject for case in cases], recipe.validation)
+    subjects = [case.subject for case in cases]
+    kept_aside = held_out(subjects, recipe.validation, recipe.held_out)
+    people = group_indices(subjects)
     real = yield from _read(generator, cases, recipe)
     chosen = [i for i, case in enumerate(cases) if case.subject in kept_aside] or list(range(len(cases)))
     samples = yield from _sample(generator, request, count)
     made = [generator.to_network(sample.volume)[0, 0].clamp(-1, 1).cpu().numpy() for sample in samples]
     report: Report = {
         "model": generator.folder.name,
+        "people": len(set(subjects)),
         "checksum": generator.folder.card.checksum,
-        "device": generator.device.label,
+        "device": generator.computing(request).label,
         "sampler": request.sampler,
-        "steps": generator.calls(request),
-        "reconstruction": (yield from _reconstruction(generator, [real[i] for i in chosen])),
+        "steps": generator.steps(request),
+        "reconstruction": (yield from _reconstruction(generator, [real[i] for i in chosen], people[chosen])),
         "ms_ssim": {
-            "synthetic": (yield from _diversity(made, pairs, "synthetic")),
-            "real": (yield from _diversity(real, pairs, "real")),
+            "synthetic": (yield from _diversity(made, np.arange(len(made)), pairs, "synthetic")),
+            "real": (yield from _diversity(real, people, pairs, "real")),
         },
-        "kernel_distance": (yield from _distance(made, real)),
+        "kernel_distance": (yield from _distance(made, real, people)),
         "seconds_per_volume": _mean([sample.seconds for sample in samples]),
         "speed": measure_speed(generator),
     }
@@ -123,24 +128,27 @@ def _unmoved(steps: Steps[Sample], shown: Progress) -> Steps[Sample]:
 @torch.no_grad()
 def _reconstruct(generator: VolumeGenerator, volume: NDArray[np.float32]) -> NDArray[np.float32]:
     image = torch.from_numpy(volume)[None, None].to(generator.device.torch)
-    with generator.device.autocast():
+    with generator.computing().autocast():
         latent = generator.autoencoder.encode(image)
     made: NDArray[np.float32] = generator.decode(latent.float())[0, 0].cpu().numpy()
     return made
 
 
-def _reconstruction(generator: VolumeGenerator, volumes: Arrays) -> Steps[Report]:
+def _reconstruction(generator: VolumeGenerator, volumes: Arrays, people: NDArray[np.intp]) -> Steps[Report]:
+    """Means over people: of one with many volumes, each counts less."""
+    weights = 1 / np.bincount(people)[people]
     values: dict[str, list[float]] = {"psnr_db": [], "ssim": []}
     for index, volume in enumerate(volumes):
         made = _reconstruct(generator, volume)
         values["psnr_db"].append(psnr(made, volume))
         values["ssim"].append(ssim(made, volume))
         yield Progress(index + 1, len(volumes), "Reconstructing")
-    return {name: _mean(value) for name, value in values.items()} | {"volumes": len(volumes)}
+    means: Report = {name: float(np.average(value, weights=weights)) for name, value in values.items()}
+    return means | {"volumes": len(volumes), "people": len(set(people.tolist()))}
 
 
-def _diversity(volumes: Arrays, wanted: int, kind: str) -> Steps[Report]:
-    pairs = _pairs(len(volumes), wanted)
+def _diversity(volumes: Arrays, people: NDArray[np.intp], wanted: int, kind: str) -> Steps[Report]:
+    pairs = _pairs(people, wanted)
     values: dict[Variant, list[float]] = {"standard": [], "published": []}
     for index, (a, b) in enumerate(pairs):
         for variant, row in values.items():
@@ -149,10 +157,10 @@ def _diversity(volumes: Arrays, wanted: int, kind: str) -> Steps[Report]:
     return {variant: _mean(row) for variant, row in values.items()} | {"pairs": len(pairs)}
 
 
-def _distance(made: Arrays, real: Arrays) -> Steps[Report]:
+def _distance(made: Arrays, real: Arrays, people: NDArray[np.intp]) -> Steps[Report]:
     """Kernel distance of at most ``_MOST_FEATURES`` volumes of each kind; features take a second or so each."""
     order = np.random.default_rng(0).permutation(len(real))[:_MOST_FEATURES]
-    made, real = made[:_MOST_FEATURES], [real[i] for i in order]
+    made, real, people = made[:_MOST_FEATURES], [real[i] for i in order], people[order]
     rows: list[NDArray[np.float64]] = []
     for volume in (*made, *real):
         rows.append(volume_features(volume))
@@ -162,7 +170,7 @@ def _distance(made: Arrays, real: Arrays) -> Steps[Report]:
     return {
         "network": NETWORK,
         "synthetic_to_real": kernel_distance(synthetic, known),
-        "real_to_real_halves": _halves(known),
+        "real_to_real_halves": _halves(known, people),
         "synthetic": len(made),
         "real": len(real),
     }
@@ -191,15 +199,17 @@ def measure_speed(generator: VolumeGenerator) -> dict[str, float]:
         work()
         times = []
         for _ in range(3):
+            synchronise(place)
             begun = time.perf_counter()
             work()
+            synchronise(place)
             times.append(time.perf_counter() - begun)
         return min(times)
 
     return {
         "seconds_per_step": best(lambda: denoise(x, 0)),
         "seconds_per_decoding": best(lambda: generator.decode(x)),
-        "reference_convolution": generator.device.convolution_seconds,
+        "reference_convolution": generator.computing().convolution_seconds,
     }
 
 
@@ -208,7 +218,7 @@ def figures(report: Report) -> dict[str, Figure]:
     how = f"{report['sampler']}, {report['steps']} steps, {report['device']}"
     reconstruction, diversity = report["reconstruction"], report["ms_ssim"]
     split = "held-out" if reconstruction["held_out"] else "training"
-    on = f"{reconstruction['volumes']} {split} volumes"
+    on = f"{reconstruction['volumes']} {split} volumes of {reconstruction['people']} people"
     speed, distance = report["speed"], report["kernel_distance"]
     rows = {
         "reconstruction PSNR": Figure(value=reconstruction["psnr_db"], unit="dB", note=on),
@@ -250,22 +260,26 @@ def _data_recipe(generator: VolumeGenerator) -> DataRecipe:
     return DataRecipe(shape=shape, spacing=spacing, centre="foreground", validation=0)
 
 
-def _pairs(count: int, wanted: int) -> list[tuple[int, int]]:
-    every = [(a, b) for a in range(count) for b in range(a + 1, count)]
+def _pairs(people: NDArray[np.intp], wanted: int) -> list[tuple[int, int]]:
+    """Pairs of volumes of different people, at most so many."""
+    every = [(a, b) for a in range(len(people)) for b in range(a + 1, len(people)) if people[a] != people[b]]
     if len(every) <= wanted:
         return every
     rng = np.random.default_rng(0)
     return [every[i] for i in rng.choice(len(every), wanted, replace=False)]
 
 
-def _halves(features: NDArray[np.float64]) -> float | None:
-    """Mean kernel distance of ten random halves: what two sets of real volumes of half the size score."""
-    if len(features) < 4:
+def _halves(features: NDArray[np.float64], people: NDArray[np.intp]) -> float | None:
+    """Mean kernel distance of ten random halves of the people: what two sets of real volumes of half the size score."""
+    who = np.unique(people)
+    if len(who) < 4:
         return None
     rng = np.random.default_rng(0)
-    orders = [rng.permutation(len(features)) for _ in range(10)]
-    half = len(features) // 2
-    return _mean([kernel_distance(features[o[:half]], features[o[half:]]) for o in orders])
+    distances = []
+    for _ in range(10):
+        first = np.isin(people, rng.permutation(who)[: len(who) // 2])
+        distances.append(kernel_distance(features[first], features[~first]))
+    return _mean(distances)
 
 
 def _mean(values: list[float]) -> float:

@@ -29,11 +29,11 @@ from napari_medgen.volumes.conditions import encode as encode_conditions
 from napari_medgen.volumes.decoding import decode_bytes, decode_in_slabs
 from napari_medgen.volumes.denoisers import build_denoiser
 from napari_medgen.volumes.diffusion import Denoise, Schedule, denoiser
-from napari_medgen.volumes.estimate import Estimate, denoise_bytes, estimate
+from napari_medgen.volumes.estimate import Estimate, denoise_bytes, estimate, learn
 from napari_medgen.volumes.neighbours import Nearest, TrainingReference
 from napari_medgen.volumes.preview import preview
 from napari_medgen.volumes.request import SampleRequest
-from napari_medgen.volumes.samplers import Noise, sampler, slerp
+from napari_medgen.volumes.samplers import Noise, sampler, slerp, spaced
 from napari_medgen.volumes.vqgan import VQGAN
 
 # Buffers of the codebook that only training needs.
@@ -58,7 +58,8 @@ class VolumeGenerator:
     folder
         An opened model folder of the task ``volumes``.
     device
-        Where to compute; chosen by the settings if not given.
+        Where to compute; chosen by the settings if not given. Its precision is taken where it was asked for, else the
+        card's.
 
     Raises
     ------
@@ -87,14 +88,26 @@ class VolumeGenerator:
 
     def calls(self, request: SampleRequest) -> int:
         """Denoiser evaluations that one volume of a request takes; guidance doubles them."""
-        steps = len(self.schedule) if request.sampler == "ancestral" else min(request.steps, len(self.schedule))
-        return steps * (2 if request.condition and request.guidance != 1 else 1)
+        return self.steps(request) * (2 if request.condition and request.guidance != 1 else 1)
+
+    def steps(self, request: SampleRequest) -> int:
+        """Steps that one volume of a request takes: the whole schedule for ``ancestral``, else no more than there are."""
+        return len(self.schedule) if request.sampler == "ancestral" else len(spaced(self.schedule, request.steps))
+
+    def computing(self, request: SampleRequest | None = None) -> Device:
+        """The device in the precision that a request is computed in: its own, else the settings', else the card's."""
+        if request is not None and request.precision:
+            return self.device.at(request.precision)
+        if self.device.chosen or self.architecture.precision == "auto":
+            return self.device
+        return self.device.at("float32")
 
     def estimate(self, request: SampleRequest, count: int = 1) -> Estimate:
         """Memory and time of a request, before it runs."""
         weights = sum(p.numel() * 4 for net in (self.autoencoder, self.denoiser) for p in net.parameters())
         calls = self.calls(request)
-        return estimate(self.architecture, self.folder.card, self.device, weights=weights, calls=calls, count=count)
+        device = self.computing(request)
+        return estimate(self.architecture, self.folder.card, device, weights=weights, calls=calls, count=count)
 
     # -- sampling -----------------------------------------------------------------------------------------------------
 
@@ -121,9 +134,18 @@ class VolumeGenerator:
         shape, place = self.architecture.latent_shape, self.device.torch
         own, other = Noise([request.seed], shape, place), Noise([other_seed], shape, place)
         start = slerp(own(), other(), share)
-        return self._run(request, start, own, f"interpolate {share:.2f} towards seed {other_seed}")
+        blend = {"towards": other_seed, "share": share}
+        return self._run(request, start, own, f"interpolate {share:.2f} towards seed {other_seed}", blend)
 
-    def _run(self, request: SampleRequest, start: torch.Tensor, noise: Noise, operation: str) -> Steps[Sample]:
+    def _run(
+        self,
+        request: SampleRequest,
+        start: torch.Tensor,
+        noise: Noise,
+        operation: str,
+        blend: Mapping[str, float] | None = None,
+    ) -> Steps[Sample]:
+        device = self.computing(request)
         begun = time.perf_counter()
         what = f"Sampling {' x '.join(map(str, self.architecture.shape))} voxels"
         require_bytes(denoise_bytes(self.architecture), self.device, what, _ADVICE)
@@ -148,7 +170,7 @@ class VolumeGenerator:
                 total = progress.total + 1
                 shown = look(progress.preview) if look is not None else None
                 yield Progress(progress.step, total, f"Step {progress.step} of {progress.total}", shown)
-            made = self.decode(self.architecture.scale.restore(latent))[0, 0].cpu().numpy()
+            made = self.decode(self.architecture.scale.restore(latent), device)[0, 0].cpu().numpy()
         nearest = self.reference.nearest(made) if self.reference is not None else None
         provenance = Provenance(
             synthetic=True,
@@ -156,14 +178,20 @@ class VolumeGenerator:
             model=self.folder.name,
             model_checksum=self.folder.card.checksum,
             sampler=request.sampler,
-            steps=self.calls(request),
+            steps=len(self.schedule) if request.sampler == "ancestral" else request.steps,
             seed=request.seed,
+            eta=request.eta if request.sampler == "ddim" else None,
             guidance=request.guidance if request.condition else None,
             condition=dict(request.condition) or None,
+            precision=device.precision,
+            device=device.identity,
+            **(blend or {}),
         )
         volume = self._volume(made, f"{self.folder.name} seed {request.seed}", provenance)
+        seconds = time.perf_counter() - begun
+        learn(self.folder.card, device, calls=self.calls(request), seconds=seconds)
         yield Progress(total, total, "Decoded")
-        return Sample(volume, nearest, time.perf_counter() - begun)
+        return Sample(volume, nearest, seconds)
 
     def denoise(self, request: SampleRequest) -> Denoise:
         """The function that samplers see: a noisy latent and a timestep to the clamped estimate of the clean one."""
@@ -171,10 +199,11 @@ class VolumeGenerator:
         if request.condition:
             vector = encode_conditions(self.architecture.conditions, request.condition)
             condition = torch.tensor([vector], device=self.device.torch)
+        device = self.computing(request)
 
         def network(x: torch.Tensor, t: torch.Tensor, c: torch.Tensor | None) -> torch.Tensor:
             # Set here and not around the loop: a generator's context would stay set for whoever drives it.
-            with torch.no_grad(), self.device.autocast():
+            with torch.no_grad(), device.autocast():
                 said: torch.Tensor = self.denoiser(x, t, c)
                 return said
 
@@ -196,8 +225,10 @@ class VolumeGenerator:
     # -- encoding and decoding ----------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def decode(self, latent: torch.Tensor) -> torch.Tensor:
+    def decode(self, latent: torch.Tensor, device: Device | None = None) -> torch.Tensor:
         """Image (1, 1, D, H, W) in [-1, 1] of a latent; in slabs where memory would not hold it in one piece.
+
+        ``device`` is :meth:`computing`'s of the request at hand.
 
         Raises
         ------
@@ -205,7 +236,7 @@ class VolumeGenerator:
             If slabs do not fit either.
         """
         sizes, shape, quantise = self.architecture.autoencoder, self.architecture.shape, self.architecture.quantise
-        with self.device.autocast():
+        with (device or self.computing()).autocast():
             if decode_bytes(sizes, shape) <= 0.8 * free_bytes(self.device):
                 image = self.autoencoder.decode(latent, quantise=quantise)
             else:
@@ -232,7 +263,8 @@ class VolumeGenerator:
         image = self.to_network(seen)
         yield Progress(1, 3, "Encoding")
         with memory_guard("Encoding", _ADVICE), torch.no_grad():
-            with self.device.autocast():
+            device = self.computing()
+            with device.autocast():
                 latent = self.autoencoder.encode(image)
             yield Progress(2, 3, "Decoding")
             made = self.decode(latent.float())[0, 0].cpu().numpy()
@@ -242,6 +274,8 @@ class VolumeGenerator:
             source=volume.name,
             model=self.folder.name,
             model_checksum=self.folder.card.checksum,
+            precision=device.precision,
+            device=device.identity,
         )
         voxels = self._volume(made, volume.name, provenance).voxels
         yield Progress(3, 3, "Decoded")

@@ -7,7 +7,7 @@ volumes is one minus the correlation of their descriptors: 0 for the same volume
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,8 +38,8 @@ class Nearest:
     distance
         One minus correlation.
     percentile
-        Share of training volumes, in percent, whose nearest other training volume is closer than this. Near zero: the
-        sample is closer to a training volume than real people are to each other, and may be a copy.
+        Share of training volumes, in percent, whose nearest training volume of another person is closer than this. Near
+        zero: the sample is closer to a training volume than real people are to each other, and may be a copy.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Nearest:
         """What distance and percentile mean for this sample."""
         return (
             f"Most like the training volume {self.name}, at a distance of {self.distance:.3f} (one minus correlation; 0 is "
-            f"a copy). {self.percentile:.0f} % of the training volumes are closer than that to another training volume."
+            f"a copy). {self.percentile:.0f} % of the training volumes are closer than that to one of another person."
         )
 
     @property
@@ -64,7 +64,10 @@ class Nearest:
 
 @dataclass(frozen=True)
 class TrainingReference:
-    """Descriptors (N, K) of the training volumes, their names, and each one's distance to its nearest other (N,)."""
+    """Descriptors (N, K) of the training volumes, their names, and each one's distance to its nearest of another person.
+
+    Volumes of one person are alike and tell nothing of how alike two people are.
+    """
 
     descriptors: NDArray[np.float32]
     names: Sequence[str]
@@ -72,15 +75,35 @@ class TrainingReference:
     flip: int | None = None
 
     @classmethod
-    def of(cls, volumes: Sequence[NDArray[np.floating]], names: Sequence[str], flip: int | None = None) -> TrainingReference:
-        """Reference of volumes (D, H, W); ``flip`` is the axis whose mirror image counts as the same volume."""
-        descriptors = np.stack([describe(volume) for volume in volumes])
+    def of(
+        cls,
+        volumes: Iterable[NDArray[np.floating]],
+        names: Sequence[str],
+        people: Sequence[int] | None = None,
+        flip: int | None = None,
+    ) -> TrainingReference:
+        """Reference of volumes (D, H, W), which are looked at one after the other.
+
+        Parameters
+        ----------
+        people
+            Number of each volume's person; by default each is another's.
+        flip
+            Axis whose mirror image counts as the same volume.
+        """
+        rows, mirrored = [], []
+        for volume in volumes:
+            rows.append(describe(volume))
+            if flip is not None:
+                mirrored.append(describe(np.flip(volume, flip)))
+        descriptors = np.stack(rows)
         similarity = descriptors @ descriptors.T
-        if flip is not None:
-            mirrored = np.stack([describe(np.flip(volume, flip)) for volume in volumes])
-            similarity = np.maximum(similarity, descriptors @ mirrored.T)
-        np.fill_diagonal(similarity, -np.inf)
-        between = 1 - similarity.max(axis=1) if len(names) > 1 else np.zeros(len(names))
+        if mirrored:
+            similarity = np.maximum(similarity, descriptors @ np.stack(mirrored).T)
+        who = np.arange(len(rows)) if people is None else np.asarray(people)
+        similarity[who[:, None] == who[None]] = -np.inf
+        nearest = similarity.max(axis=1)
+        between = np.where(np.isfinite(nearest), 1 - nearest, 0.0)
         return cls(descriptors, list(names), between.astype(np.float32), flip)
 
     def nearest(self, volume: NDArray[np.floating]) -> Nearest:

@@ -26,6 +26,8 @@ class SampleRequest:
         Values by name for conditional models; empty for none.
     guidance
         Classifier-free guidance scale; one for none.
+    precision
+        ``float32`` or ``bfloat16``; empty for what settings, model and device come to.
     previews
         Whether progress carries a look at the volume.
 
@@ -41,6 +43,7 @@ class SampleRequest:
     eta: float = 0.0
     condition: Mapping[str, Any] = field(default_factory=dict)
     guidance: float = 1.0
+    precision: str = ""
     previews: bool = False
 
     def __post_init__(self) -> None:
@@ -52,5 +55,7 @@ class SampleRequest:
             raise MedGenError(f"The seed must be a whole number from 0, not {self.seed}.")
         if not 0 <= self.eta <= 1:
             raise MedGenError(f"Eta must lie between 0 and 1, not {self.eta:g}.")
+        if self.precision not in ("", "float32", "bfloat16"):
+            raise MedGenError(f"The precision of a sample is float32 or bfloat16, not {self.precision}.")
         if not 0 <= self.guidance <= 20:
             raise MedGenError(f"The guidance scale must lie between 0 and 20, not {self.guidance:g}.")

@@ -8,9 +8,18 @@ import pytest
 
 from napari_medgen.errors import ImageError, RecipeError
 from napari_medgen.imaging.volume import Volume
-from napari_medgen.volumes.training.dataset import find_cases, held_out, prepare
+from napari_medgen.running.progress import drive
+from napari_medgen.volumes.conditions import Condition
+from napari_medgen.volumes.training.dataset import (
+    build_dataset,
+    find_cases,
+    held_out,
+    load_case,
+    prepare,
+    subject_of,
+)
 from napari_medgen.volumes.training.latents import augment
-from napari_medgen.volumes.training.recipe import DataRecipe, read_recipe
+from napari_medgen.volumes.training.recipe import DataRecipe, Recipe, read_recipe
 
 
 def box(shape: tuple[int, int, int] = (12, 10, 8)) -> Volume:
@@ -43,11 +52,142 @@ def test_a_volume_of_one_grey_value_is_refused() -> None:
         prepare(flat, None, DataRecipe(shape=(4, 4, 4), spacing=(1, 1, 1)))
 
 
-def test_the_split_keeps_subjects_together_and_does_not_depend_on_the_others() -> None:
-    subjects = [f"s{i}" for i in range(40)]
-    chosen = held_out(subjects * 2, 0.25)
-    assert len(chosen) == 10
-    assert held_out(list(reversed(subjects)), 0.25) == chosen
+def test_the_split_is_each_subjects_own_and_more_subjects_move_nobody() -> None:
+    subjects = [f"s{i}" for i in range(400)]
+    few, all_ = held_out(subjects[:200], 0.1), held_out(subjects, 0.1)
+    assert few == all_ & set(subjects[:200])
+    assert 0.05 < len(all_) / 400 < 0.15
+    assert held_out(subjects, 0.1, ["s3", "s7", "elsewhere"]) == {"s3", "s7"}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "place", "subject"),
+    [
+        ("", "sub-01/anat/T1", "sub-01"),
+        ("", "sub-01_ses-2_T1w", "sub-01"),
+        ("", "a/scan", "a/scan"),
+        ("", "b/scan", "b/scan"),
+        (r"(\d+)_", "x/0042_t1", "0042"),
+        (r"patient(\d+)/", "train/patient00007/study1/view1", "00007"),
+    ],
+)
+def test_subjects_are_found_in_names_and_in_folders(pattern: str, place: str, subject: str) -> None:
+    recipe = DataRecipe(shape=(4, 4, 4), spacing=(1, 1, 1), subject=pattern)
+    assert subject_of(recipe, place) == subject
+
+
+def test_a_name_that_says_no_subject_is_refused() -> None:
+    with pytest.raises(RecipeError, match="does not say which subject"):
+        subject_of(DataRecipe(shape=(4, 4, 4), spacing=(1, 1, 1), subject=r"(\d+)"), "nobody")
+
+
+def save(path: Path, shape: tuple[int, ...] = (6, 6, 6), affine: np.ndarray | None = None, seed: int = 0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    voxels = np.random.default_rng(seed).integers(1, 200, shape).astype(np.uint8)
+    nib.save(nib.Nifti1Image(voxels, np.eye(4) if affine is None else affine), path)
+    return path
+
+
+def test_a_row_is_that_of_the_whole_subject_and_not_of_one_whose_name_begins_alike(tmp_path: Path) -> None:
+    for number in (1, 10, 2):
+        save(tmp_path / f"sub-{number}" / "T1.nii.gz")
+    (tmp_path / "people.csv").write_text("id,age\nsub-1,20\nsub-2,30\n")
+    recipe = DataRecipe(shape=(4, 4, 4), spacing=(1, 1, 1), table="people.csv", table_key="id")
+    age = (Condition(name="age", label="Age", kind="number", column="age", high=100),)
+    with pytest.raises(RecipeError, match=r"T1\.nii\.gz has no row"):
+        find_cases(recipe, age, tmp_path)
+    (tmp_path / "people.csv").write_text("id,age\nsub-1,20\nsub-2,30\nsub-10,40\n")
+    assert [case.values["age"] for case in find_cases(recipe, age, tmp_path)] == ["20", "40", "30"]
+    (tmp_path / "people.csv").write_text("id,age\nsub-1,20\nsub-2,30\nsub-10,40\nsub-1,50\n")
+    with pytest.raises(RecipeError, match="two rows for sub-1"):
+        find_cases(recipe, age, tmp_path)
+
+
+def test_hidden_files_are_nobody(tmp_path: Path) -> None:
+    save(tmp_path / "a.nii.gz")
+    save(tmp_path / ".ipynb_checkpoints" / "a-checkpoint.nii.gz")
+    (tmp_path / "._a.nii.gz").write_bytes(b"\0\5\26\7")
+    recipe = DataRecipe(shape=(4, 4, 4), spacing=(1, 1, 1))
+    assert [case.name for case in find_cases(recipe, (), tmp_path)] == ["a"]
+
+
+def test_a_mask_that_lies_elsewhere_is_refused(tmp_path: Path) -> None:
+    far = np.eye(4)
+    far[0, 3] = 500
+    save(tmp_path / "images" / "a.nii.gz")
+    save(tmp_path / "masks" / "a.nii.gz", affine=far)
+    recipe = DataRecipe(images="images/*", masks="masks/{stem}.nii.gz", shape=(4, 4, 4), spacing=(1, 1, 1))
+    (case,) = find_cases(recipe, (), tmp_path)
+    with pytest.raises(RecipeError, match="lie 500 mm apart"):
+        load_case(case, recipe)
+
+
+def test_a_file_of_several_volumes_is_asked_about(tmp_path: Path) -> None:
+    save(tmp_path / "a.nii.gz", (6, 6, 6, 3))
+    recipe = DataRecipe(shape=(6, 6, 6), spacing=(1, 1, 1))
+    (case,) = find_cases(recipe, (), tmp_path)
+    with pytest.raises(RecipeError, match=r"holds 3 volumes; say which one is meant with data\.volume"):
+        load_case(case, recipe)
+    first, last = (load_case(case, recipe.model_copy(update={"volume": n})).voxels for n in (0, 2))
+    assert not np.array_equal(first, last)
+
+
+def dataset_recipe(**data: object) -> Recipe:
+    about = dict.fromkeys(("title", "description", "data", "licence", "intended_use", "limits"), "x")
+    return Recipe.model_validate(
+        {
+            "name": "r",
+            "about": about,
+            "data": {"shape": (8, 8, 8), "spacing": (1, 1, 1), "validation": 0.0} | data,
+            "autoencoder": {"patch": (8, 8, 8)},
+            "denoiser": {"sizes": {"architecture": "conv-unet", "widths": (16, 16)}},
+        }
+    )
+
+
+def test_a_file_that_was_replaced_is_prepared_anew_and_only_that(tmp_path: Path) -> None:
+    data, work, recipe = tmp_path / "data", tmp_path / "work", dataset_recipe()
+    for number in range(3):
+        save(data / f"p{number}.nii.gz", seed=number)
+    first = drive(build_dataset(recipe, data, work))
+    before = np.array(first.volumes)
+    save(data / "p1.nii.gz", (7, 6, 6), seed=9)
+    made: list[str] = []
+    second = drive(build_dataset(recipe, data, work), lambda progress: made.append(progress.message))
+    assert made == ["Preparing p1.nii.gz"]
+    assert first.contents != second.contents
+    assert not np.array_equal(second.volumes[1], before[1])
+    np.testing.assert_array_equal(second.volumes[2], before[2])
+    save(data / "p00.nii.gz", seed=4)  # sorted before others: every place moves
+    made.clear()
+    third = drive(build_dataset(recipe, data, work), lambda progress: made.append(progress.message))
+    assert made == ["Preparing p00.nii.gz"]
+    np.testing.assert_array_equal(third.volumes[3], before[2])
+
+
+def test_a_preparation_that_was_stopped_goes_on(tmp_path: Path) -> None:
+    data, work, recipe = tmp_path / "data", tmp_path / "work", dataset_recipe()
+    for number in range(20):
+        save(data / f"p{number:02}.nii.gz", seed=number)
+    steps = build_dataset(recipe, data, work)
+    for _ in range(10):
+        next(steps)
+    steps.close()
+    made: list[str] = []
+    found = drive(build_dataset(recipe, data, work), lambda progress: made.append(progress.message))
+    assert 10 <= len(made) <= 12
+    whole = drive(build_dataset(recipe, data, tmp_path / "other"))
+    np.testing.assert_array_equal(found.volumes, whole.volumes)
+
+
+def test_an_empty_split_is_said(tmp_path: Path) -> None:
+    for number in range(3):
+        save(tmp_path / "data" / f"p{number}.nii.gz")
+    with pytest.raises(RecipeError, match="None of the 3 subjects fell into the validation split"):
+        drive(build_dataset(dataset_recipe(validation=0.001), tmp_path / "data", tmp_path / "work"))
+    with pytest.raises(RecipeError, match="All 3 subjects fell into the validation split"):
+        names = ["p0", "p1", "p2"]
+        drive(build_dataset(dataset_recipe(held_out=names), tmp_path / "data", tmp_path / "work"))
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:

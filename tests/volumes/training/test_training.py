@@ -37,7 +37,7 @@ limits = "All."
 images = "*.nii.gz"
 table = "people.csv"
 table_key = "id"
-validation = 0.25
+held_out = ["person2", "person5"]
 shape = [16, 16, 16]
 spacing = [2.0, 2.0, 2.0]
 flip = "L"
@@ -106,6 +106,7 @@ def recipe(tmp_path: Path) -> Recipe:
 def test_a_folder_becomes_a_model_that_samples_and_is_measured(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     model = drive(train_volumes(recipe, folder, work, tmp_path / "small"))
+    assert model is not None
     model.verify()
     for stage in ("autoencoder", "denoiser"):
         assert list((work / stage).glob("*.png"))
@@ -133,6 +134,8 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(recipe: Recipe,
         list(itertools.islice(steps, kill_at))
         steps.close()
     resumed = drive(train_volumes(recipe, folder, tmp_path / "b", tmp_path / "resumed", resume=True))
+    assert whole is not None
+    assert resumed is not None
     for name in ("autoencoder.safetensors", "denoiser.safetensors"):
         left, right = whole.tensors(name), resumed.tensors(name)
         for key in left:
@@ -150,20 +153,93 @@ def test_an_unfinished_training_is_not_overwritten(recipe: Recipe, folder: Path,
 
 
 def test_the_published_denoiser_trains_as_well(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
-    changed = recipe.model_dump()
-    changed["conditions"] = ()
-    changed["denoiser"] |= {"sizes": {"architecture": "unet3d", "dim": 8, "multipliers": (1, 2)}, "prediction": "noise"}
-    changed["denoiser"] |= {"loss": "l1", "warmup": 0}
-    model = drive(train_volumes(Recipe.model_validate(changed), folder, tmp_path / "w", tmp_path / "m"))
+    content = recipe.model_dump()
+    content["conditions"] = ()
+    content["denoiser"] |= {"sizes": {"architecture": "unet3d", "dim": 8, "multipliers": (1, 2)}, "prediction": "noise"}
+    content["denoiser"] |= {"loss": "l1", "warmup": 0}
+    model = drive(train_volumes(Recipe.model_validate(content), folder, tmp_path / "w", tmp_path / "m"))
+    assert model is not None
     sample = drive(VolumeGenerator(model, choose_device("cpu", "float32")).sample(SampleRequest(sampler="ancestral")))
     assert np.isfinite(sample.volume.voxels).all()
 
 
-def test_latents_that_do_not_divide_are_refused(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
-    changed = recipe.model_dump()
-    changed["denoiser"]["sizes"]["widths"] = (16, 16, 16, 16)
-    with pytest.raises(RecipeError, match="do not divide"):
-        drive(train_volumes(Recipe.model_validate(changed), folder, tmp_path / "w", tmp_path / "m"))
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("widths = [16, 16]", "widths = [16, 16, 16, 16]", "do not divide"),
+        ("condition_width = 1", "", "the conditions have 1 entries, and the denoiser .conv-unet. has condition_width = 0"),
+        ("condition_width = 1", "condition_width = 2", "has condition_width = 2"),
+        (
+            'architecture = "conv-unet"\nwidths = [16, 16]\ngroups = 4\ncondition_width = 1',
+            'architecture = "unet3d"',
+            "the denoiser .unet3d. takes no conditions",
+        ),
+        ("patch = [16, 16, 16]", "patch = [16, 16, 32]", r"autoencoder\.patch .* is larger than data\.shape"),
+        ("patch = [16, 16, 16]", "", r"autoencoder\.patch .* is larger than data\.shape"),
+        ("patch = [16, 16, 16]", "patch = [16, 10, 16]", "does not divide by the downsampling"),
+        ("shape = [16, 16, 16]", "shape = [16, 18, 16]", "the shape .* does not divide"),
+    ],
+)
+def test_what_does_not_fit_together_is_said_when_the_recipe_is_read(tmp_path: Path, old: str, new: str, says: str) -> None:
+    (tmp_path / "bad.toml").write_text(TOML.replace(old, new))
+    with pytest.raises(RecipeError, match=says):
+        read_recipe(tmp_path / "bad.toml")
+
+
+def changed(recipe: Recipe, **tables: dict[str, object]) -> Recipe:
+    content = recipe.model_dump()
+    for name, entries in tables.items():
+        content[name] = content[name] | entries
+    return Recipe.model_validate(content)
+
+
+def test_a_training_is_not_gone_on_with_under_another_recipe(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
+    work = tmp_path / "w"
+    drive(train_volumes(recipe, folder, work, tmp_path / "m"))
+    for other, says in (
+        (changed(recipe, denoiser={"prediction": "noise"}), r'denoiser\.prediction was "velocity" and is "noise"'),
+        (changed(recipe, autoencoder={"l1": 1.0}), r"autoencoder\.l1 was 4\.0 and is 1\.0"),
+        (changed(recipe, denoiser={"iterations": 3}), "has done 5 iterations, and the recipe asks for 3"),
+        (changed(recipe, data={"lower": 2.0}), r"data\.lower"),
+    ):
+        with pytest.raises(RecipeError, match=says):
+            drive(train_volumes(other, folder, work, tmp_path / "other", resume=True))
+    assert not (tmp_path / "other").exists()
+    about = recipe.about.model_copy(update={"title": "Other"})
+    again = drive(train_volumes(recipe.model_copy(update={"about": about}), folder, work, tmp_path / "other", resume=True))
+    assert again is not None
+    assert again.card.title == "Other"
+
+
+def test_a_training_that_breaks_down_keeps_its_last_checkpoint(
+    recipe: Recipe, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_medgen.volumes.training import autoencoder
+
+    def one_gap(*words: object) -> torch.Tensor:
+        batch = draw(*words)  # type: ignore[arg-type]
+        if next(drawn) == 3:
+            batch[0, 0, 0, 0, 0] = float("nan")
+        return batch
+
+    draw, drawn = autoencoder.draw_patches, itertools.count()
+    monkeypatch.setattr(autoencoder, "draw_patches", one_gap)
+    with pytest.raises(RecipeError, match=r"broke down: .* at iteration 3\..*last checkpoint is whole"):
+        drive(train_volumes(recipe, folder, tmp_path / "w", tmp_path / "m"))
+    kept = torch.load(tmp_path / "w" / "autoencoder.pt", weights_only=True)
+    assert kept["iteration"] == 2
+    assert all(torch.isfinite(value).all() for value in kept["net"].values() if value.is_floating_point())
+
+
+def test_a_model_carries_no_file_names(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
+    model = drive(train_volumes(recipe, folder, tmp_path / "w", tmp_path / "m"))
+    assert model is not None
+    generator = VolumeGenerator(model, choose_device("cpu", "float32"))
+    assert generator.reference is not None
+    assert list(generator.reference.names) == [f"person {number}" for number in range(1, 7)]
+    travelling = [path.read_bytes() for path in model.path.iterdir() if path.name != "model.json"]
+    assert not any(b"person0" in content for content in travelling)
+    assert "person0" in (tmp_path / "w" / "people.csv").read_text()
 
 
 @pytest.mark.parametrize("name", ["brain-t1", "hippocampus"])

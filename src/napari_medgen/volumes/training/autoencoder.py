@@ -17,12 +17,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.workspace import Stage, append_row, seed_step
+from napari_medgen.running.workspace import Stage, append_row, finite_gradients, require_finite, seed_step
 from napari_medgen.volumes.training.dataset import Dataset
 from napari_medgen.volumes.training.discriminators import PatchDiscriminator
 from napari_medgen.volumes.training.losses import feature_matching, gradient_l1, hinge, random_slices
 from napari_medgen.volumes.training.pictures import save_grid
 from napari_medgen.volumes.training.recipe import AutoencoderRecipe, Recipe
+from napari_medgen.volumes.training.stages import stage_recipe
 from napari_medgen.volumes.vqgan import VQGAN
 
 if TYPE_CHECKING:
@@ -114,7 +115,18 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
     made_by = torch.optim.Adam(net.parameters(), own.learning_rate, betas=(0.5, 0.9))
     judged_by = torch.optim.Adam(judges.parameters(), own.learning_rate, betas=(0.5, 0.9))
     perceptual = _perceptual(own, fabric.device)
-    stage = Stage(work, "autoencoder", net=net, judges=judges, made_by=made_by, judged_by=judged_by)
+    stage = Stage(
+        work,
+        "autoencoder",
+        recipe=stage_recipe(recipe, dataset, "autoencoder"),
+        may_change=("autoencoder.iterations",),
+        length=own.iterations,
+        leader=fabric.is_global_zero,
+        net=net,
+        judges=judges,
+        made_by=made_by,
+        judged_by=judged_by,
+    )
     generator_net, made_by = fabric.setup(net, made_by)
     judge_net, judged_by = fabric.setup(judges, judged_by)
     start = stage.resume()  # after the set-up, so that optimiser states land on the device
@@ -137,11 +149,12 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
         if judging:
             with fabric.autocast():
                 loss = loss + _adversarial_loss(own, judges, (real_slice, real), (made_slice, made))
-        _update(fabric, generator_net, made_by, loss)
+        require_finite({"the reconstruction error": float(l1.detach()), "the loss": float(loss.detach())}, iteration)
+        _update(fabric, generator_net, made_by, loss, iteration)
         judged = real.new_full((), float("nan"))
         if judging:
             judged = judge_net((real_slice, real), (made_slice.detach(), made.detach()))
-            _update(fabric, judge_net, judged_by, judged)
+            _update(fabric, judge_net, judged_by, judged, iteration)
         values = {"l1": l1, "commitment": quantised.commitment, "judged": judged}
         row = {"iteration": float(iteration + 1)} | {name: float(value.detach()) for name, value in values.items()}
         done = iteration + 1
@@ -167,10 +180,11 @@ def _adversarial_loss(recipe: AutoencoderRecipe, judges: _Discriminators, real: 
     return recipe.adversarial * fooled + recipe.feature_matching * matched
 
 
-def _update(fabric: Fabric, net: Any, optimizer: Any, loss: torch.Tensor) -> None:
+def _update(fabric: Fabric, net: Any, optimizer: Any, loss: torch.Tensor, iteration: int) -> None:
     optimizer.zero_grad()
     fabric.backward(loss)
-    fabric.clip_gradients(net, optimizer, max_norm=1.0, error_if_nonfinite=False)
+    with finite_gradients(iteration):
+        fabric.clip_gradients(net, optimizer, max_norm=1.0, error_if_nonfinite=True)
     optimizer.step()
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medgen.errors import ImageError, RecipeError
-from napari_medgen.imaging.nifti import SUFFIXES, read_nifti, stem
+from napari_medgen.imaging.listing import list_files
+from napari_medgen.imaging.nifti import SUFFIXES, count_volumes, read_nifti, stem
 from napari_medgen.imaging.resample import foreground_centre, resample
 from napari_medgen.imaging.volume import Volume
-from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.progress import Steps
+from napari_medgen.running.stamps import fingerprint
 from napari_medgen.volumes.conditions import Condition
 from napari_medgen.volumes.training.recipe import DataRecipe, Recipe
+from napari_medgen.volumes.training.store import fill_store
+
+_BIDS_SUBJECT = re.compile(r"(?:^|[/_])(sub-[A-Za-z0-9]+)")
 
 
 @dataclass(frozen=True)
 class Case:
-    """One file: its path, mask, subject and the values of the conditions."""
+    """One file: its path, mask, subject, name within the data folder, and the values of the conditions."""
 
     image: Path
     mask: Path | None
     subject: str
+    name: str
     values: dict[str, Any]
 
 
@@ -43,7 +49,9 @@ class Dataset:
     conditions
         (N, W) float32 condition vectors; W may be zero.
     names, subjects, training
-        File stem, subject, and whether it is in the training split, for each volume.
+        Place in the data folder, subject, and whether it is in the training split, for each volume.
+    contents
+        Fingerprint of the files and of how they were prepared: what is made of the volumes depends on it.
     """
 
     volumes: NDArray[np.float16]
@@ -51,6 +59,7 @@ class Dataset:
     names: list[str]
     subjects: list[str]
     training: NDArray[np.bool_]
+    contents: str
 
     @property
     def train(self) -> NDArray[np.intp]:
@@ -62,9 +71,16 @@ class Dataset:
         """Indices of the validation volumes."""
         return np.flatnonzero(~self.training)
 
+    @property
+    def people(self) -> str:
+        """Fingerprint of who is in it and on which side: a training must not go on with others."""
+        return fingerprint([[name, bool(kept)] for name, kept in zip(self.names, self.training, strict=True)])
+
 
 def find_cases(recipe: DataRecipe, conditions: tuple[Condition, ...], folder: Path) -> list[Case]:
     """Files of a data folder that a recipe names, in alphabetical order.
+
+    Hidden files and what systems leave behind are passed over.
 
     Raises
     ------
@@ -73,7 +89,7 @@ def find_cases(recipe: DataRecipe, conditions: tuple[Condition, ...], folder: Pa
     """
     if not folder.is_dir():
         raise RecipeError(f"There is no data folder {folder}.")
-    images = sorted(path for path in folder.glob(recipe.images) if path.name.endswith(SUFFIXES))
+    images = list_files(folder, recipe.images, SUFFIXES)
     if not images:
         raise RecipeError(f"{folder} holds no NIfTI file that matches {recipe.images}.")
     rows = _table(folder / recipe.table, recipe.table_key) if conditions else {}
@@ -82,35 +98,79 @@ def find_cases(recipe: DataRecipe, conditions: tuple[Condition, ...], folder: Pa
 
 def _table(path: Path, key: str) -> dict[str, dict[str, str]]:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return {row[key]: row for row in csv.DictReader(file)}
-    except (OSError, KeyError):
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+            keys = [row[key].strip() for row in rows]
+    except (OSError, KeyError, AttributeError):
         raise RecipeError(f"The table {path.name} cannot be read, or has no column {key!r}.") from None
+    if twice := next((one for one in keys if keys.count(one) > 1), None):
+        raise RecipeError(f"The table {path.name} has two rows for {twice}.")
+    return dict(zip(keys, rows, strict=True))
+
+
+def subject_of(recipe: DataRecipe, place: str) -> str:
+    """The subject of a file, from its place in the data folder (without the suffix, ``/`` between folders).
+
+    A pattern with a slash is looked for in the whole place, any other at the beginning of the file's own name. Without a
+    pattern it is BIDS's ``sub-XX`` where the place names one, else each file is a subject of its own.
+
+    Raises
+    ------
+    RecipeError
+        If the pattern does not match.
+    """
+    if not recipe.subject:
+        bids = _BIDS_SUBJECT.search(place)
+        return bids.group(1) if bids else place
+    found = re.search(recipe.subject, place) if "/" in recipe.subject else re.match(recipe.subject, place.rsplit("/", 1)[-1])
+    if found is None:
+        raise RecipeError(f"The name {place} does not say which subject it is of ({recipe.subject}).")
+    return found.group(1) if found.groups() else found.group(0)
 
 
 def _case(
     image: Path, recipe: DataRecipe, conditions: tuple[Condition, ...], folder: Path, rows: dict[str, dict[str, str]]
 ) -> Case:
-    name = stem(image)
-    mask = folder / recipe.masks.format(stem=name) if recipe.masks else None
+    parent = image.parent.relative_to(folder).as_posix()
+    name = stem(image) if parent == "." else f"{parent}/{stem(image)}"
+    subject = subject_of(recipe, name)
+    mask = folder / recipe.masks.format(stem=stem(image), folder=parent, subject=subject) if recipe.masks else None
     if mask is not None and not mask.is_file():
         raise RecipeError(f"{image.name} has no mask {mask.name}.")
-    found = re.match(recipe.subject, name)
-    subject = found.group(1) if found and found.groups() else name
     values: dict[str, Any] = {}
     if conditions:
-        keys = [key for key in rows if name.startswith(key)]
-        if not keys:
+        row = _row(rows, stem(image), subject)
+        if row is None:
             raise RecipeError(f"{image.name} has no row in the table {recipe.table}.")
-        row = rows[max(keys, key=len)]
         values = {condition.name: row.get(condition.column, "") for condition in conditions}
-    return Case(image, mask, subject, values)
+    return Case(image, mask, subject, name, values)
 
 
-def held_out(subjects: list[str], share: float) -> set[str]:
-    """Subjects of the validation split: those whose hash comes first, so that more files do not reshuffle it."""
-    ranked = sorted(set(subjects), key=lambda subject: hashlib.sha256(subject.encode()).hexdigest())
-    return set(ranked[: round(len(ranked) * share)])
+def _row(rows: dict[str, dict[str, str]], name: str, subject: str) -> dict[str, str] | None:
+    """The row of a file: of its subject, or of a key that its name begins with and that ends where a word ends.
+
+    ``sub-1`` is thus not the row of ``sub-10``.
+    """
+    for key in (subject, name):
+        if key in rows:
+            return rows[key]
+    keys = [key for key in rows if key and name.startswith(key) and not name[len(key)].isalnum()]
+    return rows[max(keys, key=len)] if keys else None
+
+
+def held_out(subjects: Collection[str], share: float, named: Sequence[str] = ()) -> set[str]:
+    """Subjects of the validation split.
+
+    Each is chosen by a number that depends on nothing but itself, so that more files move nobody from one side to the
+    other. ``named`` subjects are taken instead where a recipe names them.
+    """
+    if named:
+        return set(named) & set(subjects)
+    return {subject for subject in subjects if _fraction(subject) < share}
+
+
+def _fraction(subject: str) -> float:
+    return int(hashlib.sha256(f"validation {subject}".encode()).hexdigest()[:12], 16) / 16**12
 
 
 def prepare(volume: Volume, mask: Volume | None, recipe: DataRecipe) -> Volume:
@@ -120,8 +180,7 @@ def prepare(volume: Volume, mask: Volume | None, recipe: DataRecipe) -> Volume:
     """
     voxels = volume.voxels.astype(np.float32)
     if mask is not None:
-        if mask.voxels.shape != voxels.shape:
-            raise RecipeError(f"{volume.name} and its mask have different shapes.")
+        _require_same_place(volume, mask)
         inside = mask.voxels > 0
     else:
         inside = voxels > voxels.min()
@@ -136,9 +195,31 @@ def prepare(volume: Volume, mask: Volume | None, recipe: DataRecipe) -> Volume:
     return resample(whole, recipe.shape, recipe.spacing, centre, fill=-1.0)
 
 
+def _require_same_place(volume: Volume, mask: Volume) -> None:
+    """Refuse a mask whose corners are not those of its image, to half a voxel."""
+    if mask.voxels.shape != volume.voxels.shape:
+        raise RecipeError(f"{volume.name} and its mask have different shapes.")
+    corners = np.array([[*(np.array(c) * (np.array(volume.voxels.shape) - 1)), 1] for c in np.ndindex(2, 2, 2)])
+    apart = np.linalg.norm(((volume.affine - mask.affine) @ corners.T)[:3], axis=0).max()
+    if apart > 0.5 * max(volume.spacing):
+        raise RecipeError(f"{volume.name} and its mask lie {apart:.0f} mm apart.")
+
+
 def load_case(case: Case, recipe: DataRecipe) -> Volume:
-    """Read one case and prepare it."""
-    return prepare(read_nifti(case.image), read_nifti(case.mask) if case.mask else None, recipe)
+    """Read one case and prepare it.
+
+    Raises
+    ------
+    RecipeError
+        If the file holds several volumes and the recipe does not say which, or the mask lies elsewhere.
+    ImageError
+        If it cannot be read.
+    """
+    count = count_volumes(case.image)
+    if count > 1 and recipe.volume is None:
+        raise RecipeError(f"{case.image.name} holds {count} volumes; say which one is meant with data.volume, from 0.")
+    image = read_nifti(case.image, volume=(recipe.volume or 0) if count > 1 else 0)
+    return prepare(image, read_nifti(case.mask) if case.mask else None, recipe)
 
 
 def build_dataset(recipe: Recipe, folder: Path, work: Path) -> Steps[Dataset]:
@@ -147,25 +228,30 @@ def build_dataset(recipe: Recipe, folder: Path, work: Path) -> Steps[Dataset]:
     Yields
     ------
     Progress
-        A step a file.
+        A step a file that has to be prepared.
+
+    Raises
+    ------
+    RecipeError
+        If the data cannot be used, or a split is empty.
     """
     cases = find_cases(recipe.data, recipe.conditions, folder)
     vectors = [[entry for c in recipe.conditions for entry in c.encode(case.values[c.name])] for case in cases]
     conditions = np.asarray(vectors, np.float32).reshape(len(cases), -1)
-    chosen = held_out([case.subject for case in cases], recipe.data.validation)
-    training = np.array([case.subject not in chosen for case in cases])
-    stamp = {"data": recipe.data.model_dump(mode="json"), "files": [str(case.image.name) for case in cases]}
-    store, note = work / "volumes.npy", work / "volumes.json"
-    if not (store.is_file() and note.is_file() and json.loads(note.read_text()) == json.loads(json.dumps(stamp))):
-        work.mkdir(parents=True, exist_ok=True)
-        note.unlink(missing_ok=True)
-        shape = (len(cases), *recipe.data.shape)
-        volumes = np.lib.format.open_memmap(store, mode="w+", dtype=np.float16, shape=shape)
-        for index, case in enumerate(cases):
-            volumes[index] = load_case(case, recipe.data).voxels
-            yield Progress(index + 1, len(cases), f"Preparing {case.image.name}")
-        volumes.flush()
-        note.write_text(json.dumps(stamp))
-    volumes = np.load(store, mmap_mode="r")
-    names = [stem(case.image) for case in cases]
-    return Dataset(volumes, conditions, names, [case.subject for case in cases], training)
+    subjects = [case.subject for case in cases]
+    chosen = held_out(subjects, recipe.data.validation, recipe.data.held_out)
+    training = np.array([subject not in chosen for subject in subjects])
+    _require_both_sides(recipe.data, subjects, training)
+    volumes, contents = yield from fill_store(cases, recipe.data, work)
+    return Dataset(volumes, conditions, [case.name for case in cases], subjects, training, contents)
+
+
+def _require_both_sides(data: DataRecipe, subjects: list[str], training: NDArray[np.bool_]) -> None:
+    people = len(set(subjects))
+    if not training.any():
+        raise RecipeError(f"All {people} subjects fell into the validation split; lower data.validation.")
+    if training.all() and (data.validation > 0 or data.held_out):
+        raise RecipeError(
+            f"None of the {people} subjects fell into the validation split ({data.validation:g} of them); "
+            "raise data.validation, name some in data.held_out, or set data.validation to 0."
+        )

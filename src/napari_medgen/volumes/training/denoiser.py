@@ -12,16 +12,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from napari_medgen.errors import RecipeError
 from napari_medgen.running.progress import Progress, Steps, drive
-from napari_medgen.running.workspace import Stage, append_row, seed_step
-from napari_medgen.volumes.denoisers import build_denoiser, grid_multiple
+from napari_medgen.running.workspace import Stage, append_row, finite_gradients, require_finite, seed_step
+from napari_medgen.volumes.denoisers import build_denoiser
 from napari_medgen.volumes.diffusion import Schedule, add_noise, denoiser, training_target
 from napari_medgen.volumes.samplers import Noise, sampler
 from napari_medgen.volumes.training.dataset import Dataset
 from napari_medgen.volumes.training.latents import Latents
 from napari_medgen.volumes.training.pictures import save_grid
 from napari_medgen.volumes.training.recipe import DenoiserRecipe, Recipe
+from napari_medgen.volumes.training.stages import stage_recipe
 from napari_medgen.volumes.vqgan import VQGAN
 
 if TYPE_CHECKING:
@@ -67,17 +67,24 @@ def train_denoiser(
     Raises
     ------
     RecipeError
-        If the latent does not fit the denoiser.
+        If the checkpoint is another recipe's, or the training breaks down.
     """
     own = recipe.denoiser
-    grid = latents.latents.shape[2:]
-    if any(n % m for n, m in zip(grid, grid_multiple(own.sizes), strict=True)):
-        raise RecipeError(f"Latents of {grid} do not divide by {grid_multiple(own.sizes)}: change the shape or the widths.")
     torch.manual_seed(recipe.seed + _STAGE)
     net = build_denoiser(own.sizes)
     mean = copy.deepcopy(net).requires_grad_(False).eval().to(fabric.device)
     optimizer = torch.optim.Adam(net.parameters(), own.learning_rate)
-    stage = Stage(work, "denoiser", net=net, mean=mean, optimizer=optimizer)
+    stage = Stage(
+        work,
+        "denoiser",
+        recipe=stage_recipe(recipe, dataset, "denoiser", encoded_by=latents.made_by),
+        may_change=("denoiser.iterations",),
+        length=own.iterations,
+        leader=fabric.is_global_zero,
+        net=net,
+        mean=mean,
+        optimizer=optimizer,
+    )
     trained, optimizer = fabric.setup(net, optimizer)
     start = stage.resume()  # after the set-up, so that optimiser states land on the device
     trained.train()
@@ -100,15 +107,17 @@ def train_denoiser(
         said = trained(add_noise(x0, noise, kept), t.to(fabric.device), condition).float()
         target = training_target(x0, noise, kept, own.prediction)
         loss = F.l1_loss(said, target) if own.loss == "l1" else F.mse_loss(said, target)
+        value = float(loss.detach())
+        require_finite({"the loss": value}, iteration)
         for group in optimizer.param_groups:
             group["lr"] = _rate(own, iteration)
         optimizer.zero_grad()
         fabric.backward(loss)
-        fabric.clip_gradients(trained, optimizer, max_norm=1.0, error_if_nonfinite=True)
+        with finite_gradients(iteration):
+            fabric.clip_gradients(trained, optimizer, max_norm=1.0, error_if_nonfinite=True)
         optimizer.step()
         # A short average at first, so that the random start is forgotten.
         _average(mean, net, min(own.ema, (1 + iteration) / (10 + iteration)))
-        value = float(loss.detach())
         recent = value if iteration == start else 0.98 * recent + 0.02 * value
         done = iteration + 1
         last = done == own.iterations

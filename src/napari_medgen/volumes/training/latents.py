@@ -35,11 +35,14 @@ class Latents:
         (M,) index of the volume each is a copy of.
     scale
         The codebook's range.
+    made_by
+        Checksum of the autoencoder that encoded them.
     """
 
     latents: NDArray[np.float16]
     source: NDArray[np.intp]
     scale: LatentScale
+    made_by: str
 
 
 def augment(volume: NDArray[np.float32], recipe: DataRecipe, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -72,13 +75,19 @@ def encode_dataset(recipe: Recipe, dataset: Dataset, net: VQGAN, work: Path, fab
     Progress
         A step a volume.
     """
-    weights = hashlib.sha256(b"".join(p.detach().float().cpu().numpy().tobytes() for p in net.parameters()))
-    stamp = {"data": recipe.data.model_dump(mode="json"), "autoencoder": weights.hexdigest(), "seed": recipe.seed}
+    made_by = weights_checksum(net)
+    stamp = {
+        "data": recipe.data.model_dump(mode="json"),
+        "contents": dataset.contents,
+        "people": dataset.people,
+        "autoencoder": made_by,
+        "seed": recipe.seed,
+    }
     store, note = work / "latents.npy", work / "latents.json"
     source = np.repeat(dataset.train, recipe.data.copies)
     scale = LatentScale(*net.codebook.extent)
     if note.is_file() and store.is_file() and json.loads(note.read_text()) == json.loads(json.dumps(stamp)):
-        return Latents(np.load(store, mmap_mode="r"), source, scale)
+        return Latents(np.load(store, mmap_mode="r"), source, scale, made_by)
     note.unlink(missing_ok=True)
     out: np.memmap[Any, np.dtype[np.float16]] | None = None
     for row, index in enumerate(source):
@@ -94,4 +103,9 @@ def encode_dataset(recipe: Recipe, dataset: Dataset, net: VQGAN, work: Path, fab
     assert out is not None
     out.flush()
     note.write_text(json.dumps(stamp))
-    return Latents(out, source, scale)
+    return Latents(out, source, scale, made_by)
+
+
+def weights_checksum(net: torch.nn.Module) -> str:
+    """SHA-256 of a network's parameters."""
+    return hashlib.sha256(b"".join(p.detach().float().cpu().numpy().tobytes() for p in net.parameters())).hexdigest()

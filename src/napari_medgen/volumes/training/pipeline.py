@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from napari_medgen.errors import RecipeError
@@ -17,7 +21,6 @@ from napari_medgen.volumes.architecture import (
     AUTOENCODER_FILE,
     DENOISER_FILE,
     REFERENCE_FILE,
-    VolumeArchitecture,
 )
 from napari_medgen.volumes.generator import pack_reference
 from napari_medgen.volumes.neighbours import TrainingReference
@@ -34,7 +37,7 @@ _PREVIEW_VOLUMES = 24
 
 def train_volumes(
     recipe: Recipe, data: Path, work: Path, out: Path, *, resume: bool = False, devices: int = 1, nodes: int = 1
-) -> Steps[ModelFolder]:
+) -> Steps[ModelFolder | None]:
     """Train both stages and write the model folder.
 
     Parameters
@@ -55,6 +58,11 @@ def train_volumes(
     Progress
         Steps of the stage at hand.
 
+    Returns
+    -------
+    ModelFolder or None
+        The model; None in a process that is not the first of several, and has nothing to write.
+
     Raises
     ------
     RecipeError
@@ -66,16 +74,15 @@ def train_volumes(
     # One process prepares what all read.
     with fabric.rank_zero_first():
         dataset = yield from build_dataset(recipe, data, work)
-    if not len(dataset.train):
-        raise RecipeError("Every volume fell into the validation split; lower the share.")
     autoencoder = yield from train_autoencoder(recipe, dataset, work, fabric)
     with fabric.rank_zero_first():
         latents = yield from encode_dataset(recipe, dataset, autoencoder, work, fabric)
     denoiser = yield from train_denoiser(recipe, dataset, latents, autoencoder, work, fabric)
+    if not fabric.is_global_zero:
+        return None
     yield Progress(0, 1, "Writing the model")
-    if fabric.is_global_zero:
-        package(recipe, dataset, latents, autoencoder, denoiser, out)
-    fabric.barrier()
+    _write_people(dataset, work)
+    package(recipe, dataset, latents, autoencoder, denoiser, out)
     yield Progress(1, 1, f"Wrote {out}")
     return open_folder(out)
 
@@ -85,28 +92,18 @@ def package(
 ) -> ModelFolder:
     """Write what was trained as a model folder: weights in half precision, the preview, the training descriptors."""
     own = recipe.data
-    architecture = VolumeArchitecture(
-        shape=own.shape,
-        spacing=own.spacing,
-        intensities=own.range,
-        autoencoder=recipe.autoencoder.sizes,
-        denoiser=recipe.denoiser.sizes,
-        timesteps=recipe.denoiser.timesteps,
-        prediction=recipe.denoiser.prediction,
-        latent_range=(latents.scale.low, latents.scale.high),
-        quantise=recipe.quantise,
-        conditions=recipe.conditions,
-    )
+    architecture = recipe.architecture((latents.scale.low, latents.scale.high))
     flip = "SPL".find(own.flip) if own.flip else None
-    names = [dataset.names[i] for i in dataset.train]
-    volumes = [np.asarray(dataset.volumes[i], np.float32) for i in dataset.train]
-    weight, bias = _fit_preview(autoencoder, volumes, latents)
+    weight, bias = _fit_preview(autoencoder, (_volume(dataset, i) for i in dataset.train[:_PREVIEW_VOLUMES]), latents)
+    reference = TrainingReference.of(
+        (_volume(dataset, i) for i in dataset.train), *_pseudonyms([dataset.subjects[i] for i in dataset.train]), flip
+    )
     kept = {name: value for name, value in autoencoder.state_dict().items() if name.split(".")[-1] not in _UNUSED}
     weights = {
         AUTOENCODER_FILE: half_precision(kept),
         DENOISER_FILE: half_precision(denoiser.state_dict()),
         REFERENCE_FILE: {
-            **pack_reference(TrainingReference.of(volumes, names, flip)),
+            **pack_reference(reference),
             "preview.weight": weight.half(),
             "preview.bias": bias,
         },
@@ -131,9 +128,41 @@ def package(
 _UNUSED = ("N", "z_avg", "initialised")
 
 
+def _volume(dataset: Dataset, index: int) -> NDArray[np.float32]:
+    return np.asarray(dataset.volumes[index], np.float32)
+
+
+def _pseudonyms(subjects: list[str]) -> tuple[list[str], list[int]]:
+    """What each training volume is called in the model, which may travel, and the number of its person.
+
+    Files' names often hold a patient's; who is who can be seen in the work folder (``people.csv``), which stays.
+    """
+    numbers = {subject: number for number, subject in enumerate(dict.fromkeys(subjects), 1)}
+    seen: Counter[str] = Counter()
+    names = []
+    for subject in subjects:
+        seen[subject] += 1
+        several = subjects.count(subject) > 1
+        names.append(f"person {numbers[subject]}" + (f", volume {seen[subject]}" if several else ""))
+    return names, [numbers[subject] for subject in subjects]
+
+
+def _write_people(dataset: Dataset, work: Path) -> None:
+    """The key to the pseudonyms, beside the checkpoints."""
+    names, _ = _pseudonyms([dataset.subjects[i] for i in dataset.train])
+    with (work / "people.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["pseudonym", "subject", "file"])
+        writer.writerows(
+            [name, dataset.subjects[i], dataset.names[i]] for name, i in zip(names, dataset.train, strict=True)
+        )
+
+
 @torch.no_grad()
-def _fit_preview(autoencoder: VQGAN, volumes: list[np.ndarray], latents: Latents) -> tuple[torch.Tensor, torch.Tensor]:
-    images = [torch.from_numpy(volume)[None, None] for volume in volumes[:_PREVIEW_VOLUMES]]
+def _fit_preview(
+    autoencoder: VQGAN, volumes: Iterable[NDArray[np.float32]], latents: Latents
+) -> tuple[torch.Tensor, torch.Tensor]:
     net = autoencoder.cpu()
+    images = (torch.from_numpy(volume)[None, None] for volume in volumes)
     pairs = ((latents.scale.normalise(net.encode(image)), image) for image in images)
     return fit_preview(pairs, autoencoder.sizes.downsample)

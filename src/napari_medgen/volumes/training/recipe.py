@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError, model_validator
 
 from napari_medgen.models.recipe import About, RecipeTable, read_toml, validate_recipe
+from napari_medgen.volumes.architecture import VolumeArchitecture
 from napari_medgen.volumes.conditions import Condition
 from napari_medgen.volumes.convnet import ConvUNetSizes
 from napari_medgen.volumes.unet3d import Unet3DSizes
@@ -22,15 +23,20 @@ class DataRecipe(RecipeTable):
     images
         Glob below the data folder.
     masks
-        File that belongs to an image, with ``{stem}`` for its name; voxels where it is zero become background. May be
-        empty.
+        File that belongs to an image, with ``{stem}`` for its name, ``{folder}`` for the folder it lies in and
+        ``{subject}``; voxels where it is zero become background. May be empty.
     table, table_key
-        CSV of conditions and the column that names the image (its stem starts with it). May be empty.
+        CSV of conditions, and the column that names the subject, or what the image's name begins with. May be empty.
     subject
-        Regular expression whose first group is the subject within a file's stem; files of one subject stay together
-        in the split. By default each file is a subject.
+        Regular expression whose first group is the subject; files of one subject stay together in the split. It is
+        matched with the file's own name, or with its whole place in the data folder where it holds a slash
+        (``patient(\\d+)/``). Empty: BIDS's ``sub-XX`` where a place names one, else each file is a subject.
+    volume
+        Which volume of files that hold several, from 0; without it such files are refused.
     validation
-        Share of subjects kept for validation.
+        Share of subjects kept for validation; each is chosen by itself, so that more files move nobody.
+    held_out
+        Subjects kept for validation, by name; instead of the share.
     shape, spacing
         Grid along (S, P, L), spacing in millimetres.
     centre
@@ -51,8 +57,10 @@ class DataRecipe(RecipeTable):
     masks: str = ""
     table: str = ""
     table_key: str = ""
-    subject: str = "(.*)"
+    subject: str = ""
+    volume: int | None = Field(None, ge=0)
     validation: float = Field(0.1, ge=0, lt=1)
+    held_out: tuple[str, ...] = ()
     shape: Triple
     spacing: tuple[float, float, float]
     centre: Literal["volume", "foreground"] = "volume"
@@ -166,6 +174,42 @@ class Recipe(RecipeTable):
     conditions: tuple[Condition, ...] = ()
     autoencoder: AutoencoderRecipe = AutoencoderRecipe()
     denoiser: DenoiserRecipe = DenoiserRecipe()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Recipe:
+        """Everything that would go wrong hours later, or silently, is said when the recipe is read."""
+        self.architecture((0.0, 1.0))
+        patch, grid, factors = self.autoencoder.patch, self.data.shape, self.autoencoder.sizes.downsample
+        if any(side > whole for side, whole in zip(patch, grid, strict=True)):
+            raise ValueError(f"autoencoder.patch {patch} is larger than data.shape {grid}")
+        if any(side % factor for side, factor in zip(patch, factors, strict=True)):
+            raise ValueError(f"autoencoder.patch {patch} does not divide by the downsampling {factors}")
+        return self
+
+    def architecture(self, latent_range: tuple[float, float]) -> VolumeArchitecture:
+        """What the card will say of the model.
+
+        Raises
+        ------
+        ValueError
+            If shape, autoencoder, denoiser and conditions do not fit together.
+        """
+        try:
+            return VolumeArchitecture(
+                shape=self.data.shape,
+                spacing=self.data.spacing,
+                intensities=self.data.range,
+                autoencoder=self.autoencoder.sizes,
+                denoiser=self.denoiser.sizes,
+                timesteps=self.denoiser.timesteps,
+                prediction=self.denoiser.prediction,
+                latent_range=latent_range,
+                quantise=self.quantise,
+                conditions=self.conditions,
+                precision="auto",
+            )
+        except ValidationError as error:
+            raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
 
 def read_recipe(path: str | Path) -> Recipe:
