@@ -8,7 +8,10 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence
+from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless, SecondaryCaptureImageStorage, generate_uid
 
 from napari_medgen.errors import ImageError
@@ -114,6 +117,90 @@ def test_padding_does_not_set_the_window(tmp_path: Path) -> None:
     padded[0, 0] = 0
     image = read_dicom(write(tmp_path / "a.dcm", padded, PixelPaddingValue=0))
     assert image.window == (600, 2000)
+
+
+def voi_table(values: list[int], first: int = 0, bits: int = 8) -> Sequence:
+    table = Dataset()
+    table.LUTDescriptor, table.LUTData = [len(values), first, bits], values
+    table["LUTDescriptor"].VR = table["LUTData"].VR = "US"
+    return Sequence([table])
+
+
+STEPS = np.arange(4, dtype=np.uint16).reshape(2, 2)
+TABLE = [0, 255, 128, 64]
+
+
+@pytest.mark.parametrize("tags", [{}, {"RescaleSlope": 1, "RescaleIntercept": 0}], ids=["no slope", "slope one"])
+def test_a_voi_table_is_applied_whether_a_slope_of_one_is_said_or_not(tmp_path: Path, tags: dict[str, int]) -> None:
+    image = read_dicom(write(tmp_path / "a.dcm", STEPS, VOILUTSequence=voi_table(TABLE), **tags))
+    assert image.grey().ravel() == pytest.approx(np.array(TABLE) / 255)
+
+
+@pytest.mark.parametrize(("slope", "intercept", "first"), [(2, -10, -10), (0.5, 0, 0), (1, 100, 100)])
+def test_a_voi_table_is_looked_up_with_rescaled_values(tmp_path: Path, slope: float, intercept: float, first: int) -> None:
+    stored = (np.arange(4) / min(slope, 1)).astype(np.uint16).reshape(2, 2)
+    values = np.zeros(8, int)
+    for index, place in enumerate(np.rint(stored.ravel().astype(float) * slope + intercept).astype(int) - first):
+        values[place] = TABLE[index]
+    table = voi_table([int(v) for v in values], first)
+    table[0]["LUTDescriptor"].VR = "SS"
+    tags = {"RescaleSlope": slope, "RescaleIntercept": intercept, "VOILUTSequence": table}
+    image = read_dicom(write(tmp_path / "a.dcm", stored, **tags))
+    assert image.grey().ravel() == pytest.approx(np.array(TABLE) / 255)
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize("tags", [{}, {"RescaleSlope": 1, "RescaleIntercept": 0}, {"RescaleSlope": 2, "RescaleIntercept": -5}])
+def test_padding_is_dark_and_does_not_squeeze_the_image(tmp_path: Path, photometric: str, tags: dict[str, int]) -> None:
+    inside = np.arange(1000, 1012, dtype=np.uint16)
+    pixels = np.r_[inside, [0, 0, 1, 60000]].astype(np.uint16).reshape(4, 4)
+    padding = {"PixelPaddingValue": 0, "PixelPaddingRangeLimit": 1, "PhotometricInterpretation": photometric}
+    pixels[-1, -1] = 1005
+    image = read_dicom(write(tmp_path / "a.dcm", pixels, **padding, **tags)).grey().ravel()
+    assert image[12:15] == pytest.approx(0)
+    assert sorted(image[:12]) == pytest.approx(np.linspace(0, 1, 12))
+
+
+def test_padding_of_signed_values_is_found_among_the_stored_ones(tmp_path: Path) -> None:
+    pixels = np.array([[-2000, -2000, 0], [40, 80, 100]], np.int16)
+    tags = {"PixelPaddingValue": -2000, "RescaleSlope": 1, "RescaleIntercept": -1024}
+    image = read_dicom(write(tmp_path / "a.dcm", pixels, **tags))
+    assert image.window == (-1024, -924)
+    assert image.pixels.min() == -1024
+
+
+def test_rescaled_whole_numbers_stay_whole(tmp_path: Path) -> None:
+    image = read_dicom(write(tmp_path / "a.dcm", RAMP, RescaleSlope=1, RescaleIntercept=-1024))
+    assert np.issubdtype(image.pixels.dtype, np.integer)
+    assert image.pixels.ravel().tolist() == [value - 1024 for value in range(0, 1600, 100)]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "opens"),
+    [
+        ("WindowCenter", "forty", True),
+        ("WindowWidth", "1e999", True),
+        ("PixelSpacing", "a\\b", True),
+        ("RescaleSlope", "one", False),
+        ("NumberOfFrames", "many", False),
+    ],
+)
+def test_a_malformed_number_is_a_sentence_or_passed_over(tmp_path: Path, keyword: str, value: str, opens: bool) -> None:
+    extra = {"WindowCenter": 800, "WindowWidth": 400} if keyword.startswith("Window") else {}
+    path = write(tmp_path / "a.dcm", RAMP, **extra)
+    data = pydicom.dcmread(path)
+    data[keyword] = RawDataElement(
+        Tag(keyword), {"NumberOfFrames": "IS"}.get(keyword, "DS"), len(value), value.encode(), 0, False, True
+    )
+    data.save_as(path)
+    if not opens:
+        with pytest.raises(ImageError, match=r"a\.dcm (holds a value|does not say)"):
+            read_dicom(path)
+        return
+    image = read_dicom(path)
+    assert image.spacing is None
+    assert image.window == (0, 1500)
+    assert bool(image.notes) == keyword.startswith("Window")
 
 
 def test_a_secondary_capture_comes_back_marked(tmp_path: Path) -> None:

@@ -195,3 +195,11 @@ def test_a_real_head_has_the_letters_that_nibabel_says(real_data: Path) -> None:
     # The crown is dark air above and neck below: Superior is where the first index grows to.
     planes = volume.voxels.mean(axis=(1, 2))
     assert planes[:10].mean() > planes[-5:].mean()
+
+
+def test_gaps_around_a_standardised_head_are_background_and_not_grey(tmp_path: Path) -> None:
+    voxels = np.full((6, 6, 6), np.nan, np.float32)
+    voxels[1:5, 1:5, 1:5] = np.random.default_rng(0).normal(0, 1, (4, 4, 4))
+    nib.save(nib.Nifti1Image(voxels, np.eye(4)), tmp_path / "z.nii")
+    found = read_nifti(tmp_path / "z.nii").voxels
+    assert found[0, 0, 0] == found.min() == np.nanmin(voxels)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.files import read_radiograph
@@ -106,3 +107,17 @@ def test_the_natural_window_is_never_empty() -> None:
     assert natural_window(np.full((2, 2), 7.5, np.float32)) == (7.5, 8.5)
     assert natural_window(np.array([[0.1, 0.9]], np.float32)) == (0, 1)
     assert natural_window(np.array([[-100, 900]], np.int16)) == (-100, 900)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"window": [5, 5]}, {"window": ["a", 1]}, {"window": 3}, {"laterality": "X"}, {"spacing": [0, 1]}, {"view": 7}],
+    ids=str,
+)
+def test_notes_that_another_program_changed_are_passed_over(tmp_path: Path, change: dict[str, object]) -> None:
+    notes = {"provenance": {}, "window": [0, 9], "spacing": None, "laterality": "", "view": ""} | change
+    text = PngImagePlugin.PngInfo()
+    text.add_text("napari-medgen", json.dumps(notes))
+    image = read_radiograph(save(tmp_path / "a.png", np.array([[0, 200]], np.uint8), pnginfo=text))
+    assert image.window == (0, 255)
+    assert (image.laterality, image.spacing) == ("", None)

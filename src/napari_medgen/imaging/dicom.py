@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pydicom
@@ -54,26 +55,37 @@ def read_dicom(path: str | Path) -> Radiograph:
     Raises
     ------
     ImageError
-        If the file is missing, damaged, truncated, holds no image or several frames, or is compressed in a way for which no
-        decoder is installed.
+        If the file is missing, damaged, truncated, holds no image or several frames, describes its grey values with what
+        is no number, or is compressed in a way for which no decoder is installed.
     """
     path = Path(path)
     data = _read(path)
-    frames = int(data.get("NumberOfFrames", None) or 1)
+    frames = _frames(data, path)
     if frames > 1:
         raise ImageError(f"{path.name} holds {frames} frames; save the one you want as a single image first.")
     pixels, notes = _pixels(data, path)
-    photometric = str(data.get("PhotometricInterpretation", "MONOCHROME2"))
-    coloured = pixels.ndim == 3
+    try:
+        return cast(Radiograph, _quiet(_radiograph, data, pixels, notes, path))
+    except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, NotImplementedError):
+        # pydicom converts a value when it is asked for: a malformed one raises whatever its conversion raises.
+        raise ImageError(f"{path.name} holds a value that DICOM does not allow where it describes its grey values.") from None
+
+
+def _radiograph(data: Dataset, stored: NDArray[Any], notes: list[str], path: Path) -> Radiograph:
+    """The image that stored values (rows, columns) or (rows, columns, 3) stand for."""
+    coloured = stored.ndim == 3
     if coloured:
-        pixels = pixels[..., :3].astype(np.float32) @ _LUMA
+        pixels: NDArray[Any] = stored[..., :3].astype(np.float32) @ _LUMA
+        outside = np.zeros(pixels.shape, bool)
         notes.append(f"{path.name} is a colour picture and has been turned grey.")
     else:
-        pixels = _quiet(apply_modality_lut, pixels, data)
-        pixels = pixels if np.issubdtype(pixels.dtype, np.integer) else pixels.astype(np.float32)
-    pixels = _without_padding(pixels, data)
-    pixels, window = _window(pixels, data, coloured)
-    if photometric == "MONOCHROME1":
+        pixels, outside = _rescaled(stored, data), _padding(stored, data)
+    pixels, window = _window(pixels, outside, data, coloured, notes)
+    inverted = data.get("PhotometricInterpretation") == "MONOCHROME1"
+    if outside.any():
+        others = pixels[~outside]
+        pixels = np.where(outside, others.max() if inverted else others.min(), pixels)
+    if inverted:
         pivot = pixels.max().astype(np.float64) + pixels.min()
         pixels = (pivot - pixels).astype(pixels.dtype)
         window = (float(pivot - window[1]), float(pivot - window[0]))
@@ -116,6 +128,13 @@ def _read(path: Path) -> Dataset:
     return data
 
 
+def _frames(data: Dataset, path: Path) -> int:
+    try:
+        return int(_quiet(data.get, "NumberOfFrames", None) or 1)
+    except (ValueError, TypeError):
+        raise ImageError(f"{path.name} does not say how many frames it holds.") from None
+
+
 def _pixels(data: Dataset, path: Path) -> tuple[NDArray[Any], list[str]]:
     """The decoded pixels, (rows, columns) or (rows, columns, 3)."""
     syntax = data.file_meta.get("TransferSyntaxUID") if hasattr(data, "file_meta") else None
@@ -138,32 +157,61 @@ def _pixels(data: Dataset, path: Path) -> tuple[NDArray[Any], list[str]]:
     return pixels, notes
 
 
-def _without_padding(pixels: NDArray[Any], data: Dataset) -> NDArray[Any]:
-    """Pixels outside the patient, marked by a value of their own, become the darkest of the others."""
-    value = data.get("PixelPaddingValue")
-    if value is None or "RescaleSlope" in data:
-        return pixels
-    padding = pixels == value
-    if not padding.any() or padding.all():
-        return pixels
-    inverted = data.get("PhotometricInterpretation") == "MONOCHROME1"
-    others = pixels[~padding]
-    return np.where(padding, others.max() if inverted else others.min(), pixels)
+def _rescaled(stored: NDArray[Any], data: Dataset) -> NDArray[Any]:
+    """Values after the modality LUT (PS3.3 C.11.1), whole numbers as long as they are such.
+
+    A slope of one and an intercept of zero, which digital radiographs must have, change nothing; a VOI LUT can be looked up
+    in whole numbers only.
+    """
+    if "ModalityLUTSequence" in data:
+        return _whole(_quiet(apply_modality_lut, stored, data))
+    slope, intercept = _decimal(data, "RescaleSlope", 1.0), _decimal(data, "RescaleIntercept", 0.0)
+    if (slope, intercept) == (1.0, 0.0):
+        return stored
+    return _whole(stored.astype(np.float64) * slope + intercept)
 
 
-def _window(pixels: NDArray[Any], data: Dataset, coloured: bool) -> tuple[NDArray[Any], tuple[float, float]]:
-    """The window that the file names first; a table is applied; without either, the range of the pixels."""
-    low, high = float(pixels.min()), float(pixels.max())
-    whole = (low, high if high > low else low + 1)
+def _whole(values: NDArray[Any]) -> NDArray[Any]:
+    """Values as 32-bit integers where all are whole, else in single precision."""
+    if np.issubdtype(values.dtype, np.integer):
+        return values
+    if np.array_equal(values, np.rint(values)) and np.abs(values).max() < 2**31:
+        return values.astype(np.int32)
+    return values.astype(np.float32)
+
+
+def _padding(stored: NDArray[Any], data: Dataset) -> NDArray[np.bool_]:
+    """Where a pixel is outside the image: stored values at the padding value or in its range (PS3.3 C.7.5.1.1.2)."""
+    first = data.get("PixelPaddingValue")
+    if first is None:
+        return np.zeros(stored.shape, bool)
+    last = data.get("PixelPaddingRangeLimit")
+    low, high = sorted((int(first), int(first if last is None else last)))
+    padding = (stored >= low) & (stored <= high)
+    return np.zeros(stored.shape, bool) if padding.all() else padding
+
+
+def _window(
+    pixels: NDArray[Any], outside: NDArray[np.bool_], data: Dataset, coloured: bool, notes: list[str]
+) -> tuple[NDArray[Any], tuple[float, float]]:
+    """The window that the file names first; a table is applied; without either, the range of the pixels of the image."""
     if coloured:
         return pixels.astype(np.float32), (0.0, 255.0)
-    function = str(data.get("VOILUTFunction", "LINEAR"))
-    if "VOILUTSequence" in data and np.issubdtype(pixels.dtype, np.integer):
+    if "VOILUTSequence" in data:
         bits = int(data.VOILUTSequence[0].LUTDescriptor[2])
-        return _quiet(apply_voi_lut, pixels, data, prefer_lut=True), (0.0, float(2**bits - 1))
-    centre, width = _number(data, "WindowCenter"), _number(data, "WindowWidth")
+        # What a table is looked up with is a whole number, whatever slope made it.
+        looked_up = np.rint(pixels).astype(np.int32)
+        return _quiet(apply_voi_lut, looked_up, data, prefer_lut=True), (0.0, float(2**bits - 1))
+    low, high = float(pixels[~outside].min()), float(pixels[~outside].max())
+    whole = (low, high if high > low else low + 1)
+    try:
+        centre, width = _number(data, "WindowCenter"), _number(data, "WindowWidth")
+    except (ValueError, TypeError):
+        notes.append("The file's window is not a number, so that all its grey values are shown.")
+        return pixels, whole
     if centre is None or width is None or width <= 0:
         return pixels, whole
+    function = str(data.get("VOILUTFunction", "LINEAR"))
     if function == "SIGMOID":
         # PS3.3 C.11.2.1.3.1; the curve is steepest within the width, which is what a linear window shows.
         return pixels, (centre - width / 2, centre + width / 2)
@@ -172,19 +220,32 @@ def _window(pixels: NDArray[Any], data: Dataset, coloured: bool) -> tuple[NDArra
     return pixels, (centre - width / 2, centre + width / 2)
 
 
+def _decimal(data: Dataset, keyword: str, absent: float) -> float:
+    value = _number(data, keyword)
+    return absent if value is None else value
+
+
 def _number(data: Dataset, keyword: str) -> float | None:
+    """The first value of a tag; None where there is none. A value that is no finite number raises ValueError."""
     value = data.get(keyword)
     if value is None or value == "":
         return None
     first = value[0] if isinstance(value, Sequence | pydicom.multival.MultiValue) and not isinstance(value, str) else value
-    return float(first)
+    number = float(first)
+    if not math.isfinite(number):
+        raise ValueError(f"{keyword} is {number}")
+    return number
 
 
 def _spacing(data: Dataset) -> tuple[tuple[float, float] | None, str]:
     for keyword, note in _SPACINGS.items():
-        value = data.get(keyword)
-        if value and len(value) == 2 and min(map(float, value)) > 0:
-            return (float(value[0]), float(value[1])), note
+        try:
+            value = data.get(keyword)
+            found = tuple(float(step) for step in value) if value else ()
+        except (ValueError, TypeError):
+            continue
+        if len(found) == 2 and min(found) > 0 and math.isfinite(sum(found)):
+            return (found[0], found[1]), note
     return None, ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -80,17 +81,24 @@ def _grey(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], bool]:
     return np.rint(rgb.astype(np.float32) @ _LUMA).astype(np.uint8), bool((spread > _COLOUR).mean() > 0.01)
 
 
-def _own_notes(text: str) -> dict[str, Any]:
-    """What :func:`write_png` left in a file; nothing where it is not one of ours."""
+def _own_notes(text: Any) -> dict[str, Any]:
+    """What :func:`write_png` left in a file; nothing where it is not one of ours, or was changed by another program."""
     try:
         found = json.loads(text)
         spacing = found.get("spacing")
+        low, high = (float(value) for value in found["window"])
+        laterality, view = found["laterality"], found["view"]
+        steps = tuple(float(step) for step in spacing) if spacing else None
+        if not -math.inf < low < high < math.inf or laterality not in ("", "L", "R", "B") or not isinstance(view, str):
+            return {}
+        if steps is not None and (len(steps) != 2 or not 0 < min(steps) <= max(steps) < math.inf):
+            return {}
         return {
             "provenance": Provenance.model_validate(found["provenance"]),
-            "window": tuple(found["window"]),
-            "spacing": tuple(spacing) if spacing else None,
-            "laterality": found["laterality"],
-            "view": found["view"],
+            "window": (low, high),
+            "spacing": steps,
+            "laterality": laterality,
+            "view": view,
         }
     except (ValueError, TypeError, KeyError, AttributeError, ValidationError):
         return {}

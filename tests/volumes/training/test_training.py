@@ -171,7 +171,7 @@ def test_the_published_denoiser_trains_as_well(recipe: Recipe, folder: Path, tmp
         ("condition_width = 1", "condition_width = 2", "has condition_width = 2"),
         (
             'architecture = "conv-unet"\nwidths = [16, 16]\ngroups = 4\ncondition_width = 1',
-            'architecture = "unet3d"',
+            'architecture = "unet3d"\ndim = 8\nmultipliers = [1, 2]',
             "the denoiser .unet3d. takes no conditions",
         ),
         ("patch = [16, 16, 16]", "patch = [16, 16, 32]", r"autoencoder\.patch .* is larger than data\.shape"),
