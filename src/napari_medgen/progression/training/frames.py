@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medgen.errors import CohortError, ImageError
 from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.progression.architecture import ProgressionArchitecture
 from napari_medgen.progression.frame import frame_of
 from napari_medgen.progression.training.recipe import ProgressionRecipe
 from napari_medgen.progression.visits import Visit, visits_of_grades, visits_of_names, visits_of_table
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.rows import RowPlan, fill_rows
+from napari_medgen.running.stamps import file_stamp
 
-_CHUNK = 64
+_TOLERATED = 0.1  # share of images that may be unreadable
 
 
 def find_visits(recipe: ProgressionRecipe, root: Path) -> list[Visit]:
@@ -52,30 +53,42 @@ def read_frame(visit: Visit, root: Path, own: ProgressionArchitecture) -> NDArra
     return pixels
 
 
-def read_frames(visits: Sequence[Visit], root: Path, own: ProgressionArchitecture, work: Path) -> Steps[NDArray[np.uint8]]:
-    """Frames (N, resolution, resolution) of visits, or those that an earlier run left in ``work``.
+def read_frames(
+    visits: Sequence[Visit], root: Path, own: ProgressionArchitecture, work: Path
+) -> Steps[tuple[NDArray[np.uint8], list[Visit]]]:
+    """Frames of visits, those that an earlier run left in ``work`` where their files are the same.
 
     Yields
     ------
     Progress
-        A step an image.
+        A step an image that has to be read.
+
+    Returns
+    -------
+    tuple
+        (M, resolution, resolution) frames and their visits: all whose image can be read.
+
+    Raises
+    ------
+    CohortError
+        If more than one image in ten cannot be read; the first is named.
     """
-    about = json.dumps([[(visit.image, visit.side) for visit in visits], own.generator.resolution, own.crop, own.mirror])
-    file = work / f"frames-{hashlib.sha256(about.encode()).hexdigest()[:16]}.npy"
-    if not file.is_file():
-        work.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(".part")
-        edge = own.generator.resolution
-        frames = np.lib.format.open_memmap(part, "w+", np.uint8, (len(visits), edge, edge))
-        # Reading a picture releases the interpreter's lock, so threads do help.
-        with ThreadPoolExecutor() as pool:
-            for start in range(0, len(visits), _CHUNK):
-                chunk = visits[start : start + _CHUNK]
-                for offset, image in enumerate(pool.map(lambda visit: read_frame(visit, root, own), chunk)):
-                    frames[start + offset] = image
-                yield Progress(start + len(chunk), len(visits), "Reading images")
-        frames.flush()
-        del frames
-        part.replace(file)
-    found: NDArray[np.uint8] = np.load(file, mmap_mode="r")
-    return found
+    edge = own.generator.resolution
+    plan = RowPlan(
+        how={"resolution": edge, "crop": own.crop, "mirror": own.mirror},
+        stamps=[[visit.image, visit.side, file_stamp(root / visit.image)] for visit in visits],
+        shape=(edge, edge),
+        dtype=np.uint8,
+        make=lambda index: read_frame(visits[index], root, own),
+        tolerated=(ImageError,),
+        threads=min(os.cpu_count() or 1, 8),  # reading a picture releases the interpreter's lock
+    )
+    rows = yield from fill_rows(work / "frames.npy", plan, lambda index: "Reading images")
+    if len(rows.failed) > len(visits) * _TOLERATED:
+        reason = next(iter(rows.failed.values()))
+        raise CohortError(f"{len(rows.failed)} of {len(visits)} images cannot be read, for example: {reason}")
+    if not rows.failed:
+        return rows.array, list(visits)
+    yield Progress(0, 0, f"{len(rows.failed)} images cannot be read and are left out")
+    kept = [index for index in range(len(visits)) if index not in rows.failed]
+    return np.ascontiguousarray(rows.array[kept]), [visits[index] for index in kept]

@@ -19,11 +19,16 @@ from napari_medgen.imaging.nifti import SUFFIXES, count_volumes, read_nifti, ste
 from napari_medgen.imaging.resample import foreground_centre, resample
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.running.progress import Steps
-from napari_medgen.running.stamps import fingerprint
+from napari_medgen.running.rows import RowPlan, fill_rows
+from napari_medgen.running.stamps import file_stamp, fingerprint
 from napari_medgen.volumes.conditions import Condition
 from napari_medgen.volumes.training.recipe import DataRecipe, Recipe
-from napari_medgen.volumes.training.store import fill_store
 
+# What of a recipe's data does not change a prepared volume: the split, and what is done to volumes later.
+_LATER = frozenset(
+    {"validation", "held_out", "subject", "table", "table_key", "range", "flip", "rotation", "scaling", "shift", "copies"}
+)
+_NOTED = 8  # large volumes take seconds each
 _BIDS_SUBJECT = re.compile(r"(?:^|[/_])(sub-[A-Za-z0-9]+)")
 
 
@@ -242,8 +247,16 @@ def build_dataset(recipe: Recipe, folder: Path, work: Path) -> Steps[Dataset]:
     chosen = held_out(subjects, recipe.data.validation, recipe.data.held_out)
     training = np.array([subject not in chosen for subject in subjects])
     _require_both_sides(recipe.data, subjects, training)
-    volumes, contents = yield from fill_store(cases, recipe.data, work)
-    return Dataset(volumes, conditions, [case.name for case in cases], subjects, training, contents)
+    plan = RowPlan(
+        how=recipe.data.model_dump(mode="json", exclude=set(_LATER)),
+        stamps=[[case.name, file_stamp(case.image), file_stamp(case.mask)] for case in cases],
+        shape=recipe.data.shape,
+        dtype=np.float16,
+        make=lambda index: load_case(cases[index], recipe.data).voxels,
+        noted=_NOTED,
+    )
+    rows = yield from fill_rows(work / "volumes.npy", plan, lambda index: f"Preparing {cases[index].image.name}")
+    return Dataset(rows.array, conditions, [case.name for case in cases], subjects, training, rows.contents)
 
 
 def _require_both_sides(data: DataRecipe, subjects: list[str], training: NDArray[np.bool_]) -> None:

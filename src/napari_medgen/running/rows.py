@@ -1,0 +1,177 @@
+"""Arrays made of files and kept in a file that is mapped: each row is made once, and again only where its file changed.
+
+What is made is noted beside the array while it is made, so that work which is stopped goes on where it was, and one bad
+file costs nothing but its own row.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.stamps import fingerprint
+
+Stamp = list[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows on disk.
+
+    Attributes
+    ----------
+    array
+        (N, ...) a memory-mapped file; rows that failed hold zeros.
+    failed
+        Why a row could not be made, by its number.
+    contents
+        Fingerprint of what the rows were made of: what is made of them depends on it.
+    """
+
+    array: NDArray[Any]
+    failed: dict[int, str]
+    contents: str
+
+
+@dataclass(frozen=True)
+class RowPlan:
+    """What rows are made of.
+
+    Attributes
+    ----------
+    how
+        Everything besides the files that a row depends on, for JSON; another ``how`` makes all rows anew.
+    stamps
+        For each row a name and what changes when its files do (:func:`napari_medgen.running.stamps.file_stamp`).
+    shape, dtype
+        Of one row.
+    make
+        The row of a number; called in several threads where ``threads`` is above one.
+    tolerated
+        Exceptions of ``make`` that cost the row alone; any other ends the work, and what is done stays.
+    noted
+        Rows between two notes of what is done: so many are made again after a kill.
+    """
+
+    how: dict[str, Any]
+    stamps: Sequence[Stamp]
+    shape: tuple[int, ...]
+    dtype: DTypeLike
+    make: Callable[[int], NDArray[Any]]
+    tolerated: tuple[type[Exception], ...] = ()
+    threads: int = 1
+    noted: int = 64
+
+
+def fill_rows(store: Path, plan: RowPlan, message: Callable[[int], str]) -> Steps[Rows]:
+    """Make the rows that are missing or whose files changed.
+
+    Parameters
+    ----------
+    store
+        ``.npy`` file; the note of what it holds lies beside it as ``.json``.
+    message
+        What a progress says of a row.
+
+    Yields
+    ------
+    Progress
+        A step a row that has to be made.
+    """
+    store.parent.mkdir(parents=True, exist_ok=True)
+    stamps = [json.loads(json.dumps(stamp)) for stamp in plan.stamps]
+    how = json.loads(json.dumps(plan.how))
+    note = _Note(store.with_suffix(".json"))
+    known = note.read(store, how)
+    if [row.stamp[0] for row in known] != [stamp[0] for stamp in stamps]:
+        known = _laid_out(store, note, how, known, stamps, plan)
+    todo = [index for index, stamp in enumerate(stamps) if known[index].stamp != stamp]
+    array = np.lib.format.open_memmap(store, mode="r+") if todo else None
+    with ThreadPoolExecutor(plan.threads) as pool:
+        for start in range(0, len(todo), plan.noted):
+            chunk = todo[start : start + plan.noted]
+            try:
+                made = pool.map(lambda index: _made(plan, index), chunk) if plan.threads > 1 else None
+                for place, index in enumerate(chunk):
+                    values, failure = next(made) if made is not None else _made(plan, index)
+                    assert array is not None
+                    array[index] = 0 if values is None else values
+                    known[index] = _Row(stamps[index], failure)
+                    yield Progress(start + place + 1, len(todo), message(index))
+            finally:  # a kill, Ctrl-C or a bad file: what was made until then is kept
+                if array is not None:
+                    array.flush()
+                note.write(how, known)
+    failed = {index: row.failure for index, row in enumerate(known) if row.failure}
+    return Rows(np.load(store, mmap_mode="r"), failed, fingerprint([how, stamps]))
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What is known of a row: of which files it was made, and why it failed; None for a row that is still to be made."""
+
+    stamp: Stamp
+    failure: str | None = None
+
+
+class _Note:
+    """The file that says what a store holds."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self, store: Path, how: dict[str, Any]) -> list[_Row]:
+        """Rows of an earlier run, in its order; none where they were made in another way or the store is not whole."""
+        try:
+            content = json.loads(self._path.read_text(encoding="utf-8"))
+            rows = [_Row(stamp, failure) for stamp, failure in content["rows"]]
+            length = len(np.load(store, mmap_mode="r"))
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+        return rows if content.get("how") == how and length == len(rows) else []
+
+    def write(self, how: dict[str, Any], rows: list[_Row]) -> None:
+        part = self._path.with_suffix(".part")
+        part.write_text(json.dumps({"how": how, "rows": [[row.stamp, row.failure] for row in rows]}), encoding="utf-8")
+        os.replace(part, self._path)
+
+    def remove(self) -> None:
+        self._path.unlink(missing_ok=True)
+
+
+def _made(plan: RowPlan, index: int) -> tuple[NDArray[Any] | None, str | None]:
+    try:
+        return plan.make(index), None
+    except plan.tolerated as error:
+        return None, str(error)
+
+
+def _laid_out(
+    store: Path, note: _Note, how: dict[str, Any], known: list[_Row], stamps: list[Stamp], plan: RowPlan
+) -> list[_Row]:
+    """A store for another list of files; rows that are in both are taken over."""
+    part = store.with_suffix(".part.npy")
+    array = np.lib.format.open_memmap(part, mode="w+", dtype=plan.dtype, shape=(len(stamps), *plan.shape))
+    rows = [_Row([stamp[0]]) for stamp in stamps]
+    old = np.load(store, mmap_mode="r") if known else None
+    places = {json.dumps(row.stamp): index for index, row in enumerate(known)}
+    for index, stamp in enumerate(stamps):
+        place = places.get(json.dumps(stamp))
+        if place is not None and old is not None:
+            array[index] = old[place]
+            rows[index] = known[place]
+    array.flush()
+    del array, old
+    note.remove()
+    os.replace(part, store)
+    note.write(how, rows)
+    return rows
