@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+# Before any test imports PyTorch: threads that spin while they wait make the suite ten times slower beside other work.
+import napari_medgen  # noqa: F401
+
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 

@@ -45,3 +45,22 @@ def test_a_paired_difference_is_narrower_than_two_means_are_apart(rng: np.random
     found = paired_difference(shared + 1 + rng.normal(0, 0.1, 100), shared)
     assert found.low > 0.9
     assert found.high < 1.1
+
+
+def test_intervals_of_means_redraw_patients(rng: np.random.Generator) -> None:
+    patients = np.repeat(np.arange(60), 3)
+    values = rng.normal(0, 1, 60)[patients] + rng.normal(0, 0.05, 180)
+    alone, whole = mean_estimate(values, redraws=2000), mean_estimate(values, redraws=2000, groups=patients)
+    assert whole.value == alone.value
+    assert whole.sd / alone.sd == pytest.approx(3**0.5, rel=0.1)
+    gaps = values.copy()
+    gaps[:6] = np.nan  # two patients of whom nothing is known
+    assert mean_estimate(gaps, redraws=200, groups=patients).value == pytest.approx(np.nanmean(values[6:]))
+    pair = paired_difference(values, np.zeros(180), redraws=2000, groups=patients)
+    assert pair.sd == pytest.approx(whole.sd)
+
+
+def test_numbers_of_groups_may_have_gaps(rng: np.random.Generator) -> None:
+    values = rng.normal(0, 1, 40)
+    near, far = np.arange(40) // 2, np.arange(40) // 2 * 50 + 7
+    assert mean_estimate(values, redraws=500, groups=near) == mean_estimate(values, redraws=500, groups=far)

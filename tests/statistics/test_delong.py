@@ -47,3 +47,29 @@ def test_equal_scores_do_not_differ(rng: np.random.Generator) -> None:
 
 def test_too_few_cases_give_no_interval() -> None:
     assert np.isnan(delong([1.0, 2.0, 3.0], [True, False, False]).value)
+
+
+def test_patients_with_one_case_each_are_delongs(rng: np.random.Generator) -> None:
+    first, second, truth = cases(rng)
+    own = np.arange(len(truth))
+    assert delong(first, truth, own).sd == pytest.approx(delong(first, truth).sd, abs=1e-12)
+    assert compare_delong(first, second, truth, own).p == pytest.approx(compare_delong(first, second, truth).p, abs=1e-12)
+
+
+def test_the_interval_of_clustered_cases_is_near_the_bootstraps_of_patients(rng: np.random.Generator) -> None:
+    patients = np.repeat(np.arange(150), 2)
+    shared = rng.normal(0, 1, 150)[patients]
+    truth = rng.random(300) < 0.4
+    scores = truth + shared + rng.normal(0, 0.5, 300)
+    found = delong(scores, truth, patients)
+    drawn = auc_estimate(scores, truth, redraws=4000, groups=patients)
+    assert found.value == pytest.approx(drawn.value, abs=1e-12)
+    assert found.sd == pytest.approx(drawn.sd, rel=0.12)
+    pair = compare_delong(scores, scores + rng.normal(0, 0.5, 300), truth, patients)
+    assert pair.difference.sd > 0
+
+
+def test_a_side_of_one_patient_has_no_interval() -> None:
+    found = delong([1, 2, 3, 4], [True, True, False, False], np.array([0, 0, 1, 2]))
+    assert found.value == 0
+    assert np.isnan(found.sd)

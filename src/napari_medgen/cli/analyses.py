@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from napari_medgen.saliency.classifier import Classifier
+    from napari_medgen.saliency.test_set import LabelTable
 
 app = typer.Typer(no_args_is_help=True, help="Robustness and inner workings of classifiers.")
 
@@ -27,6 +28,12 @@ def _load(name: str, device: str) -> Classifier:
     from napari_medgen.saliency.classifier import Classifier
 
     return Classifier(find_model(name), choose_device(device))
+
+
+def _labels(table: str) -> LabelTable | None:
+    from napari_medgen.saliency.test_set import LabelTable
+
+    return LabelTable(table) if table else None
 
 
 def _save(out: Path, name: str, numbers: dict[str, Any], figure: Figure) -> None:
@@ -47,7 +54,7 @@ def robustness(
     epsilon: Annotated[list[float] | None, typer.Option(help="Radii of the attack. Repeat.")] = None,
     attacker: Annotated[Literal["apgd", "pgd"], typer.Option(help="APGD, or the PGD of the paper.")] = "apgd",
     images: Annotated[int, typer.Option(min=2, help="Images that are attacked, at most.")] = 200,
-    table: Table = "labels.csv",
+    table: Table = "",
     redraws: Redraws = 10_000,
     device: DeviceName = "",
 ) -> None:
@@ -61,7 +68,8 @@ def robustness(
     curves, numbers = {}, {}
     for model in models:
         classifier = _load(model, device)
-        test = drive_on_console(load_test_set(classifier, data, table=table, masks=False), classifier.name).first(images)
+        steps = load_test_set(classifier, data, labels=_labels(table), masks=False)
+        test = drive_on_console(steps, classifier.name).first(images)
         for domain, name in enumerate(classifier.architecture.domain_names or ("",)):
             key = f"{classifier.name}, {name} batch norm" if name else classifier.name
             work = robustness_curve(
@@ -88,7 +96,7 @@ def layers(
     out: Out,
     domains: Annotated[tuple[int, int], typer.Option(help="Batch norm of the first and of the second model.")] = (0, 0),
     images: Annotated[int, typer.Option(min=4, help="Images; 196 published.")] = 196,
-    table: Table = "labels.csv",
+    table: Table = "",
     device: DeviceName = "",
 ) -> None:
     """Similarity (debiased linear CKA) of each layer of one model to each of another."""
@@ -98,7 +106,7 @@ def layers(
     from napari_medgen.saliency.test_set import load_test_set
 
     one, other = _load(first, device), _load(second, device)
-    test = drive_on_console(load_test_set(one, data, table=table, masks=False), "Reading").first(images)
+    test = drive_on_console(load_test_set(one, data, labels=_labels(table), masks=False), "Reading").first(images)
     found = drive_on_console(layer_similarity(one, other, test.inputs, domains=domains), "Comparing")
     names = [f"{c.name}, batch norm {d}" for c, d in zip((one, other), domains, strict=True)]
     numbers = {"first": names[0], "second": names[1], "layers": [found.first, found.second], "cka": found.matrix.tolist()}
@@ -113,7 +121,7 @@ def surface(
     index: Annotated[int, typer.Option(min=0, help="Which test image.")] = 0,
     reach: Annotated[float, typer.Option(help="Largest step to either side; 0.5 published.")] = 0.5,
     points: Annotated[int, typer.Option(min=3, help="Steps in each direction; 50 published.")] = 50,
-    table: Table = "labels.csv",
+    table: Table = "",
     device: DeviceName = "",
 ) -> None:
     """The loss around a test image, along its gradient's sign and along a random sign direction."""
@@ -124,7 +132,7 @@ def surface(
     from napari_medgen.saliency.test_set import load_test_set
 
     classifier = _load(model, device)
-    test = drive_on_console(load_test_set(classifier, data, table=table, masks=False), "Reading")
+    test = drive_on_console(load_test_set(classifier, data, labels=_labels(table), masks=False), "Reading")
     if index >= len(test):
         raise MedGenError(f"There are {len(test)} test images; the last is number {len(test) - 1}.")
     one = slice(index, index + 1)

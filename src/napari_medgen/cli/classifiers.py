@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_medgen.saliency.classifier import Classifier
     from napari_medgen.saliency.methods import ExplainRequest
     from napari_medgen.saliency.variants import Comparison
+Unlabelled = Literal["unknown", "absent"]
 
 
 def explain(
@@ -64,11 +65,11 @@ def _explain_image(
 ) -> None:
     from napari_medgen.saliency.export import export_map
 
-    doubts = classifier.warnings_about(image)
-    if doubts and not force:
-        raise MedGenError(f"{' '.join(doubts)} No map was made; --force makes one all the same.")
-    found = classifier.explain(image, request)
-    for sentence in (*image.notes, *doubts):
+    look = classifier.look(image, explain=True)
+    if look.doubts and not force:
+        raise MedGenError(f"{' '.join(look.doubts)} No map was made; --force makes one all the same.")
+    found = look.map(request)
+    for sentence in (*image.notes, *found.warnings):
         Console(stderr=True).print(sentence, style="yellow", markup=False)
     print(f"{classifier.name}: {found.label} {found.probability:.0%}")
     for path in export_map(image, found, out, signed=not absolute):
@@ -94,7 +95,11 @@ def _explain_volume(classifier: Classifier, image: Path, out: Path, request: Exp
 def evaluate_classifier(
     model: ModelArgument,
     data: Data,
-    table: TableOption = "labels.csv",
+    table: TableOption = "",
+    image_column: Annotated[str, typer.Option(help="Of the table: file names.")] = "Image Index",
+    subject_column: Annotated[str, typer.Option(help="Of the table: patients; by default each image is one's own.")] = "",
+    blank: Annotated[Unlabelled, typer.Option(help="What a gap in the table means.")] = "unknown",
+    uncertain: Annotated[Unlabelled, typer.Option(help="What a label below zero means.")] = "unknown",
     epsilon: Annotated[list[float] | None, typer.Option(help="Radius of the attack, of an image in 0 to 1. Repeat.")] = None,
     attacked: Annotated[int, typer.Option(min=2, help="Images that are attacked, at most.")] = 400,
     redraws: Redraws = 10_000,
@@ -108,13 +113,17 @@ def evaluate_classifier(
     from napari_medgen.running.devices import choose_device
     from napari_medgen.saliency import evaluation
     from napari_medgen.saliency.classifier import Classifier
+    from napari_medgen.saliency.test_set import LabelTable
 
     folder = find_model(model)
     classifier = Classifier(folder, choose_device(device))
     asked = evaluation.EvaluationRequest(
         epsilons=tuple(epsilon or evaluation.EvaluationRequest.epsilons), attacked_images=attacked, redraws=redraws
     )
-    report = drive_on_console(evaluation.evaluate_classifier(classifier, data, asked, table=table), "Evaluating")
+    labels = LabelTable(table, image_column, subject_column, blank, uncertain) if table else None
+    report = drive_on_console(evaluation.evaluate_classifier(classifier, data, asked, labels=labels), "Evaluating")
+    for name, count in report["left_out"].items():
+        Console(stderr=True).print(f"Left out, since nobody knows: {count} images ({name}).", style="yellow", markup=False)
     report_figures(folder, report, evaluation.figures(report), write=write, as_json=as_json)
 
 

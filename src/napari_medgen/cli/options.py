@@ -20,5 +20,5 @@ Precision = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 WriteCard = Annotated[bool, typer.Option(help="Put the figures on the model's card.")]
-Table = Annotated[str, typer.Option(help="CSV of an imported model's labels, in the data folder.")]
+Table = Annotated[str, typer.Option(help="CSV of labels in the data folder; by default what the model's recipe knows.")]
 Redraws = Annotated[int, typer.Option(min=100, help="Of the bootstrap.")]

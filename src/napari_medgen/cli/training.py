@@ -41,10 +41,12 @@ def train(
     name, begin = _PREPARE[task](content, recipe.name)
     out = out or user_folder() / name
     steps = begin(data, work or Path("work") / name, out, resume=resume, devices=devices, nodes=nodes)
-    print(drive_on_console(steps, name).path)
+    made = drive_on_console(steps, name)
+    if made is not None:
+        print(made.path)
 
 
-Begin = Callable[..., "Steps[ModelFolder]"]
+Begin = Callable[..., "Steps[ModelFolder | None]"]
 
 
 def _volumes(content: dict[str, Any], file: str) -> tuple[str, Begin]:

@@ -18,7 +18,7 @@ from napari_medgen.saliency.map_scores import chance_inside, deletion_curve, ene
 from napari_medgen.saliency.methods import ExplainRequest
 from napari_medgen.saliency.robustness import class_aucs, predict, robustness_curve
 from napari_medgen.saliency.targets import probabilities
-from napari_medgen.saliency.test_set import TestSet, load_test_set
+from napari_medgen.saliency.test_set import LabelTable, TestSet, load_test_set
 from napari_medgen.statistics.agreement import kappa_estimate
 from napari_medgen.statistics.bootstrap import REDRAWS, mean_estimate
 from napari_medgen.statistics.calibration import calibration
@@ -59,6 +59,8 @@ class MapScores:
         (N,) share of energy inside, share of area inside, and pointing game.
     deletion, insertion
         (M,) areas under the curves, of fewer images.
+    groups, drawn
+        (N,) patient of each image; (M,) that of each image with curves.
     names
         The N images.
     """
@@ -68,18 +70,20 @@ class MapScores:
     pointing: NDArray[np.float64]
     deletion: NDArray[np.float64]
     insertion: NDArray[np.float64]
+    groups: NDArray[np.intp]
+    drawn: NDArray[np.intp]
     names: list[str]
 
 
 def evaluate_classifier(
-    classifier: Classifier, data: Path, request: EvaluationRequest | None = None, *, table: str = "labels.csv"
+    classifier: Classifier, data: Path, request: EvaluationRequest | None = None, *, labels: LabelTable | None = None
 ) -> Steps[Report]:
     """Measure a classifier on the test images of a folder.
 
     Parameters
     ----------
     data
-        Folder laid out as the model's recipe says, or with a CSV table of labels.
+        Folder laid out as the model's recipe says, or with the table of ``labels``.
 
     Yields
     ------
@@ -92,13 +96,14 @@ def evaluate_classifier(
         For JSON: intervals are 95 %, by redrawing patients.
     """
     request = request or EvaluationRequest()
-    test = yield from load_test_set(classifier, data, table=table, masks=request.maps)
+    test = yield from load_test_set(classifier, data, labels=labels, masks=request.maps)
     report: Report = {
         "model": classifier.name,
         "checksum": classifier.folder.card.checksum,
         "training": classifier.architecture.training,
         "images": len(test),
         "patients": int(test.groups.max()) + 1,
+        "left_out": test.left_out,
         "redraws": request.redraws,
         "batch_norms": {},
     }
@@ -133,11 +138,12 @@ def _discrimination(classifier: Classifier, said: NDArray[np.float64], test: Tes
         found["calibration"][label] = {"expected_error": fit.error, "brier": fit.brier}
     if own.exclusive:
         grade, grades = truth.argmax(1), said.argmax(1)
-        found["accuracy"] = mean_estimate(grade == grades, redraws=redraws).as_dict()
+        found["accuracy"] = mean_estimate(grade == grades, redraws=redraws, groups=test.groups).as_dict()
         if own.ordinal:
             kappa = kappa_estimate(grade, grades, len(own.labels), redraws=redraws, groups=test.groups)
             found["quadratic_kappa"] = kappa.as_dict()
-            found["within_one_grade"] = mean_estimate(np.abs(grade - grades) <= 1, redraws=redraws).as_dict()
+            near = mean_estimate(np.abs(grade - grades) <= 1, redraws=redraws, groups=test.groups)
+            found["within_one_grade"] = near.as_dict()
             found["confusion"] = (
                 np.bincount(grade * len(own.labels) + grades, minlength=len(own.labels) ** 2)
                 .reshape(len(own.labels), -1)
@@ -145,7 +151,7 @@ def _discrimination(classifier: Classifier, said: NDArray[np.float64], test: Tes
             )
     else:
         right = np.where(np.isnan(truth), np.nan, (said >= 0.5) == (truth > 0))
-        found["accuracy"] = mean_estimate(np.nanmean(right, 1), redraws=redraws).as_dict()
+        found["accuracy"] = mean_estimate(np.nanmean(right, 1), redraws=redraws, groups=test.groups).as_dict()
     return found
 
 
@@ -193,18 +199,24 @@ def score_maps(
         np.asarray(pointing),
         np.asarray(deletion),
         np.asarray(insertion),
+        test.groups[rows],
+        test.groups[[i for i in rows if i in drawn]],
         [test.names[i] for i in rows],
     )
 
 
 def _summary(scores: MapScores, redraws: int) -> Report:
+    def estimate(values: NDArray[np.float64], whose: NDArray[np.intp]) -> dict[str, float]:
+        return mean_estimate(values, redraws=redraws, groups=whose).as_dict()
+
     return {
         "images": len(scores.names),
-        "energy_inside": mean_estimate(scores.energy, redraws=redraws).as_dict(),
+        "patients": len(np.unique(scores.groups)),
+        "energy_inside": estimate(scores.energy, scores.groups),
         "chance": float(np.nanmean(scores.chance)),
-        "pointing_game": mean_estimate(scores.pointing, redraws=redraws).as_dict(),
-        "deletion_area": mean_estimate(scores.deletion, redraws=redraws).as_dict(),
-        "insertion_area": mean_estimate(scores.insertion, redraws=redraws).as_dict(),
+        "pointing_game": estimate(scores.pointing, scores.groups),
+        "deletion_area": estimate(scores.deletion, scores.drawn),
+        "insertion_area": estimate(scores.insertion, scores.drawn),
     }
 
 

@@ -27,7 +27,12 @@ _FLAT = 0.01  # standard deviation of a grey image in 0 to 1 below which there i
 @torch.no_grad()
 def stage_averages(network: ResNet, seen: Tensor) -> Tensor:
     """(N, D) channel averages of all four stages, through the clean batch norm, for network inputs (N, C, H, W)."""
-    return torch.cat([maps.mean((2, 3)) for maps in network.feature_maps(seen, 0)], 1).float().cpu()
+    return averages(network.feature_maps(seen, 0))
+
+
+def averages(maps: list[Tensor]) -> Tensor:
+    """(N, D) channel averages of feature maps (N, C, h, w), on the CPU."""
+    return torch.cat([one.detach().mean((2, 3)) for one in maps], 1).float().cpu()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -49,6 +50,8 @@ class TestSet:
         (N,) number of each image's patient, so that patients are redrawn and not images.
     names
         File stems.
+    left_out
+        Images that nothing is known of, and for each label those of which it alone is unknown; none of them counts.
     """
 
     __test__ = False  # not a test, whatever pytest thinks of the name
@@ -59,6 +62,7 @@ class TestSet:
     masks: list[Masked | None]
     groups: NDArray[np.intp]
     names: list[str]
+    left_out: dict[str, int]
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -79,11 +83,41 @@ class TestSet:
             [self.masks[i] for i in rows],
             np.unique(self.groups[rows], return_inverse=True)[1],
             [self.names[i] for i in rows],
+            self.left_out,
         )
 
 
-def load_test_set(classifier: Classifier, root: Path, *, table: str = "labels.csv", masks: bool = True) -> Steps[TestSet]:
-    """The test images of a data folder, laid out as the model's recipe says; for an imported model, listed in a table.
+@dataclass(frozen=True)
+class LabelTable:
+    """A table of labels beside a user's own images, in the place of the layout that the model's recipe knows.
+
+    Attributes
+    ----------
+    table
+        CSV in the data folder: a column of file names, one a label, and perhaps ``fold``; without it every image counts.
+    image_column, subject_column
+        Of the file name, and of the patient; without the latter each image is a patient's of its own.
+    blank, uncertain
+        What a gap and a negative label mean: ``unknown`` (left out and counted) or ``absent``.
+    """
+
+    table: str = "labels.csv"
+    image_column: str = "Image Index"
+    subject_column: str = ""
+    blank: Literal["unknown", "absent"] = "unknown"
+    uncertain: Literal["unknown", "absent"] = "unknown"
+
+
+def load_test_set(
+    classifier: Classifier, root: Path, *, labels: LabelTable | None = None, masks: bool = True
+) -> Steps[TestSet]:
+    """The test images of a data folder.
+
+    Parameters
+    ----------
+    labels
+        Table that lists them; by default they are laid out as the model's recipe says, or for an imported model listed in
+        ``labels.csv``.
 
     Yields
     ------
@@ -93,12 +127,13 @@ def load_test_set(classifier: Classifier, root: Path, *, table: str = "labels.cs
     Raises
     ------
     RecipeError
-        If there is no test image.
+        If there is no test image of which anything is known.
     """
-    recipe = _recipe(classifier, table)
-    cases = [case for case in find_cases(recipe, root) if case.split == "test"]
+    recipe = _recipe(classifier, labels)
+    every = [case for case in find_cases(recipe, root, all_test=True) if case.split == "test"]
+    cases = [case for case in every if case.labelled]
     if not cases:
-        raise RecipeError(f"{root} holds no test image.")
+        raise RecipeError(f"{root} holds no test image with a label.")
     channels = classifier.architecture.network.channels
     inputs = torch.empty(len(cases), channels, *classifier.architecture.view.size)
     views, found = [], []
@@ -112,21 +147,40 @@ def load_test_set(classifier: Classifier, root: Path, *, table: str = "labels.cs
         yield Progress(index + 1, len(cases), "Reading test images")
     targets = torch.tensor([case.targets for case in cases], dtype=torch.float32)
     groups = group_indices([case.subject for case in cases])
-    return TestSet(inputs, targets, views, found, groups, [case.image.stem for case in cases])
+    unknown = targets.isnan().sum(0).tolist()
+    left_out = {"no label": len(every) - len(cases)} | dict(zip(recipe.labels, unknown, strict=True))
+    return TestSet(
+        inputs,
+        targets,
+        views,
+        found,
+        groups,
+        [case.image.stem for case in cases],
+        {name: count for name, count in left_out.items() if count},
+    )
 
 
-def _recipe(classifier: Classifier, table: str) -> ClassifierRecipe:
+def _recipe(classifier: Classifier, labels: LabelTable | None) -> ClassifierRecipe:
     card, own = classifier.folder.card, classifier.architecture
-    if card.recipe:
+    if card.recipe and labels is None:
         return validate_recipe(ClassifierRecipe, card.recipe, card.name)
     about = About(title=card.title, description="", data="", licence="", intended_use="", limits="")
+    asked = labels or LabelTable()
     return ClassifierRecipe(
         task="saliency",
         name="imported",
         labels=own.labels,
         exclusive=own.exclusive,
         about=about,
-        data=DataRecipe(table=table),
+        data=DataRecipe(
+            table=asked.table,
+            image_column=asked.image_column,
+            subject_column=asked.subject_column,
+            # With a slash the whole place in the folder is meant: names may be the same in several folders.
+            subject="" if asked.subject_column else "(.*)/?",
+            blank=asked.blank,
+            uncertain=asked.uncertain,
+        ),
         network=own.network,
         view=own.view,
     )

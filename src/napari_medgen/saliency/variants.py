@@ -138,6 +138,7 @@ class _Measured:
     row: VariantRow
     scores: NDArray[np.float64]
     positive: NDArray[np.bool_]
+    known: NDArray[np.bool_]
     maps: MapScores | None
 
     @property
@@ -155,7 +156,8 @@ def _measure(
 ) -> Steps[_Measured]:
     own, truth = classifier.architecture, test.targets.double().numpy()
     said = predict(classifier, test.inputs, domain)
-    scores, positive = _binary(own, said), _binary(own, truth) > 0
+    scores, wanted = _binary(own, said), _binary(own, truth)
+    known, positive = ~np.isnan(wanted), wanted > 0
     inputs = yield from attack_set(classifier, attacked, epsilon, domain)
     under = class_aucs(classifier, predict(classifier, inputs, domain), attacked, 1)
     clean = class_aucs(classifier, said, test, 1)
@@ -170,15 +172,15 @@ def _measure(
         model=classifier.name,
         training=own.training,
         domain=own.domain_names[domain] if own.domain_names else "",
-        auc=auc_estimate(scores, positive, redraws=redraws, groups=test.groups),
+        auc=auc_estimate(scores[known], positive[known], redraws=redraws, groups=test.groups[known]),
         mean_auc=_mean(clean),
         kappa=kappa,
         attacked=_mean(under),
-        energy=mean_estimate(maps.energy, redraws=redraws) if maps else None,
+        energy=mean_estimate(maps.energy, redraws=redraws, groups=maps.groups) if maps else None,
         chance=float(np.nanmean(maps.chance)) if maps else float("nan"),
-        pointing=mean_estimate(maps.pointing, redraws=redraws) if maps else None,
+        pointing=mean_estimate(maps.pointing, redraws=redraws, groups=maps.groups) if maps else None,
     )
-    return _Measured(row, scores, positive, maps)
+    return _Measured(row, scores, positive, known, maps)
 
 
 def _mean(aucs: dict[str, Estimate]) -> float:
@@ -191,11 +193,13 @@ def _differences(measured: list[_Measured], test: TestSet, redraws: int) -> dict
     for i, first in enumerate(measured):
         for second in measured[i + 1 :]:
             name = f"{second.name} - {first.name}"
+            known = first.known
+            scores = second.scores[known], first.scores[known]
             found[f"AUC: {name}"] = auc_difference(
-                second.scores, first.scores, first.positive, redraws=redraws, groups=test.groups
+                *scores, first.positive[known], redraws=redraws, groups=test.groups[known]
             )
             if first.maps and second.maps:
                 for what, score in (("energy inside", "energy"), ("pointing game", "pointing")):
                     pair = getattr(second.maps, score), getattr(first.maps, score)
-                    found[f"{what}: {name}"] = paired_difference(*pair, redraws=redraws)
+                    found[f"{what}: {name}"] = paired_difference(*pair, redraws=redraws, groups=first.maps.groups)
     return found

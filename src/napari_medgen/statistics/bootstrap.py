@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,9 +57,10 @@ def redraw_counts(
         yield counts if groups is None else counts[:, groups]
 
 
-def group_indices(names: list[str]) -> NDArray[np.intp]:
+def group_indices(names: Sequence[Hashable]) -> NDArray[np.intp]:
     """Number of each name's group: cases of one name have one number."""
-    return np.unique(names, return_inverse=True)[1]
+    numbers: dict[Hashable, int] = {}
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.intp)
 
 
 def bootstrap(
@@ -79,6 +80,8 @@ def bootstrap(
     groups
         As :func:`redraw_counts`.
     """
+    if groups is not None:  # numbers without a gap: a group of none of these cases must not be drawn
+        groups = np.unique(groups, return_inverse=True)[1]
     value = float(weighted(np.ones((1, cases)))[0])
     drawn = np.concatenate([weighted(counts) for counts in redraw_counts(cases, redraws, seed, groups)])
     drawn = drawn[np.isfinite(drawn)]
@@ -88,15 +91,33 @@ def bootstrap(
     return Estimate(value, float(low), float(high), float(drawn.std(ddof=1)) if len(drawn) > 1 else 0.0)
 
 
-def mean_estimate(values: ArrayLike, *, redraws: int = REDRAWS, seed: int = 0) -> Estimate:
-    """Mean of values with its interval; values that are NaN are left out."""
-    kept = np.asarray(values, np.float64)
-    kept = kept[np.isfinite(kept)]
+def mean_estimate(
+    values: ArrayLike, *, redraws: int = REDRAWS, seed: int = 0, groups: NDArray[np.intp] | None = None
+) -> Estimate:
+    """Mean of values with its interval; values that are NaN are left out.
+
+    Parameters
+    ----------
+    groups
+        (N,) as :func:`redraw_counts`: the patient of each value, so that patients are redrawn. By default values are.
+    """
+    numbers = np.asarray(values, np.float64)
+    known = np.isfinite(numbers)
+    kept = numbers[known]
     if not len(kept):
         return Estimate(float("nan"), float("nan"), float("nan"))
-    return bootstrap(lambda w: (w @ kept) / w.sum(1), len(kept), redraws=redraws, seed=seed)
+    whose = None if groups is None else np.unique(groups[known], return_inverse=True)[1]
+    return bootstrap(lambda w: (w @ kept) / w.sum(1), len(kept), redraws=redraws, seed=seed, groups=whose)
 
 
-def paired_difference(first: ArrayLike, second: ArrayLike, *, redraws: int = REDRAWS, seed: int = 0) -> Estimate:
-    """Mean of ``first - second`` over the same cases, with its interval."""
-    return mean_estimate(np.asarray(first, np.float64) - np.asarray(second, np.float64), redraws=redraws, seed=seed)
+def paired_difference(
+    first: ArrayLike,
+    second: ArrayLike,
+    *,
+    redraws: int = REDRAWS,
+    seed: int = 0,
+    groups: NDArray[np.intp] | None = None,
+) -> Estimate:
+    """Mean of ``first - second`` over the same cases, with its interval; ``groups`` as :func:`mean_estimate`."""
+    difference = np.asarray(first, np.float64) - np.asarray(second, np.float64)
+    return mean_estimate(difference, redraws=redraws, seed=seed, groups=groups)

@@ -1,4 +1,8 @@
-"""Areas under ROC curves with the variance of DeLong 1988, and the comparison of two on the same cases."""
+"""Areas under ROC curves with the variance of DeLong 1988, and the comparison of two on the same cases.
+
+Where a patient gives several cases, the variance is Obuchowski's for clustered data (Biometrics 53:567, 1997), which is
+DeLong's where each case is a patient of its own.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +38,7 @@ class Comparison:
         return {name: part.as_dict() for name, part in parts.items()} | {"p": self.p}
 
 
-def delong(scores: ArrayLike, positive: ArrayLike) -> Estimate:
+def delong(scores: ArrayLike, positive: ArrayLike, groups: NDArray[np.intp] | None = None) -> Estimate:
     """Area under the ROC curve with DeLong's 95 % interval, limited to 0 and 1.
 
     Parameters
@@ -42,16 +46,20 @@ def delong(scores: ArrayLike, positive: ArrayLike) -> Estimate:
     scores
         (N,) higher for what should be positive.
     positive
-        (N,) truth; NaN results where a side has fewer than two cases.
+        (N,) truth; NaN results where a side has fewer than two cases, or two patients.
+    groups
+        (N,) patient of each case; by default each is another's.
     """
-    areas, covariance = _areas(np.asarray(scores, np.float64)[None], np.asarray(positive, bool))
+    areas, covariance = _areas(np.asarray(scores, np.float64)[None], np.asarray(positive, bool), groups)
     return _estimate(areas[0], covariance[0, 0], clip=True)
 
 
-def compare_delong(first: ArrayLike, second: ArrayLike, positive: ArrayLike) -> Comparison:
-    """Two scores of the same cases."""
+def compare_delong(
+    first: ArrayLike, second: ArrayLike, positive: ArrayLike, groups: NDArray[np.intp] | None = None
+) -> Comparison:
+    """Two scores of the same cases; ``groups`` as :func:`delong`."""
     scores = np.stack([np.asarray(first, np.float64), np.asarray(second, np.float64)])
-    areas, covariance = _areas(scores, np.asarray(positive, bool))
+    areas, covariance = _areas(scores, np.asarray(positive, bool), groups)
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
     gap = areas[0] - areas[1]
     p = float(2 * stats.norm.sf(abs(gap) / np.sqrt(variance))) if variance > 0 else float("nan" if gap else 1.0)
@@ -63,7 +71,10 @@ def compare_delong(first: ArrayLike, second: ArrayLike, positive: ArrayLike) -> 
     )
 
 
-def _areas(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+Matrix = NDArray[np.float64]
+
+
+def _areas(scores: Matrix, positive: NDArray[np.bool_], groups: NDArray[np.intp] | None) -> tuple[Matrix, Matrix]:
     """Areas (K,) and their covariance (K, K) of scores (K, N), from the components of Sun and Xu 2014."""
     if scores.shape[1] != len(positive):
         raise ValueError(f"scores {scores.shape} and truth {positive.shape} must be of the same length")
@@ -74,8 +85,33 @@ def _areas(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[ND
     together = stats.rankdata(np.concatenate([sick, well], 1), axis=1)
     above = (together[:, :m] - stats.rankdata(sick, axis=1)) / n
     below = 1 - (together[:, m:] - stats.rankdata(well, axis=1)) / m
-    areas: NDArray[np.float64] = above.mean(1)
-    return areas, np.atleast_2d(np.cov(above)) / m + np.atleast_2d(np.cov(below)) / n
+    areas: Matrix = above.mean(1)
+    whose = np.arange(len(positive)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    return areas, _clustered_covariance(areas, above, below, whose[positive], whose[~positive])
+
+
+def _clustered_covariance(
+    areas: Matrix, above: Matrix, below: Matrix, of_sick: NDArray[np.intp], of_well: NDArray[np.intp]
+) -> Matrix:
+    """Covariance (K, K) of areas whose components (K, M) and (K, N) belong to patients (Obuchowski 1997, equation 2)."""
+    (_, m), (_, n) = above.shape, below.shape
+    patients = int(max(of_sick.max(), of_well.max())) + 1
+
+    def summed(components: Matrix, whose: NDArray[np.intp]) -> tuple[Matrix, int]:
+        """Each patient's sum (K, patients) of components less the area, and how many patients have any."""
+        sums = np.stack([np.bincount(whose, row - area, patients) for row, area in zip(components, areas, strict=True)])
+        return sums, len(np.unique(whose))
+
+    (sick, with_sick), (well, with_well) = summed(above, of_sick), summed(below, of_well)
+    if min(with_sick, with_well) < 2:
+        return np.full((len(areas), len(areas)), np.nan)
+    both = sick @ well.T
+    variance: Matrix = (
+        with_sick / (with_sick - 1) * (sick @ sick.T) / m**2
+        + with_well / (with_well - 1) * (well @ well.T) / n**2
+        + patients / (patients - 1) * (both + both.T) / (m * n)
+    )
+    return variance
 
 
 def _estimate(value: float, variance: float, *, clip: bool) -> Estimate:

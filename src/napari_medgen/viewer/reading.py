@@ -68,12 +68,14 @@ def read_image(
     begun = time.perf_counter()
     yield Progress(0, len(names), "Loading the model")
     first = classifiers.classifier(names[0])
-    answer, doubts = first.answer(image, request.domain), tuple(first.warnings_about(image))
+    look = first.look(image, explain=explain)
+    answer, doubts = look.answer(request.domain), look.doubts
     maps = []
     if explain and (anyway or not doubts):
         request = replace(request, label=request.label or answer.best)
         for index, name in enumerate(names):
             model = classifiers.classifier(name)
-            maps.append((model.variant(request.domain), model.explain(image, request)))
+            seen = look if index == 0 else model.look(image, explain=True)
+            maps.append((model.variant(request.domain), seen.map(request)))
             yield Progress(index + 1, len(names), name)
     return Reading(answer, doubts, tuple(maps), time.perf_counter() - begun)

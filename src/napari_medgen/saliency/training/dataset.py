@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from napari_medgen.errors import RecipeError
+from napari_medgen.errors import ImageError, RecipeError
 from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.saliency.training.cases import Case, Split, find_cases
+from napari_medgen.running.rows import RowPlan, fill_rows
+from napari_medgen.running.stamps import file_stamp, fingerprint
+from napari_medgen.saliency.architecture import ViewSizes
+from napari_medgen.saliency.training.cases import Case, Split, find_cases, unlabelled
 from napari_medgen.saliency.training.recipe import ClassifierRecipe
-from napari_medgen.saliency.view import to_tensor
+from napari_medgen.saliency.view import NetworkView, to_tensor
 
-_CHUNK = 64
+_TOLERATED = 0.1  # share of images that may be unreadable
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,15 @@ class Dataset:
     frames
         (N, rows, columns) uint8, sides that the view mirrors already mirrored.
     targets
-        (N, classes) float32: 0, 1 or NaN.
+        (N, classes) float32: 0, 1 or NaN, not all of a row NaN.
+    people
+        Fingerprint of who is in which split: a training must not go on with others.
     """
 
     cases: list[Case]
     frames: NDArray[np.uint8]
     targets: torch.Tensor
+    people: str
 
     def rows(self, split: Split) -> NDArray[np.intp]:
         """Indices of a split's images."""
@@ -48,68 +52,85 @@ class Dataset:
 
 
 def build_dataset(recipe: ClassifierRecipe, root: Path, work: Path) -> Steps[Dataset]:
-    """Find the images and read them, or map those of an earlier run.
+    """Find the images and read them, or map those of an earlier run whose files are the same.
+
+    Images of which no label is known, and those that cannot be read, are left out and counted.
 
     Yields
     ------
     Progress
-        A step an image.
+        A step an image that has to be read; the last says what was left out.
 
     Raises
     ------
     RecipeError
-        If there is no image for training or for validation, or a split lacks a class.
-    ImageError
-        If an image cannot be read.
+        If there is no image for training or for validation, a split lacks a class, or more than one image in ten cannot
+        be read.
     """
     cases = find_cases(recipe, root)
+    blank = unlabelled(cases)
+    cases = [case for case in cases if case.labelled]
+    plan = RowPlan(
+        how={"frame": recipe.data.frame, "view": recipe.view.model_dump(mode="json")},
+        stamps=[[case.image.relative_to(root).as_posix(), case.side, file_stamp(case.image)] for case in cases],
+        shape=recipe.data.frame,
+        dtype=np.uint8,
+        make=lambda index: frame(_read(cases[index]), recipe.data.frame, recipe.view),
+        tolerated=(ImageError,),
+        threads=min(os.cpu_count() or 1, 8),  # reading a picture releases the interpreter's lock
+    )
+    rows = yield from fill_rows(work / "frames.npy", plan, lambda index: "Reading images")
+    if len(rows.failed) > _TOLERATED * len(cases):
+        reason = next(iter(rows.failed.values()))
+        raise RecipeError(f"{len(rows.failed)} of {len(cases)} images cannot be read, for example: {reason}")
+    kept = [index for index in range(len(cases)) if index not in rows.failed]
+    cases = [cases[index] for index in kept]
+    frames = rows.array if not rows.failed else np.ascontiguousarray(rows.array[kept])
     targets = torch.tensor([case.targets for case in cases], dtype=torch.float32)
     _require(recipe, cases, targets)
-    rows, columns = recipe.data.frame
-    names = [str(case.image.relative_to(root)) for case in cases]
-    about = json.dumps([names, recipe.data.frame, recipe.view.mirror])
-    file = work / f"frames-{hashlib.sha256(about.encode()).hexdigest()[:16]}.npy"
-    if not file.is_file():
-        work.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(".part")
-        frames = np.lib.format.open_memmap(part, "w+", np.uint8, (len(cases), rows, columns))
-        # Reading a picture releases the interpreter's lock, so threads do help.
-        with ThreadPoolExecutor() as pool:
-            for start in range(0, len(cases), _CHUNK):
-                chunk = cases[start : start + _CHUNK]
-                read = pool.map(lambda case: frame(_read(case), (rows, columns), recipe.view.mirror), chunk)
-                for offset, image in enumerate(read):
-                    frames[start + offset] = image
-                yield Progress(start + len(chunk), len(cases), "Reading images")
-        frames.flush()
-        del frames
-        part.replace(file)
-    yield Progress(len(cases), len(cases), "Images are read")
-    return Dataset(cases, np.load(file, mmap_mode="r"), targets)
+    left_out = [f"{blank} without a label"] * bool(blank) + [f"{len(rows.failed)} unreadable"] * bool(rows.failed)
+    note = f"; left out: {', '.join(left_out)}" if left_out else ""
+    yield Progress(len(cases), len(cases), f"{len(cases)} images are read{note}")
+    people = fingerprint([[case.subject, case.split] for case in cases])
+    return Dataset(cases, frames, targets, people)
 
 
 def _read(case: Case) -> Radiograph:
     image = read_radiograph(case.image)
     # The name says which side; the file may too, but a folder's convention is the recipe's.
-    return image if not case.side else _sided(image, case)
+    return replace(image, laterality=case.side) if case.side else image
 
 
-def _sided(image: Radiograph, case: Case) -> Radiograph:
-    from dataclasses import replace
+def frame(image: Radiograph, size: tuple[int, int], view: ViewSizes) -> NDArray[np.uint8]:
+    """An image as 8-bit grey of ``size``, mirrored if its side is the one to mirror.
 
-    return replace(image, laterality=case.side)
-
-
-def frame(image: Radiograph, size: tuple[int, int], mirror: str) -> NDArray[np.uint8]:
-    """An image squashed to ``size`` as 8-bit grey, mirrored if its side is the one to mirror."""
+    A network that squashes its images sees the same of a squashed frame. For one that crops them to its own proportions, the
+    frame is the part of the image around what is seen, in those proportions; where the image ends it is black.
+    """
     grey = image.grey()
-    if mirror and image.laterality == mirror:
+    if view.mirror and image.laterality == view.mirror:
         grey = grey[:, ::-1]
+    if view.fit == "crop":
+        grey = _around_the_view(grey, size, view)
     tensor = to_tensor(grey)
     if grey.shape != size:
         tensor = F.interpolate(tensor, size, mode="bilinear", antialias=True, align_corners=False)
     pixels: NDArray[np.uint8] = (tensor[0, 0] * 255).round().to(torch.uint8).numpy()
     return pixels
+
+
+def _around_the_view(grey: NDArray[np.float32], size: tuple[int, int], view: ViewSizes) -> NDArray[np.float32]:
+    """The part of an image whose view, as a frame of ``size`` has it, is the view of the image itself."""
+    of_image, of_frame = NetworkView.of((grey.shape[0], grey.shape[1]), view), NetworkView.of(size, view)
+    ranges, padding = [], []
+    for axis in (0, 1):
+        first, last = of_image.box[axis], of_image.box[axis + 2]
+        scale = (last - first) / (of_frame.box[axis + 2] - of_frame.box[axis])
+        start = round(first - of_frame.box[axis] * scale)
+        end = round(first + (size[axis] - of_frame.box[axis]) * scale)
+        ranges.append(slice(max(start, 0), min(end, grey.shape[axis])))
+        padding.append((max(-start, 0), max(end - grey.shape[axis], 0)))
+    return np.pad(grey[tuple(ranges)], padding)
 
 
 def _require(recipe: ClassifierRecipe, cases: list[Case], targets: torch.Tensor) -> None:

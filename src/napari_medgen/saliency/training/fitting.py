@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.workspace import Stage, append_row, seed_step
+from napari_medgen.running.workspace import Stage, append_row, finite_gradients, require_finite, seed_step
 from napari_medgen.saliency.attacks import pgd
 from napari_medgen.saliency.network import ResNet, channels_last
 from napari_medgen.saliency.targets import class_weights, classification_loss, soften
@@ -114,7 +114,21 @@ def train_classifier(recipe: ClassifierRecipe, dataset: Dataset, work: Path, fab
     groups = [{"params": decayed, "weight_decay": own.weight_decay}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, own.learning_rate)
     best = Best()
-    stage = Stage(work, "classifier", network=network, mean=mean, optimizer=optimizer, best=best)
+    rows = dataset.rows("train")
+    per_epoch = max(len(rows) // (own.batch * fabric.world_size), 1)
+    total, recent = per_epoch * own.epochs, 0.0
+    stage = Stage(
+        work,
+        "classifier",
+        recipe=recipe.of_weights | {"people": dataset.people},
+        may_change=("optimiser.epochs", "optimiser.patience"),
+        length=total,
+        leader=fabric.is_global_zero,
+        network=network,
+        mean=mean,
+        optimizer=optimizer,
+        best=best,
+    )
     trained, optimizer = fabric.setup(network, optimizer)
     start = stage.resume()
     run = _Run(
@@ -125,9 +139,6 @@ def train_classifier(recipe: ClassifierRecipe, dataset: Dataset, work: Path, fab
         build_augmentation(recipe.augmentation),
         fabric,
     )
-    rows = dataset.rows("train")
-    per_epoch = max(len(rows) // (own.batch * fabric.world_size), 1)
-    total, recent = per_epoch * own.epochs, 0.0
     for step in range(start, total):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(own, step, total)
@@ -137,7 +148,8 @@ def train_classifier(recipe: ClassifierRecipe, dataset: Dataset, work: Path, fab
         done = step + 1
         epoch, ended = done // per_epoch, done % per_epoch == 0
         if ended:
-            clean = validation_loss(run, mean)
+            # Each process has statistics of its own batches: all must come to one verdict, or some would stop alone.
+            clean = float(fabric.all_reduce(torch.tensor(validation_loss(run, mean), device=fabric.device)))
             best.offer(clean, epoch, mean)
             if fabric.is_global_zero:
                 append_row(stage.log, {"iteration": done, "epoch": epoch, "loss": recent, "clean_validation_loss": clean})
@@ -180,11 +192,14 @@ def _update(run: _Run, trained: Any, network: ResNet, optimizer: Any, rows: NDAr
         said = trained(adversarial, domain)
         losses.append(classification_loss(said, softened, recipe.exclusive, weights=run.weights))
     loss = torch.stack(losses).sum()
+    value = float(loss.detach())
+    require_finite({"the loss": value}, step)
     optimizer.zero_grad()
     fabric.backward(loss)
-    fabric.clip_gradients(trained, optimizer, max_norm=5.0, error_if_nonfinite=True)
+    with finite_gradients(step):
+        fabric.clip_gradients(trained, optimizer, max_norm=5.0, error_if_nonfinite=True)
     optimizer.step()
-    return float(loss.detach()) / len(losses)
+    return value / len(losses)
 
 
 @torch.no_grad()

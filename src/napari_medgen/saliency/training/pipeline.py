@@ -31,7 +31,7 @@ _WAYS = {
 
 def train_saliency(
     recipe: ClassifierRecipe, data: Path, work: Path, out: Path, *, resume: bool = False, devices: int = 1, nodes: int = 1
-) -> Steps[ModelFolder]:
+) -> Steps[ModelFolder | None]:
     """Train a classifier and write its model folder.
 
     Parameters
@@ -52,6 +52,11 @@ def train_saliency(
     Progress
         Images read, then updates.
 
+    Returns
+    -------
+    ModelFolder or None
+        The model; None in a process that is not the first of several, and has nothing to write.
+
     Raises
     ------
     RecipeError
@@ -63,9 +68,9 @@ def train_saliency(
     with fabric.rank_zero_first():  # one process prepares what all read
         dataset = yield from build_dataset(recipe, data, work)
     network = yield from train_classifier(recipe, dataset, work, fabric)
-    if fabric.is_global_zero:
-        package(recipe, dataset, network, out)
-    fabric.barrier()
+    if not fabric.is_global_zero:
+        return None
+    package(recipe, dataset, network, out)
     yield Progress(1, 1, f"Wrote {out}")
     return open_folder(out)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -24,16 +24,20 @@ class DataRecipe(RecipeTable):
         Class folder to label; an empty label for images that show none of the classes.
     table, image_column
         The CSV file and its column of file names, relative to the data folder.
-    uncertain
-        What a label below zero in the table (CheXpert's "uncertain") means: absent, as published, or unknown.
+    blank, uncertain
+        What a gap in the table, and a label below zero (CheXpert's "uncertain"), means: ``unknown``, so that it is left out
+        and counted, or ``absent`` (the published code takes both so; CheXpert's own papers take gaps so).
     mask
         File of an image's mask, with ``{split}``, ``{folder}`` and ``{stem}``; images without one have no mask.
     mask_inside, mask_ignore
         Grey value within the mask, and of pixels that count for nothing.
     subject, side
-        Regular expressions on a file's stem whose first group is the patient, and the side ("L" or "R").
+        Regular expressions on a file's stem whose first group is the patient, and the side ("L" or "R"). A pattern of the
+        patient that holds a slash is looked for in the file's whole place in the data folder: ``patient(\\d+)/``.
+    subject_column
+        Column of the table that names the patient; instead of ``subject``.
     in_both
-        What to do about a patient both in training and in test: ``refuse`` the data, or ``drop`` the training images.
+        What to do about a patient in two splits: ``refuse`` the data, or ``drop`` the images of the one that trains.
     validation
         Share of training patients that early stopping looks at.
     share
@@ -47,11 +51,13 @@ class DataRecipe(RecipeTable):
     folders: dict[str, str] = Field({})
     table: str = ""
     image_column: str = "Image Index"
-    uncertain: Literal["absent", "unknown"] = "absent"
+    blank: Literal["absent", "unknown"] = "unknown"
+    uncertain: Literal["absent", "unknown"] = "unknown"
     mask: str = ""
     mask_inside: int = 255
     mask_ignore: int = -1
     subject: str = "(.*)"
+    subject_column: str = ""
     side: str = ""
     in_both: Literal["refuse", "drop"] = "refuse"
     validation: float = Field(0.1, gt=0, lt=1)
@@ -62,6 +68,8 @@ class DataRecipe(RecipeTable):
     def _one_source(self) -> DataRecipe:
         if bool(self.folders) == bool(self.table):
             raise ValueError("images come from folders or from a table: name one of the two")
+        if self.subject_column and not self.table:
+            raise ValueError("subject_column names a column of a table, and there is none")
         return self
 
 
@@ -169,6 +177,11 @@ class ClassifierRecipe(RecipeTable):
         if unknown := sorted(set(self.data.folders.values()) - {*self.labels, ""}):
             raise ValueError(f"the folders name a label that is not among the labels: {unknown[0]}")
         return self
+
+    @property
+    def of_weights(self) -> dict[str, Any]:
+        """What the weights depend on, for the checkpoint."""
+        return self.model_dump(mode="json", exclude={"about", "precision", "body_part", "mask_shows", "task"})
 
     @property
     def model_name(self) -> str:
