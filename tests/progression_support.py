@@ -79,6 +79,7 @@ class PlainGrader:
     """Grades by brightness, in five steps; its features are small copies of the image."""
 
     name = "plain"
+    checksum = "plain-1"
     labels = ("KL 0", "KL 1", "KL 2", "KL 3", "KL 4")
 
     def doubts(self, image: Radiograph) -> list[str]:

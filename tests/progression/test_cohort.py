@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_medgen.errors import CohortError, ImageError, ModelError
+from napari_medgen.errors import CohortError, ModelError
 from napari_medgen.models.folder import open_folder
 from napari_medgen.progression.building import BuildRequest, build_cohort
 from napari_medgen.progression.cohort import cohort_of_model, open_cohort, require_model, save_cohort
+from napari_medgen.progression.extrapolator import Extrapolator
 from napari_medgen.progression.request import ProjectionRequest
-from napari_medgen.progression.visits import Visit, visits_of_names
+from napari_medgen.progression.visits import visits_of_names
 from napari_medgen.running.progress import drive
-from progression_support import loaded, three_visit_cohort, write_model, write_visits
+from progression_support import CPU, PlainGrader, loaded, three_visit_cohort, write_model, write_visits
 
 FAST = ProjectionRequest("fast", 4)
 
@@ -124,26 +125,66 @@ def test_another_cohort_is_not_written_over(tmp_path: Path) -> None:
     steps = build_cohort(request(images), extrapolator, tmp_path / "half")
     next(steps)
     steps.close()
-    with pytest.raises(CohortError, match="unfinished cohort of other visits"):
-        drive(build_cohort(other, extrapolator, tmp_path / "half"))
+    slower = BuildRequest(request(images).visits, images, ProjectionRequest("fast", 5))
+    with pytest.raises(CohortError, match="unfinished cohort of another model, grader or projection"):
+        drive(build_cohort(slower, extrapolator, tmp_path / "half"))
 
 
-def test_a_bad_image_is_named_and_what_was_done_stays(tmp_path: Path) -> None:
-    images = write_visits(tmp_path / "images", patients=6)
-    (images / "9005_051601_20040301_l.png").write_bytes(b"half a picture")
+def test_a_bad_image_costs_its_own_visit_and_strands_nothing(tmp_path: Path) -> None:
+    images = write_visits(tmp_path / "images", patients=6)  # 36 visits: three shards
+    bad, gone = images / "9001_011601_20040301_l.png", images / "9004_041601_20050301_r.png"
+    extrapolator, wanted = loaded(tmp_path / "tiny"), request(images)
+    bad.write_bytes(b"half a picture")
+    gone.unlink()
+    steps = build_cohort(wanted, extrapolator, tmp_path / "cohort")
+    assert next(steps).message == "Projecting the cohort, 1 left out"
+    steps.close()
+    finished = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cohort" / "shards").glob("*.npz")}
+    assert len(finished) == 1
+    # The image is mended, another visit is taken out: what is finished stays.
+    bad.write_bytes((images / "9001_011601_20050301_l.png").read_bytes())
+    fewer = BuildRequest(tuple(v for v in wanted.visits if v.patient != "9005"), images, FAST)
+    steps = build_cohort(fewer, extrapolator, tmp_path / "cohort")
+    next(steps)
+    assert finished.items() <= {p.name: p.stat().st_mtime_ns for p in (tmp_path / "cohort" / "shards").glob("*.npz")}.items()
+    cohort = drive(steps)
+    assert len(cohort.visits) == len(cohort.latents) == 29
+    assert list(cohort.about["left_out"]) == [gone.name]
+    assert "does not exist" in cohort.about["left_out"][gone.name]
+    whole = drive(build_cohort(fewer, extrapolator, tmp_path / "whole"))
+    assert np.allclose(whole.latents, cohort.latents, atol=1e-4)
+
+
+def test_a_build_without_any_image_says_why(tmp_path: Path) -> None:
+    images = write_visits(tmp_path / "images", patients=1)
+    wanted = request(images)
+    for path in images.iterdir():
+        path.write_bytes(b"half a picture")
+    with pytest.raises(CohortError, match="No image could be projected, for example: .* is not a PNG"):
+        drive(build_cohort(wanted, loaded(tmp_path / "tiny"), tmp_path / "cohort"))
+
+
+def test_a_latent_depends_on_grader_mirror_crop_and_content(tmp_path: Path) -> None:
+    images = write_visits(tmp_path / "images", patients=1)
     extrapolator = loaded(tmp_path / "tiny")
-    with pytest.raises(ImageError, match="9005_051601_20040301_l"):
+    cohort = drive(build_cohort(request(images), extrapolator, tmp_path / "cohort"))
+
+    class OtherGrader(PlainGrader):
+        checksum = "other"
+
+    other = Extrapolator(extrapolator.folder, OtherGrader(), None, CPU)
+    with pytest.raises(CohortError, match="of another model"):
+        drive(build_cohort(request(images), other, tmp_path / "cohort"))
+    with pytest.raises(ModelError, match="built with another classifier than plain"):
+        Extrapolator(extrapolator.folder, OtherGrader(), cohort, CPU)
+    cropped = write_model(tmp_path / "tiny", crop=(0.5, 1.0))
+    with pytest.raises(ModelError, match="were not mirrored and cut as tiny does now"):
+        require_model(cohort, cropped)
+    write_model(tmp_path / "tiny")
+    first = next(images.iterdir())
+    first.write_bytes(max(images.iterdir()).read_bytes())
+    with pytest.raises(CohortError, match="other visits"):
         drive(build_cohort(request(images), extrapolator, tmp_path / "cohort"))
-    assert list((tmp_path / "cohort" / "shards").glob("*.npz"))
-    (images / "9004_041601_20050301_r.png").unlink()
-    with pytest.raises(CohortError, match=r"9004_041601_20050301_r\.png is not in"):
-        drive(build_cohort(BuildRequest(visits_of(images), images, FAST), extrapolator, tmp_path / "other"))
-
-
-def visits_of(images: Path) -> tuple[Visit, ...]:
-    """The visits as they were before a file went missing."""
-    first = request(images).visits
-    return (*first, replace(first[0], image="9004_041601_20050301_r.png"))
 
 
 def test_a_cohort_travels_in_a_model(tmp_path: Path) -> None:
@@ -154,7 +195,13 @@ def test_a_cohort_travels_in_a_model(tmp_path: Path) -> None:
     assert found.surrogate == "made up"
     assert found.method == "encoder"
     assert np.allclose(found.latents, cohort.latents, atol=1e-2)
-    assert [v.date for v in found.visits] == [v.date for v in cohort.visits]
+    assert [(v.months, v.side, v.grade) for v in found.visits] == [
+        (pytest.approx(v.months), v.side, v.grade) for v in cohort.visits
+    ]
+    assert not any(v.date or v.image for v in found.visits)
+    assert [found.key_of(v.patient) for v in cohort.visits] == [v.patient for v in found.visits]
+    content = b"".join(path.read_bytes() for path in (tmp_path / "tiny").iterdir())
+    assert b"9003" not in content
     content = bytearray((tmp_path / "tiny" / "cohort.parquet").read_bytes())
     content[50] ^= 255
     (tmp_path / "tiny" / "cohort.parquet").write_bytes(content)

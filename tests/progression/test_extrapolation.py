@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_medgen.errors import CohortError
+from napari_medgen.progression import neighbours
 from napari_medgen.progression.cohort import Cohort
 from napari_medgen.progression.extrapolation import ExtrapolationRequest, extrapolate, walk
 from napari_medgen.progression.visits import in_time
@@ -78,7 +79,7 @@ def test_knees_that_cannot_be_followed_are_passed_over() -> None:
     rows = [row for row, v in enumerate(visits) if v.patient != "9005" or v.months == 0]
     for index, visit in enumerate(once):
         if visit.patient == "9004" and visit.date:
-            once[index] = replace(visit, date=datetime.date(2004, 3 + visit.date.year - 2004, 1))
+            once[index] = replace(visit, date=datetime.date(2004, 3 + 2 * (visit.date.year - 2004), 1))
     short = Cohort(tuple(in_time(once)), cohort.latents[rows], cohort.errors[rows], {})
     strict = extrapolate(place(5), short, ExtrapolationRequest((12.0,), 3))
     published = extrapolate(place(5), short, ExtrapolationRequest((12.0,), 3, "published"))
@@ -121,3 +122,43 @@ def test_the_walk_searches_anew_at_each_visit() -> None:
 def test_what_cannot_be_asked_gets_a_sentence(values: dict[str, object], sentence: str) -> None:
     with pytest.raises(CohortError, match=sentence):
         ExtrapolationRequest(**values)  # type: ignore[arg-type]
+
+
+def test_a_retake_of_the_next_day_is_no_way(rng: np.random.Generator) -> None:
+    cohort = three_visit_cohort(rate=0.001)
+    visits, latents = list(cohort.visits), cohort.latents.copy()
+    for row, visit in enumerate(visits):
+        if visit.patient == "9004" and visit.date:
+            first = visit.date == datetime.date(2004, 3, 1)
+            visits[row] = replace(visit, date=datetime.date(2004, 3, 1 if first else 2))
+            latents[row] = place(4) + (0 if first else 0.02) * rng.standard_normal(16).astype(np.float32)
+    taken = Cohort(tuple(in_time(visits)), latents, cohort.errors, {})
+    found = extrapolate(place(4), taken, ExtrapolationRequest((48.0,), 8))
+    assert "9004" not in [taken.visits[one.row].patient for one in found.neighbours]
+    assert np.linalg.norm(found.change(48.0)) < 1
+    with pytest.raises(CohortError, match="must have taken some time"):
+        ExtrapolationRequest(minimum_months=0)
+    stepped = walk(place(4), (12.0,), taken)
+    assert np.linalg.norm(stepped[0] - place(4)) < 1
+
+
+def test_one_neighbours_rate_does_not_carry_the_others_away() -> None:
+    cohort = three_visit_cohort(rate=0.001)
+    latents = cohort.latents.copy()
+    for row, visit in enumerate(cohort.visits):
+        if visit.patient == "9004" and visit.months > 0:
+            latents[row] += 50  # another patient's image
+    wild = Cohort(cohort.visits, latents, cohort.errors, {})
+    strict = extrapolate(place(5), wild, ExtrapolationRequest((48.0,), 8))
+    published = extrapolate(place(5), wild, ExtrapolationRequest((48.0,), 8, "published"))
+    typical = float(np.median([np.linalg.norm(one.rate) for one in strict.neighbours]))
+    assert np.linalg.norm(strict.mean_rate) < 2 * typical
+    assert np.linalg.norm(published.mean_rate) > 10 * typical
+
+
+def test_neighbours_come_in_portions_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "_FIRST_PORTION", 3)
+    cohort = three_visit_cohort(rate=0.001)
+    found = list(cohort.index.by_distance(place(5)))
+    distances = cohort.index.distances(place(5))
+    assert [row for row, _ in found] == np.argsort(distances, kind="stable").tolist()

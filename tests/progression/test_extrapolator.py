@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 from napari_medgen.errors import CohortError, ImageError
 from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.imaging.radiograph import Radiograph
+from napari_medgen.progression.cohort import open_cohort, save_cohort
 from napari_medgen.progression.comparison import compare_visit
 from napari_medgen.progression.extrapolation import ExtrapolationRequest
 from napari_medgen.progression.extrapolator import Extrapolator
@@ -153,7 +155,7 @@ def test_saved_frames_say_what_they_are(outlook: Outlook, tmp_path: Path) -> Non
 def test_the_report_holds_everything_in_one_file(outlook: Outlook) -> None:
     outlook.extrapolator.known_cohort.about["surrogate"] = "surrogate progression, made up"
     text = report(outlook)
-    for part in ("Surrogate progression, made up", "SYNTHETIC", "48 months", "risk of two grades", "All.", "knee 0"):
+    for part in ("Surrogate progression, made up", "SYNTHETIC", "48 months", "risk of two grades", "All.", "radiograph "):
         assert part in text
     assert text.count("data:image/png;base64,") == 2 + 2 * 2 + 1  # two frames, two with their change, the plot
     assert "http" not in text
@@ -164,3 +166,51 @@ def test_colours_of_a_change_are_symmetric() -> None:
     assert painted[0, 0].tolist() == painted[0, 1].tolist() == [33, 102, 172]
     assert painted[0, 2].tolist() == [247, 247, 247]
     assert painted[0, 3].tolist() == [178, 24, 43]
+
+
+def test_a_latent_is_compared_with_a_cohort_that_was_made_alike(tmp_path: Path) -> None:
+    cohort = three_visit_cohort()
+    for wanted in (ProjectionRequest("fast", 4), ProjectionRequest("encoder")):
+        cohort.about["projection"] = asdict(wanted)
+        model = loaded(tmp_path / "tiny", cohort)
+        alike = drive(model.project(radiograph(), wanted)).place
+        freer = drive(model.project(radiograph(), ProjectionRequest("fast", 9, "W+")))
+        assert np.allclose(freer.place, alike, atol=1e-5)
+        assert not np.allclose(freer.projection.w[0].numpy(), alike, atol=1e-3)
+
+
+def test_what_visits_really_are_is_said_by_the_cohort_in_use(tmp_path: Path) -> None:
+    cohort = three_visit_cohort()
+    model = loaded(tmp_path / "tiny", cohort, surrogate="the shipped cohort's surrogate")
+    assert "surrogate" not in drive(model.project(radiograph(), FAST)).provenance.operation
+    cohort.about["surrogate"] = "made up of two knees"
+    assert "made up of two knees" in drive(model.project(radiograph(), FAST)).provenance.operation
+
+
+def test_a_table_cannot_write_into_the_report(outlook: Outlook, tmp_path: Path) -> None:
+    cohort = outlook.extrapolator.known_cohort
+    row = outlook.futures.extrapolation.neighbours[0].row
+    visits = list(cohort.visits)
+    visits[row] = replace(visits[row], patient="<script>a</script>", side="<script>b</script>")  # type: ignore[arg-type]
+    object.__setattr__(cohort, "visits", tuple(visits))
+    assert "<script>" not in report(outlook)
+    save_cohort(cohort, tmp_path / "cohort")
+    with pytest.raises(CohortError, match="the side is"):
+        open_cohort(tmp_path / "cohort")
+
+
+def test_two_exports_of_images_that_are_called_alike_lie_beside_each_other(outlook: Outlook, tmp_path: Path) -> None:
+    first, second = (export_outlook(outlook, tmp_path / "out") for _ in range(2))
+    assert not set(first) & set(second)
+    assert all(path.is_file() for path in (*first, *second))
+    third = export_outlook(outlook, tmp_path / "out")
+    assert "knee_0_tiny-3.json" in [path.name for path in third]
+
+
+def test_nothing_that_is_exported_holds_the_files_name(model: Extrapolator, tmp_path: Path) -> None:
+    image = Radiograph(radiograph().pixels, (0, 255), laterality="L", name="Doe_Jane_1950")
+    projected = drive(model.project(image, FAST))
+    made = Outlook(model, projected, drive(model.look_ahead(projected, LATER)))
+    for path in export_outlook(made, tmp_path):
+        assert b"Doe" not in path.read_bytes(), path.name
+    assert image.origin_name in report(made)

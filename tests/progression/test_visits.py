@@ -10,11 +10,15 @@ import pytest
 from pyarrow import parquet
 
 from napari_medgen.errors import CohortError
-from napari_medgen.progression.grades import read_grades, with_grades
+from napari_medgen.progression.grades import Grades, read_grades, with_grades
 from napari_medgen.progression.outcomes import LABEL, outcomes, write_labels
 from napari_medgen.progression.visits import (
+    Visit,
     in_time,
+    parse_date,
     parse_grade,
+    parse_patient,
+    parse_split,
     surrogate,
     visits_of_grades,
     visits_of_names,
@@ -104,7 +108,8 @@ def test_grades_of_oai_and_most_find_their_images(tmp_path: Path) -> None:
     (tmp_path / "kxr_sq_bu00.txt").write_text("ID|SIDE|READPRJ|V00XRKL\n9000|1|15|1\n9000|2|15|0\n")
     (tmp_path / "kxr_sq_bu06.txt").write_text("ID|SIDE|READPRJ|V06XRKL\n9000|1|15|3\n9000|2|15|P\n")
     grades = read_grades([tmp_path / "kxr_sq_bu00.txt", tmp_path / "kxr_sq_bu06.txt"])
-    graded = {(v.trajectory, v.date.year if v.date else 0): v.grade for v in with_grades(visits, grades)}
+    told = with_grades(visits, grades, first_is_baseline=True).visits
+    graded = {(v.trajectory, v.date.year if v.date else 0): v.grade for v in told}
     assert graded["9000R", 2004] == 1
     assert graded["9000R", 2008] == 3
     assert graded["9000L", 2004] == 0
@@ -112,7 +117,8 @@ def test_grades_of_oai_and_most_find_their_images(tmp_path: Path) -> None:
     assert graded["9000R", 2005] is None  # OAI's 12-month visit is not in these tables
     assert graded["9001R", 2004] is None
     (tmp_path / "MOSTV01235XRAY.txt").write_text("MOSTID,V0XRKL,V0XLKL,V1XRKL\n9001,2,8,3\n")
-    most = {(v.trajectory, v.months): v.grade for v in with_grades(visits, read_grades([tmp_path / "MOSTV01235XRAY.txt"]))}
+    told = with_grades(visits, read_grades([tmp_path / "MOSTV01235XRAY.txt"]), first_is_baseline=True).visits
+    most = {(v.trajectory, v.months): v.grade for v in told}
     assert most["9001R", 0.0] == 2
     assert most["9001L", 0.0] is None
 
@@ -139,3 +145,66 @@ def test_outcomes_are_first_and_last_graded_visit(tmp_path: Path) -> None:
 def test_visits_are_ordered_in_time_within_each_knee(tmp_path: Path) -> None:
     visits = visits_of_names(write_visits(tmp_path, patients=2))
     assert in_time(reversed(visits)) == visits
+
+
+def seen_at(*months: int) -> list[Visit]:
+    """Visits of one knee, so many months after the first of March 2004."""
+    start = datetime.date(2004, 3, 1)
+    dates = [start + datetime.timedelta(days=round(m * 365.25 / 12)) for m in months]
+    return [Visit("9000", "R", "9000R", 0.0, when, None, f"{when}.png") for when in dates]
+
+
+GRADES = Grades({("9000", "R"): {0.0: 0, 12.0: 1, 24.0: 2, 36.0: 3, 48.0: 4}}, {"9000": (0, 12, 24, 36, 48, 72, 96)})
+
+
+def test_images_without_the_baselines_get_their_own_visits_grades() -> None:
+    found = with_grades(seen_at(12, 24, 36, 60 + 12), GRADES)  # 0, 12, 24, 60 months after the first: only 12 can begin
+    assert [visit.grade for visit in found.visits] == [1, 2, 3, None]
+    assert found.open == ()
+
+
+def test_images_whose_visits_cannot_be_told_are_not_graded_unless_the_user_says() -> None:
+    found = with_grades(seen_at(12, 24), GRADES)
+    assert [visit.grade for visit in found.visits] == [None, None]
+    assert found.open == ("9000",)
+    assert [visit.grade for visit in with_grades(seen_at(0, 12), GRADES, first_is_baseline=True).visits] == [0, 1]
+
+
+@pytest.mark.parametrize(("written", "patient"), [("9001.0", "9001"), (" 9001", "9001"), (9001.0, "9001"), ("A7", "A7")])
+def test_a_patient_is_one_however_a_table_writes_it(written: object, patient: str) -> None:
+    assert parse_patient(written, "here") == patient
+    with pytest.raises(CohortError, match="no patient is named"):
+        parse_patient(" ", "here")
+
+
+@pytest.mark.parametrize(
+    "written", ["20040301", "2004-03-01", "20040301.0", " 2004-03-01 ", "2004-03-01 00:00:00", "2004-03-01T10:30:00"]
+)
+def test_a_date_is_read_as_it_is_meant(written: str) -> None:
+    assert parse_date(written, "here") == datetime.date(2004, 3, 1)
+
+
+@pytest.mark.parametrize("written", ["01-03-2004", "1.3.2004", "20041399", "20040301xyz", "00010101", "2004-3-1", "99991231"])
+def test_a_date_that_may_mean_something_else_is_refused(written: str) -> None:
+    with pytest.raises(CohortError, match="not a date written YYYY-MM-DD"):
+        parse_date(written, "here")
+
+
+@pytest.mark.parametrize(("written", "split"), [("Train", "train"), (" TEST ", "test"), ("Validation", "val"), (None, "train")])
+def test_a_split_is_read_by_meaning(written: object, split: str) -> None:
+    assert parse_split(written, "here") == split
+
+
+@pytest.mark.parametrize("written", ["0", "1", "0.0", "dev"])
+def test_a_split_that_says_nothing_is_refused(written: str) -> None:
+    with pytest.raises(CohortError, match="must be train, val or test"):
+        parse_split(written, "here")
+
+
+def test_hidden_copies_are_no_visits(tmp_path: Path) -> None:
+    write_visits(tmp_path, patients=1)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    (tmp_path / f"._{names[0]}").write_bytes(b"x")
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    (tmp_path / ".ipynb_checkpoints" / names[0]).write_bytes(b"x")
+    assert len(visits_of_names(tmp_path)) == 6

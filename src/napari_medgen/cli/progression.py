@@ -125,6 +125,9 @@ Layout = Annotated[
 ]
 VisitTable = Annotated[Path | None, typer.Option(help="CSV or Parquet: image, patient, date, side, grade, split.")]
 Grades = Annotated[list[Path] | None, typer.Option(help="OAI's or MOST's table of Kellgren-Lawrence grades. Repeat.")]
+FirstIsBaseline = Annotated[
+    bool, typer.Option("--first-is-baseline", help="Each patient's first image is of the study's first visit.")
+]
 Split = Annotated[str, typer.Option(help="train, val or test alone.")]
 
 
@@ -136,6 +139,7 @@ def build(
     table: VisitTable = None,
     layout: Layout = "names",
     grades: Grades = None,
+    first_is_baseline: FirstIsBaseline = False,
     split: Split = "",
     projection: Method = "fast",
     steps: Annotated[int, typer.Option(min=0, help="Of each projection; 0 for its own number.")] = 0,
@@ -150,12 +154,15 @@ def build(
 
     extrapolator = open_extrapolator(model, classifier=classifier, device=device)
     layout = "table" if table else layout
-    visits = _visits(images, table, layout, grades or [], model, split)
+    visits = _visits(images, table, layout, grades or [], model, split, first_is_baseline)
     request = BuildRequest(
         tuple(visits), images, ProjectionRequest(projection, steps), SURROGATE if layout == "surrogate" else ""
     )
     cohort = drive_on_console(build_cohort(request, extrapolator, out), "Building")
     print(f"{out}: {len(cohort.visits)} visits of {len({v.patient for v in cohort.visits})} patients")
+    for image, reason in cohort.about.get("left_out", {}).items():
+        text = f"Left out: {image}: {reason}"
+        Console(stderr=True, soft_wrap=True).print(text, style="yellow", markup=False, highlight=False)
 
 
 @app.command()
@@ -173,6 +180,7 @@ def info(cohort: Annotated[Path, typer.Argument(help="A cohort's folder.")], as_
         "graded": sum(v.grade is not None for v in found.visits),
         "model": found.about.get("model", ""),
         "surrogate": found.surrogate,
+        "left_out": len(found.about.get("left_out", {})),
     }
     print(json.dumps(content, indent=2) if as_json else "\n".join(f"{key}: {value}" for key, value in content.items()))
 
@@ -185,15 +193,24 @@ def labels(
     table: VisitTable = None,
     layout: Layout = "names",
     grades: Grades = None,
+    first_is_baseline: FirstIsBaseline = False,
 ) -> None:
     """Write who progressed fast, from which the supervised baseline is trained (recipes/knee-fast-progression.toml)."""
     from napari_medgen.progression.outcomes import write_labels
 
-    visits = _visits(images, table, "table" if table else layout, grades or [], model, "")
+    visits = _visits(images, table, "table" if table else layout, grades or [], model, "", first_is_baseline)
     print(f"{out}: {write_labels(visits, out)} knees")
 
 
-def _visits(images: Path, table: Path | None, layout: str, grades: list[Path], model: str, split: str) -> list[Visit]:
+def _visits(
+    images: Path,
+    table: Path | None,
+    layout: str,
+    grades: list[Path],
+    model: str,
+    split: str,
+    first_is_baseline: bool,
+) -> list[Visit]:
     from napari_medgen.progression import visits as reading
     from napari_medgen.progression.grades import read_grades, with_grades
 
@@ -208,7 +225,14 @@ def _visits(images: Path, table: Path | None, layout: str, grades: list[Path], m
     else:
         found = reading.visits_of_names(images)
     if grades:
-        found = with_grades(found, read_grades(grades))
+        graded = with_grades(found, read_grades(grades), first_is_baseline=first_is_baseline)
+        found = graded.visits
+        if graded.open:
+            text = (
+                f"{len(graded.open)} patients were not graded, since the times of their images do not tell which visits they "
+                f"are of (for example {graded.open[0]}); --first-is-baseline says that each one's first image is of the first."
+            )
+            Console(stderr=True, soft_wrap=True).print(text, style="yellow", markup=False, highlight=False)
     found = [visit for visit in found if not split or visit.split == split]
     if not found:
         raise CohortError(f"No visit is of the split {split}.")

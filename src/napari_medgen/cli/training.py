@@ -76,8 +76,8 @@ def _progression(content: dict[str, Any], file: str) -> tuple[str, Begin]:
     from napari_medgen.saliency.grader import FrameGrader
 
     wanted = validate_recipe(ProgressionRecipe, content, file)
-    grader = FrameGrader(Classifier(find_model(wanted.classifier)))
-    return wanted.name, functools.partial(train_progression, wanted, grader)
+    folder = find_model(wanted.classifier)  # before the images are read: a missing model is said at once
+    return wanted.name, functools.partial(train_progression, wanted, lambda: FrameGrader(Classifier(folder)))
 
 
 _PREPARE: dict[str, Callable[[dict[str, Any], str], tuple[str, Begin]]] = {

@@ -25,6 +25,7 @@ from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, ge
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.pseudonym import content_name
 from napari_medgen.imaging.radiograph import Laterality, Radiograph
 
 _GROUP, _CREATOR, _NOTES = 0x0011, "NAPARI-MEDGEN", 0x01
@@ -65,19 +66,19 @@ def read_dicom(path: str | Path) -> Radiograph:
         raise ImageError(f"{path.name} holds {frames} frames; save the one you want as a single image first.")
     pixels, notes = _pixels(data, path)
     try:
-        return cast(Radiograph, _quiet(_radiograph, data, pixels, notes, path))
+        return cast(Radiograph, _quiet(_radiograph, data, pixels, notes))
     except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, NotImplementedError):
         # pydicom converts a value when it is asked for: a malformed one raises whatever its conversion raises.
         raise ImageError(f"{path.name} holds a value that DICOM does not allow where it describes its grey values.") from None
 
 
-def _radiograph(data: Dataset, stored: NDArray[Any], notes: list[str], path: Path) -> Radiograph:
+def _radiograph(data: Dataset, stored: NDArray[Any], notes: list[str]) -> Radiograph:
     """The image that stored values (rows, columns) or (rows, columns, 3) stand for."""
     coloured = stored.ndim == 3
     if coloured:
         pixels: NDArray[Any] = stored[..., :3].astype(np.float32) @ _LUMA
         outside = np.zeros(pixels.shape, bool)
-        notes.append(f"{path.name} is a colour picture and has been turned grey.")
+        notes.append("The file holds a colour picture, which has been turned grey.")
     else:
         pixels, outside = _rescaled(stored, data), _padding(stored, data)
     pixels, window = _window(pixels, outside, data, coloured, notes)
@@ -101,7 +102,7 @@ def _radiograph(data: Dataset, stored: NDArray[Any], notes: list[str], path: Pat
         coloured=coloured,
         name=_name(data),
         notes=(*notes, *((note,) if note else ())),
-        provenance=kept or Provenance(source=_name(data), software=""),
+        provenance=kept or Provenance(source=content_name("radiograph", pixels), software=""),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.nifti import SUFFIXES, read_nifti, without_gaps
 from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.pseudonym import content_name
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.imaging.volume import Volume
 
@@ -71,7 +72,7 @@ def read_nrrd(path: str | Path) -> Volume:
     affine[:3, 3] = header.get("space origin", (0, 0, 0))
     affine[:3] *= np.asarray(signs)[:, None]
     name = path.name.rsplit(".", 1)[0]
-    return Volume.of(voxels, affine, name, Provenance(source=name, software=""))
+    return Volume.of(voxels, affine, name, Provenance(source=content_name("volume", voxels), software=""))
 
 
 def read_radiograph(path: str | Path) -> Radiograph:

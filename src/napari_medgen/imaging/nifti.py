@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from napari_medgen import __version__
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.pseudonym import content_name
 from napari_medgen.imaging.volume import Volume
 
 _COMMENT = 6  # NIfTI-1 extension code "comment": text that other programs pass over
@@ -74,7 +75,8 @@ def read_nifti(path: str | Path, *, volume: int = 0) -> Volume:
     affine = image.affine
     if affine is None or not np.isfinite(affine).all():
         raise ImageError(f"{path.name} has no usable position in space: its affine is not finite.")
-    return Volume.of(voxels, affine, stem(path), _read_provenance(image, path))
+    made = _read_provenance(image, path) or Provenance(source=content_name("volume", voxels), software="")
+    return Volume.of(voxels, affine, stem(path), made)
 
 
 def count_volumes(path: str | Path) -> int:
@@ -124,7 +126,8 @@ def without_gaps(data: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
     return data if finite.all() else np.where(finite, data, data[finite].min())
 
 
-def _read_provenance(image: Any, path: Path) -> Provenance:
+def _read_provenance(image: Any, path: Path) -> Provenance | None:
+    """What a record in the header or beside the file says; None where there is none."""
     texts = [extension.get_content() for extension in image.header.extensions if extension.get_code() == _COMMENT]
     beside = sidecar(path)
     if beside.is_file():
@@ -136,7 +139,7 @@ def _read_provenance(image: Any, path: Path) -> Provenance:
                 return Provenance.model_validate(content[_KEY])
         except (ValueError, ValidationError):
             continue
-    return Provenance(source=stem(path), software="")
+    return None
 
 
 def write_nifti(volume: Volume, path: str | Path) -> list[Path]:

@@ -17,7 +17,8 @@ class Provenance(BaseModel):
     synthetic
         A model made these voxels: sampled, interpolated or reconstructed.
     source
-        Name of the image or file that went in; empty where there was none. Never a path, never a patient's name.
+        The image that went in, by a name that follows from its content (``Radiograph.origin_name``), or by the name that a
+        model gave it; empty where there was none. Never a file's name, which may be a patient's.
     model, model_checksum
         Model folder's name and the SHA-256 of its weights.
     sampler, steps, seed, eta, guidance, condition

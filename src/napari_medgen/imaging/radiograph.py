@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.pseudonym import content_name
 
 Laterality = Literal["", "L", "R", "B"]
 
@@ -65,6 +66,14 @@ class Radiograph:
             raise ImageError(f"{self.name}: some pixels are not finite numbers; replace them before you use the image.")
         if not self.window[0] < self.window[1]:
             raise ImageError(f"{self.name}: the window must rise, not go from {self.window[0]:g} to {self.window[1]:g}.")
+
+    @property
+    def origin_name(self) -> str:
+        """What records of things made from it call it: never a file's name, which may be a patient's.
+
+        What a model made has a name of the model's giving; anything else is named by its content.
+        """
+        return self.name if self.provenance.synthetic else content_name("radiograph", self.pixels)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.pseudonym import content_name
 from napari_medgen.imaging.radiograph import Radiograph, natural_window
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -62,7 +63,7 @@ def _radiograph(picture: Image.Image, path: Path) -> Radiograph:
     coloured = False
     if picture.mode in ("RGB", "RGBA", "P", "PA", "LA"):
         pixels, coloured = _grey(np.asarray(picture.convert("RGB")))
-        notes = (f"{path.name} was stored in colour and has been turned grey.",)
+        notes = ("The picture was stored in colour and has been turned grey.",)
     elif picture.mode in ("1", "L"):
         pixels = np.asarray(picture.convert("L"))
     else:
@@ -70,7 +71,7 @@ def _radiograph(picture: Image.Image, path: Path) -> Radiograph:
         if pixels.dtype == np.int32:  # 16-bit PNG in older versions of Pillow
             pixels = pixels.astype(np.uint16)
     kept = _own_notes(picture.info.get(_KEY, ""))
-    provenance = kept.pop("provenance", None) or Provenance(source=path.stem, software="")
+    provenance = kept.pop("provenance", None) or Provenance(source=content_name("radiograph", pixels), software="")
     window = kept.pop("window", None) or natural_window(pixels)
     return Radiograph(pixels, window, coloured=coloured, name=path.stem, notes=notes, provenance=provenance, **kept)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.orientation import CANONICAL, Affine, Codes, axis_codes, obliquity, reorient
 from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.pseudonym import content_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +86,14 @@ class Volume:
         affine[2, 0], affine[1, 1], affine[0, 2], affine[3, 3] = steps[0], -steps[1], -steps[2], 1
         affine[:3, 3] = -affine[:3, :3] @ ((np.asarray(voxels.shape) - 1) / 2)
         return cls(voxels, affine, name, **more)
+
+    @property
+    def origin_name(self) -> str:
+        """What records of things made from it call it: never a file's name, which may be a patient's.
+
+        What a model made has a name of the model's giving; anything else is named by its content.
+        """
+        return self.name if self.provenance.synthetic else content_name("volume", self.voxels)
 
     @property
     def spacing(self) -> tuple[float, float, float]:

@@ -1,33 +1,34 @@
 """Build a cohort: project the image of every visit, in an order and in steps that survive a kill.
 
-What is finished lies in numbered shards in the cohort's folder; each appears whole or not at all, and a resumed build
-makes only those that are missing. A shard always holds the same visits, so that the outcome does not depend on where a
-build was stopped.
+What is finished lies in numbered shards in the cohort's folder; each appears whole or not at all. A visit in a shard is known
+by what its latent depends on (the image's content, its side, and how it is projected), so that a build which is resumed makes
+only what is missing, whatever became of the other visits. An image that cannot be read or projected costs its own visit and
+is recorded.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from napari_medgen.errors import CohortError, ImageError
 from napari_medgen.imaging.files import read_radiograph
-from napari_medgen.progression.cohort import ABOUT, Cohort, networks_checksum, open_cohort, save_cohort
+from napari_medgen.progression.cohort import ABOUT, Cohort, open_cohort, projection_of, save_cohort
 from napari_medgen.progression.extrapolator import Extrapolator
 from napari_medgen.progression.frame import frame_of
 from napari_medgen.progression.projection import project
 from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.progression.visits import Visit
 from napari_medgen.running.progress import Progress, Steps, drive
+from napari_medgen.running.stamps import combined, content_key, fingerprint
 
 _SHARD = 16
 _PLAN = "plan.json"
@@ -56,104 +57,165 @@ class BuildRequest:
     surrogate: str = ""
 
 
+@dataclass(frozen=True)
+class _Made:
+    """What became of a visit's image: its latent and error, or why it has none."""
+
+    latent: np.ndarray | None
+    error: float
+    failure: str
+
+
 def build_cohort(request: BuildRequest, extrapolator: Extrapolator, out: Path) -> Steps[Cohort]:
     """Project every visit, or go on where an earlier build was stopped.
 
     Yields
     ------
     Progress
-        A step a visit.
+        A step a visit; the message says how many were left out.
+
+    Returns
+    -------
+    Cohort
+        Of all visits whose image could be projected; the others are in ``about["left_out"]``, with the reason.
 
     Raises
     ------
     CohortError
-        If ``out`` holds another cohort, an image is missing, or the request asks for more than one latent an image.
-    ImageError
-        If an image cannot be projected; the message names it, and what was projected stays.
+        If ``out`` holds a cohort of other visits or unfinished work of another model, grader or projection, the request
+        asks for more than one latent an image, or no image could be projected.
     """
     if request.projection.space != "W":
         raise CohortError("A cohort holds one latent for each image (W).")
-    for visit in request.visits:
-        if not (request.root / visit.image).is_file():
-            raise CohortError(f"{visit.image} is not in {request.root}.")
-    plan = _plan(request, extrapolator)
+    how = _how(request, extrapolator)
+    keys = [content_key(request.root / visit.image, visit.side, how) for visit in request.visits]
+    plan = fingerprint([combined(keys), [asdict(visit) for visit in request.visits], request.surrogate])
     if (out / ABOUT).is_file():
         found = open_cohort(out)
         if found.about.get("plan") != plan:
             raise CohortError(f"{out} holds a cohort of other visits or of another model; choose another folder.")
         return found
-    _claim(out, plan)
-    visits, total = request.visits, len(request.visits)
-    for start in range(0, total, _SHARD):
-        shard = out / _SHARDS / f"{start // _SHARD:06d}.npz"
-        chunk = visits[start : start + _SHARD]
-        if not shard.is_file():
-            latents, errors = _project_shard(chunk, request, extrapolator)
-            part = shard.with_suffix(".part")
-            with part.open("wb") as file:
-                np.savez(file, w=latents, error=errors)
-            os.replace(part, shard)
-        yield Progress(start + len(chunk), total, "Projecting the cohort")
-    cohort = _gathered(request, extrapolator, out, plan)
+    _claim(out, how)
+    made = _finished(out)
+    order = _order(keys, made)
+    done = len(keys) - len(order)
+    for chunk in _chunks(order):
+        results = _project_chunk([request.visits[i] for i in chunk], request, extrapolator)
+        _write_shard(out, [keys[i] for i in chunk], results)
+        made |= {keys[i]: result for i, result in zip(chunk, results, strict=True)}
+        done += len(chunk)
+        left_out = sum(bool(made[key].failure) for key in keys if key in made)
+        yield Progress(done, len(keys), "Projecting the cohort" + (f", {left_out} left out" if left_out else ""))
+    cohort = _gathered(request, extrapolator, [made[key] for key in keys], plan)
     save_cohort(cohort, out)
     shutil.rmtree(out / _SHARDS)
     (out / _PLAN).unlink()
     return cohort
 
 
-def _plan(request: BuildRequest, extrapolator: Extrapolator) -> str:
-    """Fingerprint of everything that the outcome depends on."""
-    content = [
-        [asdict(visit) for visit in request.visits],
-        asdict(request.projection),
-        networks_checksum(extrapolator.folder),
-    ]
-    return hashlib.sha256(json.dumps([content, request.surrogate], default=str).encode()).hexdigest()
+def _how(request: BuildRequest, extrapolator: Extrapolator) -> str:
+    """Fingerprint of everything that a latent depends on beside its image and side."""
+    return fingerprint(projection_of(extrapolator.folder, extrapolator.grader, request.projection))
 
 
-def _claim(out: Path, plan: str) -> None:
-    """Make the folder, or see that it holds an unfinished build of the same cohort."""
+def _claim(out: Path, how: str) -> None:
+    """Make the folder, or see that it holds unfinished work that was made alike."""
     file = out / _PLAN
     part = file.with_suffix(".part")
     if file.is_file():
-        if file.read_text(encoding="utf-8") != plan:
-            raise CohortError(f"{out} holds an unfinished cohort of other visits; choose another folder or remove it.")
+        if file.read_text(encoding="utf-8") != how:
+            raise CohortError(
+                f"{out} holds an unfinished cohort of another model, grader or projection; choose another folder or remove it."
+            )
     elif out.is_dir() and any(path.name != part.name for path in out.iterdir()):
         raise CohortError(f"{out} is not empty and holds no cohort; choose another folder.")
     out.mkdir(parents=True, exist_ok=True)
-    part.write_text(plan, encoding="utf-8")
+    part.write_text(how, encoding="utf-8")
     os.replace(part, file)
     (out / _SHARDS).mkdir(exist_ok=True)
 
 
-def _project_shard(
-    visits: Sequence[Visit], request: BuildRequest, extrapolator: Extrapolator
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    frames = []
+def _order(keys: Sequence[str], made: dict[str, _Made]) -> list[int]:
+    """Visits that are still to be made: new ones in their order, then those that failed before, to be tried again.
+
+    The new ones are cut into shards as an uninterrupted build would cut them, so that both end alike.
+    """
+    new = [index for index, key in enumerate(keys) if key not in made]
+    again = [index for index, key in enumerate(keys) if key in made and made[key].failure]
+    return new + again
+
+
+def _chunks(order: list[int]) -> Iterator[list[int]]:
+    for start in range(0, len(order), _SHARD):
+        yield order[start : start + _SHARD]
+
+
+def _project_chunk(visits: Sequence[Visit], request: BuildRequest, extrapolator: Extrapolator) -> list[_Made]:
+    frames: list[torch.Tensor] = []
+    failures: list[str] = []
     for visit in visits:
-        image = replace(read_radiograph(request.root / visit.image), laterality=visit.side)
         try:
+            image = replace(read_radiograph(request.root / visit.image), laterality=visit.side)
             extrapolator.check(image)
+            frames.append(frame_of(image, extrapolator.architecture)[1])
+            failures.append("")
         except ImageError as error:
-            raise ImageError(f"{visit.image}: {error}") from None
-        frames.append(frame_of(image, extrapolator.architecture)[1])
+            failures.append(str(error))
+    if not frames:
+        return [_Made(None, 0.0, failure) for failure in failures]
     found = drive(
         project(torch.cat(frames), extrapolator.generator, extrapolator.encoder, extrapolator.grader, request.projection)
     )
-    return found.w.numpy(), found.perceptual.numpy()
+    rows = iter(zip(found.w.numpy(), found.perceptual.numpy(), strict=True))
+    made = []
+    for failure in failures:
+        latent, error = (None, 0.0) if failure else next(rows)
+        made.append(_Made(latent, float(error), failure))
+    return made
 
 
-def _gathered(request: BuildRequest, extrapolator: Extrapolator, out: Path, plan: str) -> Cohort:
-    latents, errors = [], []
+def _write_shard(out: Path, keys: Sequence[str], made: Sequence[_Made]) -> None:
+    folder = out / _SHARDS
+    number = 1 + max((int(path.stem) for path in folder.glob("*.npz")), default=-1)
+    part = folder / f"{number:06d}.part"
+    kept = [one for one in made if one.latent is not None]
+    latents = np.stack([one.latent for one in kept]) if kept else np.zeros((0, 0), np.float32)
+    with part.open("wb") as file:
+        np.savez(
+            file,
+            w=latents,
+            error=np.array([one.error for one in kept], np.float32),
+            about=np.array(json.dumps([[key, one.failure] for key, one in zip(keys, made, strict=True)])),
+        )
+    os.replace(part, part.with_suffix(".npz"))
+
+
+def _finished(out: Path) -> dict[str, _Made]:
+    """What earlier runs made, by key; a later shard's word counts."""
+    made: dict[str, _Made] = {}
     for shard in sorted((out / _SHARDS).glob("*.npz")):
-        with np.load(shard) as content:
-            latents.append(content["w"])
-            errors.append(content["error"])
-    about = {
-        "model": extrapolator.name,
-        "checksum": networks_checksum(extrapolator.folder),
-        "projection": asdict(request.projection),
+        with np.load(shard, allow_pickle=False) as content:
+            rows = iter(zip(content["w"], content["error"], strict=True))
+            for key, failure in json.loads(str(content["about"])):
+                latent, error = (None, 0.0) if failure else next(rows)
+                made[key] = _Made(latent, float(error), failure)
+    return made
+
+
+def _gathered(request: BuildRequest, extrapolator: Extrapolator, made: Sequence[_Made], plan: str) -> Cohort:
+    kept = [index for index, one in enumerate(made) if one.latent is not None]
+    left_out = {request.visits[index].image: one.failure for index, one in enumerate(made) if one.failure}
+    if not kept:
+        raise CohortError(f"No image could be projected, for example: {next(iter(left_out.values()), 'there is none')}")
+    about: dict[str, Any] = projection_of(extrapolator.folder, extrapolator.grader, request.projection) | {
         "surrogate": request.surrogate,
         "plan": plan,
+        "left_out": left_out,
     }
-    return Cohort(request.visits, np.concatenate(latents), np.concatenate(errors), about, request.root.resolve())
+    return Cohort(
+        tuple(request.visits[index] for index in kept),
+        np.stack([latent for one in made if (latent := one.latent) is not None]),
+        np.array([made[index].error for index in kept], np.float32),
+        about,
+        request.root.resolve(),
+    )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 import functools
+import hashlib
 import json
 import os
+import secrets
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,14 +21,17 @@ from numpy.typing import NDArray
 from napari_medgen.errors import CohortError, ModelError
 from napari_medgen.models.folder import ModelFolder
 from napari_medgen.progression.architecture import COHORT_LATENTS, COHORT_TABLE, ENCODER_FILE, GENERATOR_FILE
+from napari_medgen.progression.grading import Grader
 from napari_medgen.progression.neighbours import LatentIndex
+from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.progression.unusualness import LatentReference
-from napari_medgen.progression.visits import Visit
+from napari_medgen.progression.visits import Visit, parse_side
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ABOUT = "cohort.json"
+_ABOUT_KEY = b"napari_medgen"
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +47,8 @@ class Cohort:
     errors
         (N,) perceptual error of each projection.
     about
-        Model and checksum that made the latents, how, and ``surrogate``: what the visits really are, empty for real ones.
+        Model and checksum that made the latents, with which grader and how (:func:`projection_of`), ``surrogate`` (what the
+        visits really are; empty for real ones), and ``left_out`` (images that could not be projected, and why).
     images
         Folder of the visits' images; None where they did not travel with the cohort.
     """
@@ -77,9 +83,22 @@ class Cohort:
         return str(self.about.get("surrogate", ""))
 
     @property
+    def projection(self) -> ProjectionRequest | None:
+        """How its images were projected; None where nobody knows."""
+        try:
+            return ProjectionRequest(**self.about.get("projection", {})) if self.about.get("projection") else None
+        except (ModelError, TypeError):
+            return None
+
+    @property
     def method(self) -> str:
-        """How its images were projected."""
-        return str(self.about.get("projection", {}).get("method", ""))
+        """The method of its projections; empty where nobody knows."""
+        return self.projection.method if self.projection else ""
+
+    def key_of(self, patient: str) -> str:
+        """What a patient is called in this cohort: a pseudonym where it travels in a model."""
+        salt = str(self.about.get("salt", ""))
+        return pseudonym(patient, salt) if salt and patient else patient
 
     def image_path(self, row: int) -> Path | None:
         """File of a visit's image, if it is there."""
@@ -119,7 +138,7 @@ def visits_in(table: pa.Table) -> tuple[tuple[Visit, ...], NDArray[np.float32]]:
         visits = tuple(
             Visit(
                 patient=row["patient"],
-                side=row["side"],
+                side=parse_side(str(row["side"]), COHORT_TABLE) if row["side"] else "",
                 trajectory=row["trajectory"],
                 months=float(row["months"]),
                 date=row["date"] if isinstance(row["date"], datetime.date) else None,
@@ -134,13 +153,47 @@ def visits_in(table: pa.Table) -> tuple[tuple[Visit, ...], NDArray[np.float32]]:
         raise CohortError(f"The cohort's table has no column {error.args[0]}.") from None
 
 
-def cohort_files(cohort: Cohort) -> dict[str, bytes]:
-    """The table and the latents (half precision) as files, to be shipped within a model folder."""
+def pseudonym(patient: str, salt: str) -> str:
+    """What a patient is called in a cohort that travels.
+
+    Whoever knows the patient's number finds the patient's visits again, to leave them out. Nobody can list the patients:
+    the function is slow (scrypt, RFC 7914), so that trying all numbers of a hospital takes days.
+    """
+    digest = hashlib.scrypt(patient.encode(), salt=bytes.fromhex(salt), n=2**12, r=8, p=1, dklen=6)
+    return f"p-{digest.hex()}"
+
+
+def without_identifiers(cohort: Cohort, salt: str) -> Cohort:
+    """The cohort with pseudonyms for patients, months for dates, and no file names."""
+    names = {visit.patient: pseudonym(visit.patient, salt) for visit in cohort.visits}
+    whose = {visit.trajectory: visit.patient for visit in cohort.visits}
+    ways: dict[str, str] = {}
+    for trajectory, patient in whose.items():
+        number = sum(way.startswith(names[patient]) for way in ways.values())
+        ways[trajectory] = f"{names[patient]}/{number}"
+    visits = tuple(
+        replace(visit, patient=names[visit.patient], trajectory=ways[visit.trajectory], date=None, image="")
+        for visit in cohort.visits
+    )
+    return replace(cohort, visits=visits, about=cohort.about | {"salt": salt}, images=None)
+
+
+def cohort_files(cohort: Cohort, salt: str = "") -> dict[str, bytes]:
+    """The table and the latents (half precision) as files, to be shipped within a model folder; nobody can be told by them.
+
+    Parameters
+    ----------
+    salt
+        Hexadecimal digits that the pseudonyms are made with; drawn at random by default.
+    """
     from pyarrow import parquet
     from safetensors.numpy import save
 
+    travelling = without_identifiers(cohort, salt or secrets.token_hex(16))
+    about = {"salt": travelling.about["salt"], "grader": cohort.about.get("grader", "")}
+    table = table_of(travelling.visits, travelling.errors).replace_schema_metadata({_ABOUT_KEY: json.dumps(about)})
     buffer = BytesIO()
-    parquet.write_table(table_of(cohort.visits, cohort.errors), buffer, compression="zstd")
+    parquet.write_table(table, buffer, compression="zstd")
     return {COHORT_TABLE: buffer.getvalue(), COHORT_LATENTS: save({"w": cohort.latents.astype(np.float16)})}
 
 
@@ -197,7 +250,9 @@ def _read(path: Path, about: dict[str, Any]) -> Cohort:
     from safetensors.numpy import load_file
 
     try:
-        visits, errors = visits_in(parquet.read_table(path / COHORT_TABLE))
+        table = parquet.read_table(path / COHORT_TABLE)
+        about = json.loads((table.schema.metadata or {}).get(_ABOUT_KEY, b"{}")) | about
+        visits, errors = visits_in(table)
         latents = load_file(path / COHORT_LATENTS)["w"].astype(np.float32)
     except (OSError, SafetensorError, KeyError, ValueError):
         raise CohortError(f"The cohort {path.name} is damaged: its table or its latents cannot be read.") from None
@@ -212,15 +267,34 @@ def networks_checksum(folder: ModelFolder) -> str:
     return "-".join(folder.card.checksums.get(name, "")[:16] for name in (GENERATOR_FILE, ENCODER_FILE))
 
 
-def require_model(cohort: Cohort, folder: ModelFolder) -> None:
-    """Refuse a cohort whose latents another model made.
+def projection_of(folder: ModelFolder, grader: Grader, request: ProjectionRequest) -> dict[str, Any]:
+    """Everything that a latent and its error depend on beside the image and its side."""
+    own = folder.card.architecture
+    return {
+        "model": folder.name,
+        "checksum": networks_checksum(folder),
+        "mirror": own.get("mirror", ""),
+        "crop": list(own.get("crop", (1.0, 1.0))),
+        "grader": grader.checksum,
+        "projection": asdict(request),
+    }
+
+
+def require_model(cohort: Cohort, folder: ModelFolder, grader: Grader | None = None) -> None:
+    """Refuse a cohort whose latents were made in another way.
 
     Raises
     ------
     ModelError
-        If it is so: latents mean nothing to another generator.
+        If another generator made them, of images that were mirrored or cut otherwise, or by the features of another
+        classifier: latents and errors mean nothing then.
     """
-    own = networks_checksum(folder)
-    if cohort.about.get("checksum", own) != own:
-        name = cohort.about.get("model", "another model")
+    about, own, name = cohort.about, folder.card.architecture, cohort.about.get("model", "another model")
+    if about.get("checksum", networks_checksum(folder)) != networks_checksum(folder):
         raise ModelError(f"The cohort's latents were made by {name}, not by {folder.name} as it is now; build it anew.")
+    for entry, default in (("mirror", ""), ("crop", [1.0, 1.0])):
+        now = own.get(entry, default)
+        if entry in about and about[entry] != (list(now) if entry == "crop" else now):
+            raise ModelError(f"The cohort's images were not mirrored and cut as {folder.name} does now; build it anew.")
+    if grader is not None and about.get("grader") and about["grader"] != grader.checksum:
+        raise ModelError(f"The cohort was built with another classifier than {grader.name} as it is now; build it anew.")

@@ -24,7 +24,7 @@ from napari_medgen.progression.outcomes import Outcome, outcomes
 from napari_medgen.progression.risk import progression_risk
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.statistics.agreement import quadratic_kappa
-from napari_medgen.statistics.bootstrap import Estimate, bootstrap
+from napari_medgen.statistics.bootstrap import group_indices, mean_estimate
 from napari_medgen.statistics.delong import compare_delong, delong
 
 _AT_ONCE = 16
@@ -96,7 +96,8 @@ def evaluate_progression(
     """
     request = request or EvaluationRequest()
     known = extrapolator.known_cohort
-    shared = {v.patient for v in known.visits} & {v.patient for v in cohort.visits}
+    own = {visit.patient for visit in known.visits}
+    shared = {patient for patient in {v.patient for v in cohort.visits} if known.key_of(patient) in own}
     if shared:
         raise CohortError(f"{len(shared)} patients are in the model's own cohort too, for example {min(shared)}.")
     rows = {visit.image: row for row, visit in enumerate(cohort.visits)}
@@ -181,16 +182,6 @@ def _distance(extrapolator: Extrapolator, a: Tensor, b: Tensor) -> tuple[float, 
     return float(-10 * np.log10(max(error, 1e-10))), float(perceptual_distance(*features)[0])
 
 
-def _mean(values: Sequence[float] | NDArray[np.floating]) -> dict[str, float]:
-    """Mean with a bootstrap interval over the knees."""
-    return _mean_estimate(values).as_dict()
-
-
-def _mean_estimate(values: Sequence[float] | NDArray[np.floating]) -> Estimate:
-    numbers = np.asarray(values, np.float64)
-    return bootstrap(lambda weights: weights @ numbers / weights.sum(1), len(numbers))
-
-
 def _report(
     found: Sequence[Outcome],
     measured: Sequence[dict[str, Any]],
@@ -198,20 +189,25 @@ def _report(
     cohort: Cohort,
     baseline: Baseline | None,
 ) -> dict[str, Any]:
+    patients = group_indices([outcome.baseline.patient for outcome in found])
+
+    def mean(values: Sequence[float] | NDArray[np.floating], whose: NDArray[np.intp] = patients) -> dict[str, float]:
+        """Mean with its interval, patients redrawn: two knees of one are alike."""
+        return mean_estimate(values, groups=whose).as_dict()
+
     def pair(name: str) -> dict[str, dict[str, float]]:
-        return {"psnr_db": _mean([m[name][0] for m in measured]), "perceptual": _mean([m[name][1] for m in measured])}
+        return {"psnr_db": mean([m[name][0] for m in measured]), "perceptual": mean([m[name][1] for m in measured])}
 
     grades = 5  # of Kellgren and Lawrence
     truth = np.array([outcome.followup.grade or 0 for outcome in found])
     path = np.array([m["path"] for m in measured])
-    eligible = [(outcome, m) for outcome, m in zip(found, measured, strict=True) if outcome.eligible]
-    fast = np.array([outcome.fast for outcome, _ in eligible])
-    rise = [outcome.rise > 0 for outcome in found]
-    better = [m["copied_projection"][1] - m["predicted"][1] for m, rises in zip(measured, rise, strict=True) if rises]
+    eligible = np.array([outcome.eligible for outcome in found])
+    rises = np.array([outcome.rise > 0 for outcome in found])
+    better = np.array([m["copied_projection"][1] - m["predicted"][1] for m in measured])[rises]
     return {
         "surrogate": cohort.surrogate,
         "knees": len(found),
-        "patients": len({outcome.baseline.patient for outcome in found}),
+        "patients": len(set(patients.tolist())),
         "horizon_months": request.horizon,
         "neighbours": request.neighbours,
         "mode": request.mode,
@@ -220,33 +216,40 @@ def _report(
             "predicted": pair("predicted"),
             "baseline_copied": pair("copied"),
             "projected_baseline_copied": pair("copied_projection"),
-            "perceptual_gain_where_the_grade_rose": _mean(better) if len(better) > 1 else None,
+            "perceptual_gain_where_the_grade_rose": mean(better, patients[rises]) if len(better) > 1 else None,
         },
         "grade": {
             "months": [0.0, *request.months],
-            "mean_expected_grade": [_mean(column) for column in path.T],
-            "share_of_knees_that_rise": _mean((path[:, -1] > path[:, 0]).astype(float)),
+            "mean_expected_grade": [mean(column) for column in path.T],
+            "share_of_knees_that_rise": mean((path[:, -1] > path[:, 0]).astype(float)),
             "kappa_predicted_to_followup": quadratic_kappa(truth, [m["predicted_grade"] for m in measured], grades),
             "kappa_baseline_to_followup": quadratic_kappa(truth, [m["baseline_grade"] for m in measured], grades),
         },
-        "risk": _risk_report(eligible, fast, baseline),
+        "risk": _risk_report(
+            [m for m, kept in zip(measured, eligible, strict=True) if kept],
+            np.array([outcome.fast for outcome in found])[eligible],
+            patients[eligible],
+            baseline,
+        ),
     }
 
 
 def _risk_report(
-    eligible: Sequence[tuple[Outcome, dict[str, Any]]], fast: NDArray[np.bool_], baseline: Baseline | None
+    measured: Sequence[dict[str, Any]], fast: NDArray[np.bool_], patients: NDArray[np.intp], baseline: Baseline | None
 ) -> dict[str, Any]:
-    risk = np.array([m["risk"] for _, m in eligible])
+    def area(name: str) -> dict[str, float]:
+        return delong([m[name] for m in measured], fast, patients).as_dict()
+
     report: dict[str, Any] = {
         "knees": len(fast),
         "fast": int(fast.sum()),
-        "auc": delong(risk, fast).as_dict(),
-        "auc_from_the_projected_baseline": delong([m["projected_risk"] for _, m in eligible], fast).as_dict(),
-        "auc_mean_of_neighbours": delong([m["neighbours_risk"] for _, m in eligible], fast).as_dict(),
-        "auc_of_the_baseline_grade_alone": delong([m["expected_grade"] for _, m in eligible], fast).as_dict(),
+        "auc": area("risk"),
+        "auc_from_the_projected_baseline": area("projected_risk"),
+        "auc_mean_of_neighbours": area("neighbours_risk"),
+        "auc_of_the_baseline_grade_alone": area("expected_grade"),
     }
     if baseline is not None:
-        compared = compare_delong(risk, [m["supervised"] for _, m in eligible], fast)
+        compared = compare_delong([m["risk"] for m in measured], [m["supervised"] for m in measured], fast, patients)
         report["supervised"] = {"model": baseline.name, **compared.as_dict()}
     return report
 

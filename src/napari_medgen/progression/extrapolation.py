@@ -19,6 +19,7 @@ from napari_medgen.errors import CohortError
 from napari_medgen.progression.cohort import Cohort
 
 Mode = Literal["strict", "published"]
+_LONGEST_RATE = 3.0  # times the median length of the neighbours' rates
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,15 @@ class ExtrapolationRequest:
         How many; 1 is published.
     mode
         ``strict`` or ``published``.
+    minimum_months
+        Time that a way must have taken. What differs between two images of the same month is noise, and a rate of it
+        would be multiplied by a hundred.
     """
 
     months: tuple[float, ...] = (12.0, 24.0, 48.0, 96.0)
     neighbours: int = 8
     mode: Mode = "strict"
+    minimum_months: float = 6.0
 
     def __post_init__(self) -> None:
         if self.neighbours < 1:
@@ -46,6 +51,8 @@ class ExtrapolationRequest:
             raise CohortError(f"An extrapolation is strict or published, not {self.mode}.")
         if not self.months or list(self.months) != sorted(self.months) or self.months[0] < 0:
             raise CohortError("Times are months after the baseline, in rising order.")
+        if not 0 < self.minimum_months < 1200:
+            raise CohortError(f"A way must have taken some time, not {self.minimum_months:g} months.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +106,17 @@ class Extrapolation:
 
     @property
     def mean_rate(self) -> NDArray[np.float32]:
-        """Mean over the neighbours of each one's own change in a month."""
-        mean: NDArray[np.float32] = np.mean([one.rate for one in self.neighbours], 0)
+        """Mean over the neighbours of each one's own change in a month.
+
+        A rate that is longer than three times the median one is shortened to that, so that no single neighbour (a
+        mistaken date, another patient's image) carries the others away. ``published`` takes the rates as they are.
+        """
+        rates = np.stack([one.rate for one in self.neighbours])
+        if self.request.mode == "strict":
+            lengths = np.linalg.norm(rates, axis=1)
+            longest = _LONGEST_RATE * float(np.median(lengths))
+            rates *= np.minimum(1, longest / np.maximum(lengths, 1e-12))[:, None].astype(np.float32)
+        mean: NDArray[np.float32] = rates.mean(0)
         return mean
 
     def change(self, months: float, neighbour: int | None = None) -> NDArray[np.float32]:
@@ -139,15 +155,15 @@ def extrapolate(
     w = np.asarray(w, np.float32)
     find = _published_way if request.mode == "published" else _strict_way
     found: list[Neighbour] = []
-    used = {patient} if patient else set()
-    for row, distance in _by_distance(w, cohort):
+    used = {cohort.key_of(patient)} if patient else set()
+    for row, distance in cohort.index.by_distance(w, request.neighbours):
         visit = cohort.visits[row]
         if visit.patient in used:
             continue
         if request.mode == "strict" and not mirrored and side and visit.side != side:
             continue
         way = find(cohort, row)
-        if way is None:
+        if way is None or way[2] < request.minimum_months:
             continue
         first, last, months = way
         delta = cohort.latents[last] - cohort.latents[first]
@@ -158,12 +174,6 @@ def extrapolate(
     if not found:
         raise CohortError("No patient of the cohort has two visits at different times that this image could follow.")
     return Extrapolation(request, w, tuple(found))
-
-
-def _by_distance(w: NDArray[np.float32], cohort: Cohort) -> list[tuple[int, float]]:
-    distances = cohort.index.distances(w)
-    order = np.argsort(distances, kind="stable")
-    return [(int(row), float(distances[row])) for row in order]
 
 
 def _strict_way(cohort: Cohort, row: int) -> tuple[int, int, float] | None:
@@ -196,6 +206,7 @@ def walk(
     patient: str = "",
     side: str = "",
     mirrored: bool = True,
+    minimum_months: float = ExtrapolationRequest.minimum_months,
 ) -> NDArray[np.float32]:
     """Predict several later visits one after the other, with a new neighbour at each (the multi-visit experiment).
 
@@ -206,6 +217,8 @@ def walk(
     ----------
     months
         Times of the visits after the baseline, in rising order.
+    minimum_months
+        As in :class:`ExtrapolationRequest`.
 
     Returns
     -------
@@ -221,21 +234,26 @@ def walk(
         raise CohortError("Visits out of order: their times after the baseline must rise.")
     current, passed, reached = np.asarray(w, np.float32), 0.0, []
     for time in months:
-        current = current + _next_step(current, cohort, patient, side, mirrored) * np.float32(time - passed)
+        rate = _next_step(current, cohort, patient, side, mirrored, minimum_months)
+        current = current + rate * np.float32(time - passed)
         passed = time
         reached.append(current)
     return np.stack(reached)
 
 
-def _next_step(w: NDArray[np.float32], cohort: Cohort, patient: str, side: str, mirrored: bool) -> NDArray[np.float32]:
-    """Change in a month from the nearest visit that has a next one to that next one."""
-    for row, _ in _by_distance(w, cohort):
+def _next_step(
+    w: NDArray[np.float32], cohort: Cohort, patient: str, side: str, mirrored: bool, minimum: float
+) -> NDArray[np.float32]:
+    """Change in a month from the nearest visit that has a next one, late enough, to that next one."""
+    own_key = cohort.key_of(patient)
+    for row, _ in cohort.index.by_distance(w):
         visit = cohort.visits[row]
-        if visit.patient == patient or (not mirrored and side and visit.side != side):
+        if (patient and visit.patient == own_key) or (not mirrored and side and visit.side != side):
             continue
         own = cohort.trajectories[visit.trajectory]
-        place = own.index(row)
-        if place + 1 < len(own) and (months := cohort.visits[own[place + 1]].months - visit.months) > 0:
-            change: NDArray[np.float32] = (cohort.latents[own[place + 1]] - cohort.latents[row]) / np.float32(months)
-            return change
+        for later in own[own.index(row) + 1 :]:
+            months = cohort.visits[later].months - visit.months
+            if months >= minimum:
+                change: NDArray[np.float32] = (cohort.latents[later] - cohort.latents[row]) / np.float32(months)
+                return change
     raise CohortError("No patient of the cohort has a next visit that this image could follow.")

@@ -25,7 +25,7 @@ from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.progression.stylegan import Generator
 from napari_medgen.progression.unusualness import LIMIT
 from napari_medgen.running.devices import Device, choose_device, memory_guard
-from napari_medgen.running.progress import Steps, drive
+from napari_medgen.running.progress import Steps
 
 _SMALLEST = 64
 _LONGEST = 1.5
@@ -112,7 +112,7 @@ class Extrapolator:
         self.generator = _ready(generator, self.device)
         self.encoder = _ready(encoder, self.device) if encoder is not None else None
         if cohort is not None:
-            require_model(cohort, folder)
+            require_model(cohort, folder, grader)
         self.cohort = cohort if cohort is not None else cohort_of_model(folder)
 
     @property
@@ -169,17 +169,31 @@ class Extrapolator:
         with memory_guard("Projecting the radiograph"):
             frame, seen = frame_of(image, self.architecture)
             found = yield from project(seen, self.generator, self.encoder, self.grader, request)
-            return self._judged(image, frame, seen, found, request)
+            alike = yield from self._as_the_cohort(seen, found, request)
+            return self._judged(image, frame, seen, found, alike, request)
+
+    def _as_the_cohort(self, seen: torch.Tensor, found: Projection, request: ProjectionRequest) -> Steps[Projection]:
+        """The image's projection in the way in which the cohort's own latents were found.
+
+        Latents that were optimised lie elsewhere than the encoder's, one a layer elsewhere than one for all, and errors
+        are smaller where more is free: like is compared with like.
+        """
+        wanted = self.cohort.projection if self.cohort is not None else None
+        if wanted is None or wanted == request or (wanted.method == "encoder" and self.encoder is None):
+            return found
+        return (yield from project(seen, self.generator, self.encoder, self.grader, wanted))
 
     def _judged(
-        self, image: Radiograph, frame: Frame, seen: torch.Tensor, found: Projection, request: ProjectionRequest
+        self,
+        image: Radiograph,
+        frame: Frame,
+        seen: torch.Tensor,
+        found: Projection,
+        alike: Projection,
+        request: ProjectionRequest,
     ) -> ProjectedRadiograph:
         unusualness = badness = 0.0
-        alike = found
         if self.cohort is not None:
-            # Latents that were optimised lie elsewhere than those that the encoder gives, so like is compared with like.
-            if self.cohort.method == "encoder" and self.encoder is not None:
-                alike = drive(project(seen, self.generator, self.encoder, self.grader, ProjectionRequest("encoder")))
             reference = self.cohort.reference
             unusualness = float(reference.unusualness(alike.w.numpy())[0])
             badness = float(reference.badness(alike.perceptual.numpy())[0])
@@ -284,12 +298,14 @@ class Extrapolator:
     def provenance(self, image: Radiograph, request: ProjectionRequest) -> Provenance:
         """What frames say of their origin."""
         what = f"projection: {request.method}, {request.space}, {request.count} steps"
-        if self.architecture.surrogate:
-            what += f"; {self.architecture.surrogate}"
+        # What is said of the visits is said by the cohort in use: another may be of real follow-up.
+        surrogate = self.cohort.surrogate if self.cohort is not None else self.architecture.surrogate
+        if surrogate:
+            what += f"; {surrogate}"
         return Provenance(
             synthetic=True,
             operation=what,
-            source=image.name,
+            source=image.origin_name,
             model=self.folder.name,
             model_checksum=self.folder.card.checksum,
             seed=request.seed if request.method == "published" else None,

@@ -21,6 +21,10 @@ class Grader(Protocol):
         """Of the model."""
 
     @property
+    def checksum(self) -> str:
+        """Of its weights: latents and errors that were found with another grader are not comparable."""
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Name of each grade, the mildest first."""
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 _BLOCK = 65_536
+_FIRST_PORTION = 64
 
 
 class LatentIndex:
@@ -45,10 +48,32 @@ class LatentIndex:
     def nearest(self, query: NDArray[np.floating], count: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Rows and distances of the ``count`` nearest latents, the nearest first; of equally near ones the earlier row."""
         distances = self.distances(query)
-        count = min(count, len(distances))
-        if count == 0:
-            return np.zeros(0, np.intp), distances
-        limit = np.partition(distances, count - 1)[count - 1]
-        near = np.flatnonzero(distances <= limit)
-        rows = near[np.argsort(distances[near], kind="stable")][:count]
+        rows = _nearest_rows(distances, count)
         return rows, distances[rows]
+
+    def by_distance(self, query: NDArray[np.floating], count: int = 1) -> Iterator[tuple[int, float]]:
+        """Rows and distances, the nearest first: as many as are asked for, in ever larger portions.
+
+        Parameters
+        ----------
+        count
+            How many are expected to be taken. Sorting all would cost several times the comparison itself.
+        """
+        distances = self.distances(query)
+        given, portion = 0, max(_FIRST_PORTION, 4 * count)
+        while given < len(distances):
+            rows = _nearest_rows(distances, portion)
+            for row in rows[given:]:
+                yield int(row), float(distances[row])
+            given, portion = len(rows), portion * 8
+
+
+def _nearest_rows(distances: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+    """Rows of the ``count`` smallest distances, in order; of equal ones the earlier row first."""
+    count = min(count, len(distances))
+    if count == 0:
+        return np.zeros(0, np.intp)
+    limit = np.partition(distances, count - 1)[count - 1]
+    near = np.flatnonzero(distances <= limit)
+    rows: NDArray[np.intp] = near[np.argsort(distances[near], kind="stable")][:count]
+    return rows

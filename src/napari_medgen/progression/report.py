@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from napari_medgen.errors import ImageError
+from napari_medgen.imaging.naming import plain, unused
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.imaging.raster import write_png
 from napari_medgen.progression.extrapolator import Extrapolator, ProjectedRadiograph
@@ -81,7 +81,7 @@ def describe(outlook: Outlook) -> dict[str, Any]:
     return {
         "notice": _NOTICE,
         "surrogate": outlook.surrogate,
-        "image": projected.image.name,
+        "image": projected.image.origin_name,
         "side": projected.image.laterality,
         "projection": {
             "psnr_db": projected.psnr,
@@ -133,7 +133,9 @@ def export_outlook(outlook: Outlook, folder: Path) -> list[Path]:
     ImageError
         If the folder cannot be written.
     """
-    stem = re.sub(r"[^\w.-]+", "_", f"{outlook.projected.image.name}_{outlook.extrapolator.name}").strip("_")
+    stem = plain(f"{outlook.projected.image.name}_{outlook.extrapolator.name}")
+    # Two images that are called alike lie beside each other: the numbers are written for every outlook.
+    stem = unused(folder, stem, (".json", ".html", "_projection.png"))
     paths = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -183,7 +185,7 @@ def report(outlook: Outlook, shown: Sequence[float] = (24, 48, 96)) -> str:
     changes = [("", ""), ("", "")]
     changes += [("change", _picture(paint_difference(outlook.difference(i)))) for i in picks]
     return _PAGE.format(
-        title=html.escape(f"{projected.image.name}: predicted progression"),
+        title=html.escape(f"{projected.image.origin_name}: predicted progression"),
         surrogate=f'<p class="warn">{html.escape(outlook.surrogate.capitalize())}.</p>' if outlook.surrogate else "",
         doubts="".join(f'<p class="warn">{html.escape(doubt)}</p>' for doubt in projected.doubts),
         notice=_NOTICE,
@@ -242,7 +244,7 @@ def _risks(futures: Futures, picks: Sequence[int]) -> str:
 def _neighbours(outlook: Outlook) -> str:
     visits = outlook.extrapolator.known_cohort.visits
     rows = "".join(
-        f"<tr><td>{html.escape(visits[one.row].patient)} {visits[one.row].side}</td><td>{one.distance:.2f}</td>"
+        f"<tr><td>{html.escape(f'{visits[one.row].patient} {visits[one.row].side}')}</td><td>{one.distance:.2f}</td>"
         f"<td>{grade_text(visits[one.first].grade)} to {grade_text(visits[one.last].grade)}</td>"
         f"<td>{one.months:.0f}</td></tr>"
         for one in outlook.futures.extrapolation.neighbours
@@ -266,7 +268,7 @@ def _about(outlook: Outlook) -> str:
         f"{len(outlook.futures.extrapolation.neighbours)} neighbours",
         "Software": made.software,
     }
-    return "".join(f"<tr><th>{name}</th><td>{html.escape(text)}</td></tr>" for name, text in lines.items())
+    return "".join(f"<tr><th>{name}</th><td>{html.escape(str(text))}</td></tr>" for name, text in lines.items())
 
 
 _PAGE = """<!DOCTYPE html>

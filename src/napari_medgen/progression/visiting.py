@@ -58,7 +58,7 @@ def visit_image(extrapolator: Extrapolator, row: int, like: Frame) -> VisitImage
     made = Provenance(
         synthetic=True,
         operation="projection of a visit of the cohort",
-        source=visit.trajectory,
+        source=f"visit {row} of the cohort",
         model=extrapolator.name,
         model_checksum=extrapolator.folder.card.checksum,
     )

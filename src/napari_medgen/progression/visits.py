@@ -12,11 +12,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from napari_medgen.errors import CohortError
+from napari_medgen.imaging.listing import list_files
 
 Side = Literal["", "L", "R"]
 DAYS_A_MONTH = 365.25 / 12
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm")
+_SPLITS = {"": "train", "train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
+    ("val", "valid", "validation"), "val"
+)
+_DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?:\.0+|[T ]\d{2}:\d{2}.*)?")
+_FIRST_YEAR = 1896  # there were no radiographs before
 _SIDES: dict[str, Side] = {"l": "L", "r": "R", "left": "L", "right": "R", "2": "L", "1": "R"}
 
 
@@ -60,7 +66,7 @@ def visits_of_names(root: Path, split: str = "train") -> list[Visit]:
     CohortError
         If there is no such file, or a name says no date or side.
     """
-    files = sorted(path for path in root.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    files = list_files(root, "**/*", _SUFFIXES)
     if not files:
         raise CohortError(f"{root} holds no image.")
     rows = [_of_name(str(path.relative_to(root))) | {"split": split} for path in files]
@@ -88,7 +94,8 @@ def visits_of_table(table: Path, root: Path) -> list[Visit]:
     for number, row in enumerate(rows, 2):
         where = f"{table.name}, line {number}"
         row = {key: value for key, value in row.items() if value not in (None, "")}
-        if "image" not in row:
+        row["image"] = str(row.get("image", "")).strip()
+        if not row["image"]:
             raise CohortError(f"{where}: no image is named.")
         if not (root / str(row["image"])).is_file():
             raise CohortError(f"{where}: {row['image']} is not in {root}.")
@@ -124,9 +131,7 @@ def visits_of_grades(
     visits = []
     for split, place in folders.items():
         for folder, grade in grades.items():
-            for path in sorted((root / place / folder).glob("*")):
-                if path.suffix.lower() not in _SUFFIXES:
-                    continue
+            for path in list_files(root / place / folder, "*", _SUFFIXES):
                 patient, found = re.search(subject, path.stem), re.search(side, path.stem)
                 if patient is None or found is None:
                     raise CohortError(f"The name {path.name} does not say whose knee it is, or which.")
@@ -195,24 +200,59 @@ def parse_side(text: str, where: str) -> Side:
     CohortError
         If it is none of these.
     """
-    side = _SIDES.get(text.strip().lower())
+    side = _SIDES.get(text.strip().lower().removesuffix(".0"))
     if side is None:
         raise CohortError(f"{where}: the side is {text!r}; it must be L or R.")
     return side
 
 
 def parse_date(text: str, where: str) -> date:
-    """A date written YYYYMMDD or YYYY-MM-DD.
+    """A date written YYYYMMDD or YYYY-MM-DD, with or without a time; also as a spreadsheet's number (20040301.0).
 
     Raises
     ------
     CohortError
-        If it is none.
+        If it is none, is written otherwise (1.2.2004 has two meanings), or lies in no patient's life.
     """
+    found = _DATE.fullmatch(text.strip())
     try:
-        return datetime.strptime(text.strip().replace("-", "")[:8], "%Y%m%d").date()
+        when = date(*(int(part) for part in found.groups())) if found else None
     except ValueError:
-        raise CohortError(f"{where}: {text!r} is not a date written YYYY-MM-DD.") from None
+        when = None
+    if when is None or not _FIRST_YEAR <= when.year <= datetime.now().year + 1:
+        raise CohortError(f"{where}: {text!r} is not a date written YYYY-MM-DD.")
+    return when
+
+
+def parse_patient(value: Any, where: str) -> str:
+    """A patient's number or name as it is meant: without blanks around it, and without the ``.0`` of a joined table.
+
+    Raises
+    ------
+    CohortError
+        If there is none.
+    """
+    text = str(value if value is not None else "").strip()
+    if re.fullmatch(r"\d+\.0+", text):
+        text = text.partition(".")[0]
+    if not text or text.lower() in ("nan", "none"):
+        raise CohortError(f"{where}: no patient is named.")
+    return text
+
+
+def parse_split(value: Any, where: str) -> str:
+    """``train``, ``val`` or ``test``, however they are written; ``train`` where nothing is said.
+
+    Raises
+    ------
+    CohortError
+        If it is none of them.
+    """
+    text = str(value if value is not None else "").strip().lower()
+    split = _SPLITS.get(text)
+    if split is None:
+        raise CohortError(f"{where}: the split is {str(value)!r}; it must be train, val or test.")
+    return split
 
 
 def _read_rows(table: Path) -> list[dict[str, Any]]:
@@ -251,11 +291,12 @@ def _visit(row: Mapping[str, Any], where: str = "") -> Visit:
     image = str(row["image"])
     where = where or Path(image).name
     when = row["date"]
+    when = when.date() if isinstance(when, datetime) else when
     when = when if isinstance(when, date) else parse_date(str(when), where)
     side = parse_side(str(row["side"]), where)
-    patient = str(row["patient"])
+    patient = parse_patient(row["patient"], where)
     grade = parse_grade(row.get("grade"), where)
-    split = {"valid": "val", "validation": "val"}.get(str(row.get("split", "train")), str(row.get("split", "train")))
+    split = parse_split(row.get("split"), where)
     return Visit(patient, side, f"{patient}{side}", 0.0, when, grade, image, split)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from napari_medgen.errors import ImageError
+from napari_medgen.imaging.naming import plain, unused
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.saliency.colours import paint
 from napari_medgen.saliency.maps import SaliencyMap
@@ -25,7 +25,7 @@ def export_map(image: Radiograph, found: SaliencyMap, folder: Path, *, signed: b
     ----------
     folder
         Gets ``<image>_<model>_<class>.png`` (image and overlay side by side), ``.npy`` (float32 on the image's pixels, in
-        logits for each unit of grey) and ``.json``.
+        logits for each unit of grey) and ``.json``, with a number where such files are there already.
 
     Returns
     -------
@@ -37,8 +37,9 @@ def export_map(image: Radiograph, found: SaliencyMap, folder: Path, *, signed: b
     ImageError
         If the folder cannot be written.
     """
-    stem = _plain(f"{image.name}_{found.provenance.model}_{found.label}")
-    paths = [folder / f"{stem}{suffix}" for suffix in (".png", ".npy", ".json")]
+    endings = (".png", ".npy", ".json")
+    stem = unused(folder, plain(f"{image.name}_{found.provenance.model}_{found.label}"), endings)
+    paths = [folder / f"{stem}{ending}" for ending in endings]
     picture, raw, about = paths
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,10 +52,10 @@ def export_map(image: Radiograph, found: SaliencyMap, folder: Path, *, signed: b
 
 
 def describe(image: Radiograph, found: SaliencyMap) -> dict[str, Any]:
-    """What a map is of, for JSON: nothing in it identifies a patient."""
+    """What a map is of, for JSON: nothing in it identifies a patient, the image's file name neither."""
     return {
         "notice": _NOTICE,
-        "image": image.name,
+        "image": image.origin_name,
         "image_shape": image.shape,
         "image_spacing_mm": image.spacing,
         "class": found.label,
@@ -82,7 +83,3 @@ def _save_picture(image: Radiograph, found: SaliencyMap, path: Path, signed: boo
     text.add_text("Description", f"{found.provenance.summary}; {_NOTICE}")
     text.add_text("Comment", "; ".join(found.warnings))
     Image.fromarray(pixels).save(path, pnginfo=text)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "_", name).strip("_")

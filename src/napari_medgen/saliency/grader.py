@@ -41,6 +41,11 @@ class FrameGrader:
         """Of the model."""
         return self._classifier.name
 
+    @property
+    def checksum(self) -> str:
+        """Of the model's weights."""
+        return self._classifier.folder.card.checksum
+
     def doubts(self, image: Radiograph) -> list[str]:
         """Sentences that say why this image is not one for this classifier."""
         return self._classifier.warnings_about(image)

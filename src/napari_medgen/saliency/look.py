@@ -162,7 +162,7 @@ class Look:
         return Provenance(
             synthetic=self.image.provenance.synthetic,
             operation=f"saliency: {request.method}, {label}, batch norm {request.domain}, clip {request.clip:g} SD",
-            source=self.image.name,
+            source=self.image.origin_name,
             model=folder.name,
             model_checksum=folder.card.checksum,
             seed=request.seed if request.method == "smoothgrad" else None,

@@ -93,7 +93,7 @@ def explain_volume(
     made = Provenance(
         synthetic=volume.provenance.synthetic,
         operation=f"saliency of axial slices: {request.method}, {request.label or 'most probable class'}",
-        source=volume.name,
+        source=volume.origin_name,
         model=classifier.name,
         model_checksum=classifier.folder.card.checksum,
     )

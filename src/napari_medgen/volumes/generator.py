@@ -271,7 +271,7 @@ class VolumeGenerator:
         provenance = Provenance(
             synthetic=True,
             operation="reconstruct",
-            source=volume.name,
+            source=volume.origin_name,
             model=self.folder.name,
             model_checksum=self.folder.card.checksum,
             precision=device.precision,

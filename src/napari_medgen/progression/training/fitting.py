@@ -22,7 +22,7 @@ from napari_medgen.progression.training.monitoring import look
 from napari_medgen.progression.training.recipe import ProgressionRecipe
 from napari_medgen.progression.training.trained import Trained
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.workspace import Stage, append_row, seed_step
+from napari_medgen.running.workspace import Stage, append_row, finite_gradients, require_finite, seed_step
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -59,14 +59,23 @@ class Trainer:
         (N, resolution, resolution) uint8 training images.
     grader
         Its features compare an image with its reproduction.
+    people
+        Fingerprint of who is shown: a training is not gone on with on others.
     work
         Folder of checkpoint (``networks.pt``), log (``networks.csv``) and grids (``networks/``).
     """
 
     def __init__(
-        self, recipe: ProgressionRecipe, frames: NDArray[np.uint8], grader: Grader, work: Path, fabric: Fabric
+        self,
+        recipe: ProgressionRecipe,
+        frames: NDArray[np.uint8],
+        grader: Grader,
+        work: Path,
+        fabric: Fabric,
+        people: str = "",
     ) -> None:
         self.recipe, self.frames, self.grader, self.fabric = recipe, frames, grader, fabric
+        self.step = 0
         own, sizes = recipe.optimiser, recipe.generator
         torch.manual_seed(recipe.seed + _STAGE)
         self.generator = _placed(Generator(sizes), fabric)
@@ -79,9 +88,19 @@ class Trainer:
         lazy = own.r1_interval / (own.r1_interval + 1) if own.r1_gamma else 1.0
         self.discriminator_adam = _adam(self.discriminator, own.learning_rate, 0.0, lazy)
         self.control, self.path_mean = AugmentationControl(recipe.augmentation, own.batch), PathMean()
+        world = fabric.world_size
+        joint = own.encoder == "joint"
+        self.warmup = round(own.warmup_kimg * 1000 / (own.warmup_batch * world)) if joint else 0
+        self.adversarial = max(round(own.kimg * 1000 / (own.batch * world)), 1)
+        self.alone = round(own.encoder_kimg * 1000 / (own.warmup_batch * world)) if own.encoder == "after" else 0
+        self.total = self.warmup + self.adversarial + self.alone
         self.stage = Stage(
             work,
             "networks",
+            recipe=recipe.of_weights | {"grader": grader.checksum, "people": people},
+            may_change=("optimiser.kimg", "optimiser.encoder_kimg"),
+            length=self.total,
+            leader=fabric.is_global_zero,
             generator=self.generator,
             discriminator=self.discriminator,
             encoder=self.encoder,
@@ -93,12 +112,6 @@ class Trainer:
             control=self.control,
             path_mean=self.path_mean,
         )
-        world = fabric.world_size
-        joint = own.encoder == "joint"
-        self.warmup = round(own.warmup_kimg * 1000 / (own.warmup_batch * world)) if joint else 0
-        self.adversarial = max(round(own.kimg * 1000 / (own.batch * world)), 1)
-        self.alone = round(own.encoder_kimg * 1000 / (own.warmup_batch * world)) if own.encoder == "after" else 0
-        self.total = self.warmup + self.adversarial + self.alone
 
     @property
     def trained(self) -> Trained:
@@ -118,6 +131,7 @@ class Trainer:
         world = self.fabric.world_size
         recent: dict[str, float] = {}
         for step in range(self.stage.resume(), self.total):
+            self.step = step
             generator = seed_step(self.recipe.seed, _STAGE, step, self.fabric.global_rank)
             warming, alone = step < self.warmup, step >= self.warmup + self.adversarial
             images = self._batch(step, own.warmup_batch if warming or alone else own.batch, generator)
@@ -227,6 +241,7 @@ class Trainer:
 
     def _step(self, loss: Tensor, *optimisers: torch.optim.Optimizer) -> None:
         """Update the weights that the optimisers hold, with the mean of all processes' gradients."""
+        require_finite({"the loss": float(loss.detach())}, self.step)
         for adam in (self.generator_adam, self.discriminator_adam, self.encoder_adam):
             adam.zero_grad()
         loss.backward()
@@ -237,7 +252,8 @@ class Trainer:
             if self.fabric.world_size > 1:
                 for parameter in parameters:
                     parameter.grad = self.fabric.all_reduce(parameter.grad)
-            torch.nn.utils.clip_grad_norm_(parameters, 100.0, error_if_nonfinite=True)
+            with finite_gradients(self.step):
+                torch.nn.utils.clip_grad_norm_(parameters, 100.0, error_if_nonfinite=True)
             optimiser.step()
 
     @torch.no_grad()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from napari_medgen.errors import RecipeError
@@ -22,11 +22,12 @@ from napari_medgen.progression.training.trained import Trained
 from napari_medgen.progression.visits import Visit, surrogate
 from napari_medgen.running.fabric import build_fabric
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.stamps import fingerprint
 
 
 def train_progression(
     recipe: ProgressionRecipe,
-    grader: Grader,
+    open_grader: Callable[[], Grader],
     data: Path,
     work: Path,
     out: Path,
@@ -34,13 +35,13 @@ def train_progression(
     resume: bool = False,
     devices: int = 1,
     nodes: int = 1,
-) -> Steps[ModelFolder]:
+) -> Steps[ModelFolder | None]:
     """Train generator and encoder, project the training visits, and write the model folder.
 
     Parameters
     ----------
-    grader
-        Of the classifier that the recipe names.
+    open_grader
+        Loads the classifier that the recipe names; called once each process knows its device.
     data
         Folder of the recipe's images.
     work
@@ -57,6 +58,11 @@ def train_progression(
     Progress
         Images read, then updates, then visits projected.
 
+    Returns
+    -------
+    ModelFolder or None
+        The model; None in a process that is not the first of several: it neither projects the cohort nor waits for it.
+
     Raises
     ------
     RecipeError
@@ -71,11 +77,13 @@ def train_progression(
         raise RecipeError(f"{data} holds no image for training.")
     fabric = build_fabric(recipe.precision, devices, nodes)
     with fabric.rank_zero_first():  # one process prepares what all read
-        frames = yield from read_frames(visits, data, recipe.architecture, work)
-    trained = yield from Trainer(recipe, frames, grader, work, fabric).run()
-    if fabric.is_global_zero:
-        yield from package(recipe, trained, visits, grader, data, out)
-    fabric.barrier()
+        frames, visits = yield from read_frames(visits, data, recipe.architecture, work)
+    grader = open_grader()
+    people = fingerprint([[visit.patient, visit.side] for visit in visits])
+    trained = yield from Trainer(recipe, frames, grader, work, fabric, people).run()
+    if not fabric.is_global_zero:
+        return None
+    yield from package(recipe, trained, visits, grader, data, out)
     yield Progress(1, 1, f"Wrote {out}")
     return open_folder(out)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -165,6 +165,15 @@ class ProgressionRecipe(RecipeTable):
     cohort: CohortRecipe = CohortRecipe()
     save_every: int = Field(500, ge=1)
     look_every: int = Field(500, ge=1)
+
+    @property
+    def of_weights(self) -> dict[str, Any]:
+        """What the weights depend on, for the checkpoint: not what is said of them, nor how the cohort is made."""
+        left_out = {"about", "body_part", "precision", "save_every", "look_every", "cohort", "task"}
+        content = self.model_dump(mode="json", exclude=left_out)
+        # The months that a surrogate is said to take change no weight.
+        content["data"] = {key: value for key, value in content["data"].items() if not key.startswith("months_")}
+        return content
 
     @property
     def architecture(self) -> ProgressionArchitecture:
