@@ -15,14 +15,14 @@ DOCS = Path(__file__).parents[1] / "docs" / "models"
 def page(card: ModelCard) -> str:
     """The card as Markdown."""
     about = {"saliency": _classifier, "progression": _progression, "volumes": _volumes}[card.task](card)
-    rows = [f"| {name} | {figure.value:.4g} {figure.unit} | {figure.note} |" for name, figure in card.figures.items()]
+    rows = [f"| {name} | {figure.text} | {figure.note} |" for name, figure in card.figures.items()]
     return "\n".join(
         [
             f"# {card.title}\n",
             f"`{card.name}`: {card.description}\n",
             *about,
             f"- Trained on: {card.data}. Licence of the data: {card.licence}",
-            f"- Recipe: `recipes/{card.recipe['name']}.toml`",
+            f"- Recipe: `napari-medgen models recipe {card.recipe['name']}`",
             f"- Checksum: `{card.checksum}`\n",
             f"**Intended use.** {card.intended_use}\n",
             f"**Limits.** {card.limits}\n",

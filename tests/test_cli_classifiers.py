@@ -45,6 +45,38 @@ def test_explain_writes_overlay_raw_map_and_json(tmp_path: Path, image: Path) ->
     assert (tmp_path / "out" / "knee_tiny_much.png").is_file()
 
 
+def test_two_images_that_are_called_alike_and_the_published_picture(tmp_path: Path, image: Path) -> None:
+    model = write_classifier(tmp_path / "tiny")
+    words = ("explain", image, "--model", model, "--class", "much", "--out", tmp_path / "out")
+    assert run(*words).exit_code == 0
+    done = run(*words, "--published")
+    assert done.exit_code == 0, done.output
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"knee_tiny_much.json", "knee_tiny_much-2.json", "knee_tiny_much-2_published.png"} <= names
+    for path in (tmp_path / "out").iterdir():
+        assert b'"knee"' not in path.read_bytes()
+
+
+def test_a_users_own_table_is_evaluated_and_what_nobody_knows_is_counted(tmp_path: Path) -> None:
+    data = write_images(tmp_path / "data", train=4, test=12)
+    model = write_classifier(tmp_path / "tiny", labels=("spot", "other"), exclusive=False)
+    images = sorted((data / "test").glob("*/*.png"))
+    rows = ["file,who,spot,other"]
+    for number, path in enumerate(images):
+        spot = "" if number in (3, 4) else int(path.parent.name == "spot")
+        rows.append(f"{path.relative_to(data)},p{number // 2},{spot},{'' if number == 3 else number % 2}")
+    (data / "mine.csv").write_text("\n".join(rows))
+    words = ("evaluate", "classifier", model, "--data", data, "--table", "mine.csv", "--image-column", "file")
+    more = ("--subject-column", "who", "--epsilon", "0.01", "--attacked", "4", "--redraws", "100", "--json")
+    done = run(*words, *more)
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout[done.stdout.index("{") :])
+    assert (report["images"], report["patients"]) == (11, 6)
+    assert report["left_out"] == {"no label": 1, "spot": 1}
+    absent = run(*words, *more, "--blank", "absent")
+    assert json.loads(absent.stdout[absent.stdout.index("{") :])["left_out"] == {}
+
+
 def test_explain_refuses_what_the_model_was_not_trained_for_unless_forced(tmp_path: Path) -> None:
     model = write_classifier(tmp_path / "tiny")
     black = write_png(Radiograph(np.zeros((64, 64), np.uint8), (0, 255)), tmp_path / "black")

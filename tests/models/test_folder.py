@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 import torch
 
 from napari_medgen.errors import ModelError
-from napari_medgen.models.catalogue import find_model, list_models, user_folder
-from napari_medgen.models.folder import load_weights, open_folder, write_folder
+from napari_medgen.models.card import Figure
+from napari_medgen.models.catalogue import STARTER, find_model, list_models, user_folder
+from napari_medgen.models.folder import load_weights, open_folder, write_card, write_folder
 from napari_medgen.volumes.generator import VolumeGenerator
 
 
@@ -102,3 +104,52 @@ def test_the_starter_models_are_whole() -> None:
         folder.verify()
         assert folder.card.figures
         assert all(file.stat().st_size <= 16 * 2**20 for file in folder.path.iterdir())
+
+
+def test_a_model_is_replaced_as_a_whole_or_not_at_all(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = open_folder(tiny_model)
+    before = {path.name: path.read_bytes() for path in tiny_model.iterdir()}
+    (tiny_model / "notes.txt").write_text("mine")
+    weights = {name: {key: value + 1 for key, value in folder.tensors(name).items()} for name in folder.card.checksums}
+    renamed = Path.rename
+
+    def fails_at_the_last(self: Path, target: Path) -> Path:
+        if self.name == "new":
+            raise OSError("the disk went away")
+        return renamed(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", fails_at_the_last)
+        with pytest.raises(ModelError, match="cannot be written"):
+            write_folder(tiny_model, folder.card, weights)
+    assert {path.name: path.read_bytes() for path in tiny_model.iterdir() if path.name != "notes.txt"} == before
+    fewer = {name: tensors for name, tensors in weights.items() if name != "reference.safetensors"}
+    write_folder(tiny_model, folder.card, fewer).verify()
+    assert sorted(path.name for path in tiny_model.iterdir()) == sorted([*fewer, "model.json", "notes.txt"])
+    assert [path.name for path in tiny_model.parent.iterdir()] == ["tiny"]
+
+
+def test_what_a_user_trained_comes_before_what_ships(tiny_model: Path) -> None:
+    own = user_folder() / "hippocampus"
+    card = open_folder(tiny_model).card.model_copy(update={"name": "hippocampus"})
+    write_folder(own, card, {name: open_folder(tiny_model).tensors(name) for name in card.checksums})
+    assert find_model("hippocampus").path == own
+    assert next(folder for folder in list_models() if folder.name == "hippocampus").path == own
+    # A shipped model that needs a classifier takes the one that it was shipped with.
+    write_folder(user_folder() / "knee-kl", card.model_copy(update={"name": "knee-kl"}), {})
+    assert find_model("knee-kl").path.parent == user_folder()
+    assert find_model("knee-kl", beside=open_folder(STARTER / "knee-progression")).path == STARTER / "knee-kl"
+
+
+def test_a_figure_that_could_not_be_measured_does_not_lose_the_card(tiny_model: Path) -> None:
+    figures = {"AUC": Figure(value=float("nan"), note="the class is absent"), "steps": Figure(value=3, unit="s")}
+    write_card(tiny_model, open_folder(tiny_model).card.model_copy(update={"figures": figures}))
+    found = open_folder(tiny_model).card.figures
+    assert math.isnan(found["AUC"].value)
+    assert (found["AUC"].text, found["steps"].text) == ("not measurable", "3 s")
+    json.loads((tiny_model / "model.json").read_text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    # What an earlier version wrote.
+    content = json.loads((tiny_model / "model.json").read_text())
+    content["figures"]["AUC"]["value"] = None
+    (tiny_model / "model.json").write_text(json.dumps(content))
+    assert math.isnan(open_folder(tiny_model).card.figures["AUC"].value)

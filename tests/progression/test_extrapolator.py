@@ -212,5 +212,5 @@ def test_nothing_that_is_exported_holds_the_files_name(model: Extrapolator, tmp_
     projected = drive(model.project(image, FAST))
     made = Outlook(model, projected, drive(model.look_ahead(projected, LATER)))
     for path in export_outlook(made, tmp_path):
-        assert b"Doe" not in path.read_bytes(), path.name
+        assert b"Doe_Jane" not in path.read_bytes(), path.name
     assert image.origin_name in report(made)

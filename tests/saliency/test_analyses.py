@@ -91,5 +91,5 @@ def test_maps_of_a_volume_lie_where_the_volume_does(tmp_path: Path, rng: np.rand
     found = drive(explain_volume(model, volume, (-2, 2)))
     assert found.voxels.shape == volume.voxels.shape
     assert np.array_equal(found.affine, volume.affine)
-    assert found.provenance.source == "head"
+    assert found.provenance.source == volume.origin_name
     assert found.provenance.model == "a"

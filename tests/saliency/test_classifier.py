@@ -70,13 +70,6 @@ def test_one_side_is_mirrored_for_the_network_and_its_map_back(tmp_path: Path) -
     assert not np.allclose(model.explain(right, request).values, model.explain(left, request).values)
 
 
-def test_a_shared_scale_keeps_values_comparable(tmp_path: Path) -> None:
-    found = load(write_classifier(tmp_path / "a")).explain(radiograph((32, 32)))
-    wider = found.on_scale(found.limit * 4)
-    assert np.abs(wider.values).max() == pytest.approx(0.25)
-    assert wider.values * wider.limit == pytest.approx(found.values * found.limit, abs=1e-6)
-
-
 def test_a_map_of_a_synthetic_image_is_marked_and_says_what_made_it(tmp_path: Path) -> None:
     model = load(write_classifier(tmp_path / "a"))
     found = model.explain(radiograph(provenance=Provenance(synthetic=True), name="knee"), ExplainRequest("none"))

@@ -12,7 +12,8 @@ from napari_medgen.errors import ModelError
 from napari_medgen.models.folder import open_folder
 from napari_medgen.saliency.architecture import ResNetSizes
 from napari_medgen.saliency.classifier import Classifier
-from napari_medgen.saliency.importing import import_classifier
+from napari_medgen.saliency.grader import FrameGrader
+from napari_medgen.saliency.importing import Expected, import_classifier
 from napari_medgen.saliency.network import ResNet
 
 LABELS = [
@@ -37,7 +38,7 @@ def checkpoint(path: Path, prefix: str = "", **sizes: object) -> tuple[Path, Res
 @pytest.mark.parametrize("prefix", ["", "module."])
 def test_an_official_dual_checkpoint_says_what_it_said(tmp_path: Path, prefix: str) -> None:
     path, net = checkpoint(tmp_path / "checkpoint_best.pth", prefix, widths=(16, 16, 16, 16))
-    folder = import_classifier(path, tmp_path / "chexpert", LABELS, size=64)
+    folder = import_classifier(path, tmp_path / "chexpert", LABELS, Expected(size=64))
     model = Classifier(open_folder(folder.path))
     assert model.architecture.network.domains == 2
     assert model.architecture.domain_names == ("clean", "adversarial")
@@ -98,3 +99,24 @@ def test_what_does_not_fit_is_said_in_one_sentence(tmp_path: Path) -> None:
     torch.save({name: value for name, value in state.items() if name != "bn1.bns.1.bias"}, path)
     with pytest.raises(ModelError, match=r"lacks the tensor bn1\.bns\.1\.bias"):
         import_classifier(path, tmp_path / "a", LABELS)
+
+
+def test_grades_may_be_said_to_be_in_order_and_can_then_grade(tmp_path: Path) -> None:
+    path, _ = checkpoint(tmp_path / "a.pth", widths=(8, 8, 8, 8))
+    folder = import_classifier(path, tmp_path / "a", LABELS, Expected(size=64, ordinal=True))
+    model = Classifier(folder)
+    assert (model.architecture.ordinal, model.architecture.exclusive) == (True, True)
+    assert FrameGrader(model).labels == tuple(LABELS)
+
+
+def test_images_may_be_brought_to_imagenets_mean_and_deviation(tmp_path: Path) -> None:
+    path, net = checkpoint(tmp_path / "a.pth", widths=(8, 8, 8, 8))
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    model = Classifier(import_classifier(path, tmp_path / "a", LABELS, Expected(64, mean=mean, std=std)))
+    x = torch.rand(2, 3, 64, 64)
+    wanted = net((x - torch.tensor(mean).view(1, 3, 1, 1)) / torch.tensor(std).view(1, 3, 1, 1)).detach()
+    assert torch.allclose(model.logits(x), wanted, atol=1e-4)
+    with pytest.raises(ModelError, match="one number or one for each of the 3 channels, not 2"):
+        import_classifier(path, tmp_path / "b", LABELS, Expected(mean=(0.1, 0.2)))
+    with pytest.raises(ModelError, match="do not fit"):
+        import_classifier(path, tmp_path / "b", LABELS, Expected(std=(0.0,)))

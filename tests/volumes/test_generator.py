@@ -127,7 +127,7 @@ def test_a_real_volume_is_encoded_and_decoded_in_place(generator: VolumeGenerato
     np.testing.assert_array_equal(seen.affine, made.affine)
     assert not seen.provenance.synthetic
     assert made.provenance.synthetic
-    assert made.provenance.source == "anatomical"
+    assert made.provenance.source == volume.origin_name
 
 
 def test_an_estimate_scales_with_steps_where_the_card_has_figures(generator: VolumeGenerator) -> None:

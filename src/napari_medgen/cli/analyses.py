@@ -52,7 +52,9 @@ def robustness(
     data: Data,
     out: Out,
     epsilon: Annotated[list[float] | None, typer.Option(help="Radii of the attack. Repeat.")] = None,
-    attacker: Annotated[Literal["apgd", "pgd"], typer.Option(help="APGD, or the PGD of the paper.")] = "apgd",
+    attacker: Annotated[
+        Literal["apgd", "pgd", "fgsm"], typer.Option(help="APGD, the PGD of the paper, or a single step (FGSM).")
+    ] = "apgd",
     images: Annotated[int, typer.Option(min=2, help="Images that are attacked, at most.")] = 200,
     table: Table = "",
     redraws: Redraws = 10_000,

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from napari_medgen.cli.options import AsJson, Data, DeviceName, MethodName, ModelArgument, Redraws, WriteCard
 from napari_medgen.cli.options import Table as TableOption
-from napari_medgen.cli.reports import report_figures
+from napari_medgen.cli.reports import report_figures, without_nan
 from napari_medgen.errors import MedGenError
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ def explain(
     batch_norm: Annotated[Literal["clean", "adversarial"], typer.Option(help="Which the image goes through.")] = "clean",
     clip: Annotated[float, typer.Option(help="Clip at so many standard deviations.")] = 3.0,
     side: Annotated[Literal["", "L", "R"], typer.Option(help="L or R, where the file does not say it.")] = "",
+    published: Annotated[
+        bool, typer.Option(help="Also write the gradient as the official code shows it: grey, of the network's input.")
+    ] = False,
     absolute: Annotated[bool, typer.Option(help="Show how much, not for or against.")] = False,
     force: Annotated[bool, typer.Option(help="Make a map of an image that the model was not trained for.")] = False,
     device: DeviceName = "",
@@ -48,7 +51,8 @@ def explain(
         if image.name.lower().endswith((".nii", ".nii.gz", ".nrrd")):
             _explain_volume(classifier, image, out, request)
         else:
-            _explain_image(classifier, _read(image, side), out, request, absolute=absolute, force=force)
+            found = _read(image, side)
+            _explain_image(classifier, found, out, request, absolute=absolute, force=force, published=published)
 
 
 def _read(image: Path, side: Literal["", "L", "R"]) -> Radiograph:
@@ -61,9 +65,16 @@ def _read(image: Path, side: Literal["", "L", "R"]) -> Radiograph:
 
 
 def _explain_image(
-    classifier: Classifier, image: Radiograph, out: Path, request: ExplainRequest, *, absolute: bool, force: bool
+    classifier: Classifier,
+    image: Radiograph,
+    out: Path,
+    request: ExplainRequest,
+    *,
+    absolute: bool,
+    force: bool,
+    published: bool,
 ) -> None:
-    from napari_medgen.saliency.export import export_map
+    from napari_medgen.saliency.export import export_map, export_published
 
     look = classifier.look(image, explain=True)
     if look.doubts and not force:
@@ -72,7 +83,10 @@ def _explain_image(
     for sentence in (*image.notes, *found.warnings):
         Console(stderr=True).print(sentence, style="yellow", markup=False)
     print(f"{classifier.name}: {found.label} {found.probability:.0%}")
-    for path in export_map(image, found, out, signed=not absolute):
+    paths = export_map(image, found, out, signed=not absolute)
+    if published:
+        paths.append(export_published(look.gradient(found.request), paths[0]))
+    for path in paths:
         print(path)
 
 
@@ -152,7 +166,8 @@ def evaluate_variants(
         )
         found[family] = drive_on_console(work, family)
     if as_json:
-        print(json.dumps({family: comparison.as_dict() for family, comparison in found.items()}, indent=2))
+        content = {family: comparison.as_dict() for family, comparison in found.items()}
+        print(json.dumps(without_nan(content), indent=2, allow_nan=False))
         return
     for family, comparison in found.items():
         _print_comparison(family, comparison)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -12,6 +12,9 @@ from rich.table import Table
 
 from napari_medgen.cli.options import AsJson
 from napari_medgen.errors import MedGenError
+
+if TYPE_CHECKING:
+    from napari_medgen.saliency.importing import Expected
 
 app = typer.Typer(no_args_is_help=True, help="List, inspect, check and import models.")
 
@@ -37,6 +40,14 @@ def info(name: str) -> None:
     from napari_medgen.models.catalogue import find_model
 
     print(find_model(name).card.model_dump_json(indent=2))
+
+
+@app.command()
+def recipe(name: Annotated[str, typer.Argument(help="A shipped recipe, or a file.")]) -> None:
+    """Print a recipe, to copy and change it; a name that there is not lists those there are."""
+    from napari_medgen.models.recipe import find_recipe
+
+    print(find_recipe(name).read_text(encoding="utf-8"), end="")
 
 
 @app.command()
@@ -74,6 +85,13 @@ def import_checkpoint(
     labels: Annotated[str, typer.Option(help="Classifier: names of the classes in order, with commas between them.")] = "",
     size: Annotated[int, typer.Option(help="Classifier: rows and columns of its input.")] = 256,
     exclusive: Annotated[bool, typer.Option(help="Classifier: exactly one class holds (softmax).")] = False,
+    ordinal: Annotated[
+        bool, typer.Option(help="Classifier: the classes are grades in rising order, so that it can grade progression.")
+    ] = False,
+    mean: Annotated[
+        list[float] | None, typer.Option(help="Classifier: subtracted from grey in 0 to 1; three times for a mean a channel.")
+    ] = None,
+    std: Annotated[list[float] | None, typer.Option(help="Classifier: divided by; once, or three times.")] = None,
     grader: Annotated[str, typer.Option("--classifier", help="StyleGAN2: the model that grades its images.")] = "",
     mirror: Annotated[Literal["", "L", "R"], typer.Option(help="StyleGAN2: the side that was mirrored, if one was.")] = "",
     shape: Annotated[tuple[int, int, int] | None, typer.Option(help="Volumes: voxels D H W.")] = None,
@@ -90,7 +108,11 @@ def import_checkpoint(
 
         print(import_snapshot(checkpoints[0], out, name=name, classifier=grader, mirror=mirror).path)
     elif len(checkpoints) == 1:
-        _import_classifier(checkpoints[0], out, labels, size, exclusive, name)
+        from napari_medgen.saliency.importing import Expected
+
+        given = [label.strip() for label in labels.split(",") if label.strip()]
+        expected = Expected(size, exclusive, ordinal, tuple(mean or (0.0,)), tuple(std or (1.0,)))
+        _import_classifier(checkpoints[0], out, given, expected, name)
     elif len(checkpoints) == 2:
         _import_volumes(checkpoints[0], checkpoints[1], out, shape, spacing, axes, name)
     else:
@@ -99,13 +121,12 @@ def import_checkpoint(
         )
 
 
-def _import_classifier(checkpoint: Path, out: Path, labels: str, size: int, exclusive: bool, name: str) -> None:
+def _import_classifier(checkpoint: Path, out: Path, labels: list[str], expected: Expected, name: str) -> None:
     from napari_medgen.saliency.importing import import_classifier
 
-    given = [label.strip() for label in labels.split(",") if label.strip()]
-    if not given:
+    if not labels:
         raise MedGenError("A classifier's checkpoint does not name its classes: give them, --labels 'Edema,Pneumonia'.")
-    print(import_classifier(checkpoint, out, given, size=size, exclusive=exclusive, name=name).path)
+    print(import_classifier(checkpoint, out, labels, expected, name=name).path)
 
 
 def _import_volumes(

@@ -45,7 +45,8 @@ def open_extrapolator(name: str, *, classifier: str = "", device: str = "", coho
     from napari_medgen.saliency.grader import FrameGrader
 
     folder, where = find_model(name), choose_device(device)
-    grader = FrameGrader(Classifier(find_model(classifier or classifier_name(folder)), where))
+    graded_by = find_model(classifier) if classifier else find_model(classifier_name(folder), beside=folder)
+    grader = FrameGrader(Classifier(graded_by, where))
     return Extrapolator(folder, grader, open_cohort(cohort) if cohort else None, where)
 
 
@@ -195,7 +196,7 @@ def labels(
     grades: Grades = None,
     first_is_baseline: FirstIsBaseline = False,
 ) -> None:
-    """Write who progressed fast, from which the supervised baseline is trained (recipes/knee-fast-progression.toml)."""
+    """Write who progressed fast, from which the supervised baseline is trained (knee-fast-progression)."""
     from napari_medgen.progression.outcomes import write_labels
 
     visits = _visits(images, table, "table" if table else layout, grades or [], model, "", first_is_baseline)

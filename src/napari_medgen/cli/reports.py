@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -22,9 +23,18 @@ def report_figures(
 
         write_card(folder.path, folder.card.model_copy(update={"figures": figures}))
     if as_json:
-        print(json.dumps(report, indent=2))
+        print(json.dumps(without_nan(report), indent=2, allow_nan=False))
         return
     table = Table("figure", "value", "measured on")
     for name, figure in figures.items():
-        table.add_row(name, f"{figure.value:.4g} {figure.unit}", figure.note)
+        table.add_row(name, figure.text, figure.note)
     Console().print(table)
+
+
+def without_nan(content: Any) -> Any:
+    """The same content with null in the place of numbers that are none, which JSON does not know."""
+    if isinstance(content, dict):
+        return {key: without_nan(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [without_nan(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(help="A recipe (TOML); see recipes/ for those of the shipped models.")],
+    recipe: Annotated[str, typer.Argument(help="A recipe (TOML file), or the name of a shipped one, for example brain-t1.")],
     data: Annotated[Path, typer.Option(help="Folder of the recipe's files.")],
     out: Annotated[Path | None, typer.Option(help="Model folder to write; your own models' folder by default.")] = None,
     work: Annotated[Path | None, typer.Option(help="Folder for checkpoints, logs and pictures.")] = None,
@@ -31,14 +31,15 @@ def train(
 ) -> None:
     """Train a model on a folder of images."""
     from napari_medgen.models.catalogue import user_folder
-    from napari_medgen.models.recipe import read_toml
+    from napari_medgen.models.recipe import find_recipe, read_toml
     from napari_medgen.running.console import drive_on_console
 
-    content = read_toml(recipe, change or ())
+    file = find_recipe(recipe)
+    content = read_toml(file, change or ())
     task = content.get("task", "volumes")
     if task not in _PREPARE:
-        raise RecipeError(f"{recipe.name} is for {task}; a recipe is for one of: {', '.join(_PREPARE)}.")
-    name, begin = _PREPARE[task](content, recipe.name)
+        raise RecipeError(f"{file.name} is for {task}; a recipe is for one of: {', '.join(_PREPARE)}.")
+    name, begin = _PREPARE[task](content, file.name)
     out = out or user_folder() / name
     steps = begin(data, work or Path("work") / name, out, resume=resume, devices=devices, nodes=nodes)
     made = drive_on_console(steps, name)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import math
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from napari_medgen import __version__
 
@@ -17,16 +18,22 @@ class Figure(BaseModel):
     Attributes
     ----------
     value, unit
-        The number and its unit; the unit is empty where there is none.
+        The number and its unit; the unit is empty where there is none. NaN where a figure could not be measured.
     note
         How it was measured: on what, how many, with which command.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # JSON knows no NaN: it is written as a text, and what earlier versions wrote in its place is understood.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
-    value: float
+    value: Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
     unit: str = ""
     note: str = ""
+
+    @property
+    def text(self) -> str:
+        """For a person."""
+        return f"{self.value:.4g} {self.unit}".strip() if math.isfinite(self.value) else "not measurable"
 
 
 class ModelCard(BaseModel):

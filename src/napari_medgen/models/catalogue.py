@@ -20,8 +20,8 @@ def user_folder() -> Path:
 
 
 def places() -> list[Path]:
-    """Folders of model folders, in the order in which a name is looked up."""
-    return [STARTER, user_folder(), *load_settings().model_folders]
+    """Folders of model folders, in the order in which a name is looked up: what a user trained comes before what ships."""
+    return [user_folder(), *load_settings().model_folders, STARTER]
 
 
 def list_models(task: Task | None = None) -> list[ModelFolder]:
@@ -38,8 +38,13 @@ def list_models(task: Task | None = None) -> list[ModelFolder]:
     return list(found.values())
 
 
-def find_model(name: str | Path) -> ModelFolder:
+def find_model(name: str | Path, beside: ModelFolder | None = None) -> ModelFolder:
     """The model of a name, or in a folder.
+
+    Parameters
+    ----------
+    beside
+        A model that needs the one that is looked for: where that lies beside it, it is taken before any other of its name.
 
     Raises
     ------
@@ -48,7 +53,8 @@ def find_model(name: str | Path) -> ModelFolder:
     """
     if Path(name).is_dir() and (Path(name) / CARD).is_file():
         return open_folder(name)
-    for place in places():
+    first = [beside.path.parent] if beside is not None else []
+    for place in (*first, *places()):
         if (place / str(name) / CARD).is_file():
             return open_folder(place / str(name))
     models = {folder.name: folder for folder in list_models()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 CARD = "model.json"
+_WEIGHTS = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -137,23 +139,38 @@ def write_folder(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as temporary:
+            made = Path(temporary) / "new"
+            made.mkdir()  # of the usual rights: a temporary folder is its owner's alone, and a model may be shared
             checksums = {}
             for name, tensors in weights.items():
-                file = Path(temporary) / name
-                save_file({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, file)
-                file.chmod(0o644)  # a temporary file is its owner's alone; a model may be shared
-                checksums[name] = file_checksum(file)
+                save_file({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, made / name)
+                (made / name).chmod(0o644)
+                checksums[name] = file_checksum(made / name)
             for name, content in (files or {}).items():
-                (Path(temporary) / name).write_bytes(content)
+                (made / name).write_bytes(content)
                 checksums[name] = hashlib.sha256(content).hexdigest()
             card = card.model_copy(update={"checksums": checksums})
-            write_card(Path(temporary), card)
-            path.mkdir(exist_ok=True)
-            for name in (*weights, *(files or {}), CARD):
-                os.replace(Path(temporary) / name, path / name)
+            write_card(made, card)
+            _put_in_place(made, path.resolve(), Path(temporary) / "old")  # a link is followed, not replaced
     except OSError as error:
         raise ModelError(f"{path} cannot be written: {error.strerror or error}.") from None
     return ModelFolder(path, card)
+
+
+def _put_in_place(made: Path, path: Path, old: Path) -> None:
+    """Make a written folder the model's; one that is there is replaced as a whole, and what a user put into it is kept."""
+    if not path.is_dir():
+        made.rename(path)
+        return
+    for own in path.iterdir():
+        if own.name != CARD and own.suffix != _WEIGHTS and not (made / own.name).exists():
+            (shutil.copytree if own.is_dir() else shutil.copy2)(own, made / own.name)
+    path.rename(old)
+    try:
+        made.rename(path)
+    except OSError:
+        old.rename(path)
+        raise
 
 
 def half_precision(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -33,6 +33,31 @@ class About(RecipeTable):
 AnyRecipe = TypeVar("AnyRecipe", bound=RecipeTable)
 
 
+SHIPPED = Path(__file__).parents[1] / "recipes"
+
+
+def shipped_recipes() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.toml"))
+
+
+def find_recipe(name: str | Path) -> Path:
+    """The file of a recipe: the one that is named, or the shipped one of that name.
+
+    Raises
+    ------
+    RecipeError
+        If there is neither; the message lists the shipped ones.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = SHIPPED / f"{path.name.removesuffix('.toml')}.toml"
+    if path.parent == Path() and shipped.is_file():
+        return shipped
+    raise RecipeError(f"There is no recipe {name}. There come with this version: {', '.join(shipped_recipes())}.")
+
+
 def read_toml(path: str | Path, changes: Sequence[str] = ()) -> dict[str, Any]:
     """Content of a recipe, with changes made to it.
 

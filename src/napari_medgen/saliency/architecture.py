@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -42,7 +42,8 @@ class ResNetSizes(_Table):
     max_pool
         Whether the stem halves the image a second time. Networks for small images leave that out.
     mean, std
-        Subtracted from the image and divided by, inside the network, so that attacks stay in units of [0, 1].
+        Subtracted from the image and divided by, inside the network, so that attacks stay in units of [0, 1]; one number,
+        or one for each channel.
     """
 
     depth: Literal[18, 34, 50] = 50
@@ -53,8 +54,8 @@ class ResNetSizes(_Table):
     domains: int = Field(2, ge=1, le=16)
     momentum: float = Field(0.01, gt=0, le=1)
     max_pool: bool = True
-    mean: float = 0.0
-    std: float = Field(1.0, gt=0)
+    mean: float | tuple[float, ...] = 0.0
+    std: Annotated[float, Field(gt=0)] | tuple[Annotated[float, Field(gt=0)], ...] = 1.0
 
 
 class ViewSizes(_Table):

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, PngImagePlugin
+from torch import Tensor
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.naming import plain, unused
 from napari_medgen.imaging.radiograph import Radiograph
+from napari_medgen.saliency.attribution import published_normalisation
 from napari_medgen.saliency.colours import paint
 from napari_medgen.saliency.maps import SaliencyMap
 
@@ -49,6 +51,25 @@ def export_map(image: Radiograph, found: SaliencyMap, folder: Path, *, signed: b
     except OSError as error:
         raise ImageError(f"{folder} cannot be written: {error.strerror or error}.") from None
     return paths
+
+
+def export_published(gradient: Tensor, beside: Path) -> Path:
+    """Write a gradient (1, channels, H, W) as the official code shows it, beside a map's picture; the file written.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be written.
+    """
+    shown = published_normalisation(gradient)[0].mean(0).cpu().numpy()
+    path = beside.with_name(f"{beside.stem}_published.png")
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Description", _NOTICE)
+    try:
+        Image.fromarray(np.rint(shown * 255).astype(np.uint8)).save(path, pnginfo=text)
+    except OSError as error:
+        raise ImageError(f"{path.name} cannot be written: {error.strerror or error}.") from None
+    return path
 
 
 def describe(image: Radiograph, found: SaliencyMap) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Such a file is a bare state dict: shapes say the depth, widths, classes and batc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -23,14 +24,32 @@ Tensors = dict[str, torch.Tensor]
 _BLOCKS: dict[tuple[int, ...], Literal[18, 34]] = {(2, 2, 2, 2): 18, (3, 4, 6, 3): 34}
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What a checkpoint does not say of the images and answers that its network expects.
+
+    Attributes
+    ----------
+    size
+        Rows and columns to which the official code resizes images.
+    exclusive
+        Softmax in the place of sigmoids.
+    ordinal
+        The classes are grades in rising order.
+    mean, std
+        Subtracted from an image in [0, 1], and divided by: one number, or one for each channel. ImageNet's are
+        (0.485, 0.456, 0.406) and (0.229, 0.224, 0.225).
+    """
+
+    size: int = 256
+    exclusive: bool = False
+    ordinal: bool = False
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+
 def import_classifier(
-    checkpoint: str | Path,
-    out: str | Path,
-    labels: Sequence[str],
-    *,
-    size: int = 256,
-    exclusive: bool = False,
-    name: str = "",
+    checkpoint: str | Path, out: str | Path, labels: Sequence[str], expected: Expected | None = None, *, name: str = ""
 ) -> ModelFolder:
     """Import a classifier's checkpoint; nothing in it is run.
 
@@ -42,10 +61,8 @@ def import_classifier(
         The model folder to write.
     labels
         Names of the classes in the order of the logits.
-    size
-        Rows and columns to which the official code resizes images.
-    exclusive
-        Softmax in the place of sigmoids.
+    expected
+        What the checkpoint does not say.
     name
         Name of the model; the folder's by default.
 
@@ -54,7 +71,7 @@ def import_classifier(
     ModelError
         If the file is not such a checkpoint, holds code, or does not fit the labels.
     """
-    out, path = Path(out), Path(checkpoint)
+    out, path, expected = Path(out), Path(checkpoint), expected or Expected()
     tensors = read_state_dict(path)
     sizes = infer_sizes(tensors, path.name)
     if len(labels) != sizes.classes:
@@ -62,11 +79,13 @@ def import_classifier(
     network = ResNet(sizes)
     load_weights(network, tensors, path.name, missing_ok="num_batches_tracked")
     try:
+        sizes = _normalised(sizes, expected)
         architecture = ClassifierArchitecture(
             labels=tuple(labels),
-            exclusive=exclusive,
+            exclusive=expected.exclusive or expected.ordinal,
+            ordinal=expected.ordinal,
             network=sizes,
-            view=ViewSizes(size=(size, size)),
+            view=ViewSizes(size=(expected.size, expected.size)),
             family=name or out.name,
         )
     except ValidationError as error:
@@ -82,6 +101,22 @@ def import_classifier(
         checksums={},
     )
     return write_folder(out, card, {CLASSIFIER_FILE: tensors})
+
+
+def _normalised(sizes: ResNetSizes, expected: Expected) -> ResNetSizes:
+    """Sizes with the mean and deviation that images are brought to.
+
+    Raises
+    ------
+    ModelError
+        If there are neither one nor as many numbers as channels.
+    """
+    update: dict[str, float | tuple[float, ...]] = {}
+    for what, values in (("mean", expected.mean), ("std", expected.std)):
+        if len(values) not in (1, sizes.channels):
+            raise ModelError(f"The {what} is one number or one for each of the {sizes.channels} channels, not {len(values)}.")
+        update[what] = values[0] if len(values) == 1 else values
+    return ResNetSizes.model_validate(sizes.model_dump() | update)
 
 
 def read_state_dict(path: Path) -> Tensors:

@@ -126,6 +126,21 @@ class Look:
             provenance=self._provenance(request, label),
         )
 
+    def gradient(self, request: ExplainRequest | None = None) -> Tensor:
+        """Gradient (1, channels, H, W) of the class's logit with respect to the network's input (published), unclipped.
+
+        Raises
+        ------
+        ModelError
+            If there is no such class or batch norm.
+        """
+        request = request or ExplainRequest()
+        domain = self.classifier.domain(request.domain)
+        index = self.classifier.architecture.class_index(request.label or self.answer(request.domain).best)
+        found = self._pass(domain, graph=True)
+        (gradient,) = torch.autograd.grad(found.logits[:, index].sum(), found.seen, retain_graph=True)
+        return gradient.detach()
+
     def _pass(self, domain: int, *, graph: bool | None = None) -> _Pass:
         """The network's run through one batch norm: that of before, if it serves."""
         graph = self._explain if graph is None else graph
@@ -140,13 +155,10 @@ class Look:
         return found
 
     def _attribution(self, index: int, request: ExplainRequest) -> Tensor:
-        domain = self.classifier.domain(request.domain)
         if request.method != "gradient":
+            domain = self.classifier.domain(request.domain)
             return attribute(self.classifier.network, self.seen, index, replace(request, domain=domain))
-        # The published map is the gradient of the logit that the answer came from.
-        found = self._pass(domain, graph=True)
-        (gradient,) = torch.autograd.grad(found.logits[:, index].sum(), found.seen, retain_graph=True)
-        return gradient.detach().sum(1)
+        return self.gradient(replace(request, label=self.classifier.architecture.labels[index])).sum(1)
 
     def _placed(self, raw: Tensor, clip: float) -> tuple[NDArray[np.float32], float]:
         clipped = clip_to_spread(raw, clip)

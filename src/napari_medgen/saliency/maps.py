@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +66,3 @@ class SaliencyMap:
     def signed(self) -> bool:
         """Whether the method tells for from against."""
         return self.request.method not in UNSIGNED
-
-    def on_scale(self, limit: float) -> SaliencyMap:
-        """The same map with another value at which it saturates, so that two maps can share a scale."""
-        return replace(self, values=(self.values * np.float32(self.limit / limit)).clip(-1, 1), limit=limit)

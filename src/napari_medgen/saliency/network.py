@@ -44,6 +44,11 @@ def _conv(inside: int, outside: int, kernel: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inside, outside, kernel, stride, padding=kernel // 2, bias=False)
 
 
+def _a_channel(value: float | tuple[float, ...], x: Tensor) -> float | Tensor:
+    """A number as it is; one for each channel in the shape that images (N, C, H, W) are computed with."""
+    return value if isinstance(value, float | int) else x.new_tensor(value).view(1, -1, 1, 1)
+
+
 class _Shortcut(nn.ModuleList):
     """Projection of a block's input to its output's shape; named ``downsample.0`` and ``downsample.1``."""
 
@@ -140,7 +145,7 @@ class ResNet(nn.Module):
 
     def feature_maps(self, x: Tensor, domain: int = 0) -> list[Tensor]:
         """Output of each of the four stages, for images (N, C, H, W) in [0, 1]."""
-        out = (x - self.sizes.mean) / self.sizes.std
+        out = (x - _a_channel(self.sizes.mean, x)) / _a_channel(self.sizes.std, x)
         out = self.maxpool(self.bn1(self.conv1(out), domain).relu())
         maps = []
         for stage in self.stages:

@@ -14,14 +14,14 @@ from torch import Tensor
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.saliency.apgd import apgd
 from napari_medgen.saliency.architecture import AttackSizes
-from napari_medgen.saliency.attacks import pgd
+from napari_medgen.saliency.attacks import fgsm, pgd
 from napari_medgen.saliency.classifier import Classifier
 from napari_medgen.saliency.targets import probabilities
 from napari_medgen.saliency.test_set import TestSet
 from napari_medgen.statistics.bootstrap import REDRAWS, Estimate
 from napari_medgen.statistics.roc import auc_estimate
 
-Attacker = Literal["apgd", "pgd"]
+Attacker = Literal["apgd", "pgd", "fgsm"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,8 @@ def attack_set(
     Parameters
     ----------
     attacker
-        ``apgd``, or the ``pgd`` of the paper: ten steps of half the radius, without a random start.
+        ``apgd``; the ``pgd`` of the paper: ten steps of half the radius, without a random start; or ``fgsm``: one step to
+        the corner (Goodfellow 2015).
 
     Yields
     ------
@@ -91,6 +92,8 @@ def attack_set(
         with classifier.device.autocast():
             if attacker == "apgd":
                 found = apgd(classifier.network, x, truth, epsilon, exclusive=exclusive, domain=domain, steps=steps)
+            elif attacker == "fgsm":
+                found = fgsm(classifier.network, x, truth, epsilon, exclusive=exclusive, domain=domain)
             else:
                 sizes = AttackSizes(epsilon=epsilon, step=epsilon / 2, steps=10, random_start=False)
                 found = pgd(classifier.network, x, truth, sizes, exclusive=exclusive, domain=domain)

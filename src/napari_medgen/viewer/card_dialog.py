@@ -12,7 +12,7 @@ from napari_medgen.models.card import ModelCard
 def card_html(card: ModelCard) -> str:
     """The card as HTML."""
     rows = "".join(
-        f"<tr><td>{escape(name)}</td><td align='right'><b>{figure.value:.3g}</b> {escape(figure.unit)}</td>"
+        f"<tr><td>{escape(name)}</td><td align='right'><b>{escape(figure.text)}</b></td>"
         f"<td>{escape(figure.note)}</td></tr>"
         for name, figure in card.figures.items()
     )

@@ -38,7 +38,10 @@ def extrapolator(model: str, cohort: str = "") -> Extrapolator:
     with _lock:
         if (model, cohort) not in _loaded:
             folder = find_model(model)
-            grader = FrameGrader(classifiers.classifier(classifier_name(folder)))
+            name = classifier_name(folder)
+            beside = find_model(name, beside=folder)
+            # By name where that is the same one, so that it is not loaded twice.
+            grader = FrameGrader(classifiers.classifier(name if find_model(name).path == beside.path else str(beside.path)))
             chosen = open_cohort(Path(cohort)) if cohort else None
             _loaded.clear()  # one at a time: a cohort can be large
             _loaded[model, cohort] = Extrapolator(folder, grader, chosen)

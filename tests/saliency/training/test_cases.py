@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+import napari_medgen
 from napari_medgen.errors import RecipeError
 from napari_medgen.models.recipe import read_toml, validate_recipe
 from napari_medgen.saliency.training.cases import Case, find_cases, unlabelled
 from napari_medgen.saliency.training.recipe import ClassifierRecipe
 from saliency_support import RECIPE, write_images
 
-RECIPES = Path(__file__).parents[3] / "recipes"
+RECIPES = Path(napari_medgen.__file__).parent / "recipes"
 
 
 def recipe(tmp_path: Path, *changes: str) -> ClassifierRecipe:

@@ -8,6 +8,7 @@ import pytest
 
 from napari_medgen.errors import ImageError, RecipeError
 from napari_medgen.imaging.volume import Volume
+from napari_medgen.models.recipe import find_recipe
 from napari_medgen.running.progress import drive
 from napari_medgen.volumes.conditions import Condition
 from napari_medgen.volumes.training.dataset import (
@@ -215,7 +216,7 @@ def test_augmentation_moves_a_little_and_stays_in_range() -> None:
 @pytest.mark.real_data
 @pytest.mark.parametrize(("name", "count"), [("brain-t1", 40), ("hippocampus", 223)])
 def test_the_shipped_recipes_find_their_public_data(real_data: Path, name: str, count: int) -> None:
-    recipe = read_recipe(Path(__file__).parents[3] / "recipes" / f"{name}.toml")
+    recipe = read_recipe(find_recipe(name))
     folder = real_data / ("brain-t1-mri" if name == "brain-t1" else "hippocampus-mri")
     cases = find_cases(recipe.data, recipe.conditions, folder)
     assert len(cases) == count

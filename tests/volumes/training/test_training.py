@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import napari_medgen
 from napari_medgen.errors import ModelError, RecipeError
 from napari_medgen.running.devices import choose_device
 from napari_medgen.running.progress import drive
@@ -19,7 +20,7 @@ from napari_medgen.volumes.training.perceptual import LPIPS, load_lpips
 from napari_medgen.volumes.training.pipeline import train_volumes
 from napari_medgen.volumes.training.recipe import Recipe, read_recipe
 
-RECIPES = Path(__file__).parents[3] / "recipes"
+RECIPES = Path(napari_medgen.__file__).parent / "recipes"
 TOML = """
 name = "small"
 seed = 3
