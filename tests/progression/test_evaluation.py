@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from napari_medgen.progression.building import BuildRequest, build_cohort
 from napari_medgen.progression.evaluation import EvaluationRequest, evaluate_progression, figures
 from napari_medgen.progression.extrapolator import Extrapolator
 from napari_medgen.progression.request import ProjectionRequest
-from napari_medgen.progression.visits import surrogate, visits_of_grades
+from napari_medgen.progression.visits import surrogate, visits_of_grades, visits_of_names
 from napari_medgen.running.progress import drive
 from progression_support import loaded, picture, three_visit_cohort, write_graded, write_model, write_visits
 
@@ -73,6 +74,22 @@ def test_a_cohort_without_follow_up_cannot_be_evaluated(tmp_path: Path) -> None:
     once = Cohort(tuple(single.visits[row] for row in rows), single.latents[rows], single.errors[rows], {})
     with pytest.raises(CohortError, match="No knee of the cohort has two graded visits"):
         drive(evaluate_progression(model, once))
+
+
+def test_knees_of_several_visits_are_walked_through(tmp_path: Path) -> None:
+    images = write_visits(tmp_path / "images", patients=4)
+    visits = [replace(visit, grade=index % 3) for index, visit in enumerate(visits_of_names(images))]
+    model = loaded(tmp_path / "tiny")
+    built = {}
+    for split, chosen in (("train", ("9000", "9001", "9002")), ("val", ("9003",))):
+        own = tuple(visit for visit in visits if visit.patient in chosen)
+        built[split] = drive(build_cohort(BuildRequest(own, images, ProjectionRequest("encoder")), model, tmp_path / split))
+    model = loaded(tmp_path / "tiny", built["train"])
+    report = drive(evaluate_progression(model, built["val"], EvaluationRequest(months=(12.0,), neighbours=1)))
+    assert report["several_visits"]["knees"] == 2
+    assert {"walked", "one_way", "stayed"} < set(report["several_visits"])
+    assert report["knees"] == 2
+    assert report["patients"] == 1
 
 
 def test_a_true_longitudinal_cohort_runs_from_files_to_futures(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.models.card import Figure
 from napari_medgen.progression.cohort import Cohort
-from napari_medgen.progression.extrapolation import Extrapolation, ExtrapolationRequest, Mode, extrapolate
+from napari_medgen.progression.extrapolation import Extrapolation, ExtrapolationRequest, Mode, extrapolate, walk
 from napari_medgen.progression.extrapolator import Extrapolator
 from napari_medgen.progression.frame import frame_of, to_grey
 from napari_medgen.progression.grading import expected_grade, normalised, perceptual_distance
@@ -28,6 +28,7 @@ from napari_medgen.statistics.bootstrap import group_indices, mean_estimate
 from napari_medgen.statistics.delong import compare_delong, delong
 
 _AT_ONCE = 16
+_SEVERAL = 2  # visits that one step leads to the end of
 
 
 class Baseline(Protocol):
@@ -109,7 +110,40 @@ def evaluate_progression(
         case = _case(outcome, rows[outcome.baseline.image], cohort, extrapolator)
         measured.append(_measure(case, cohort, extrapolator, request, baseline))
         yield Progress(number + 1, len(found), "Evaluating")
-    return _report(found, measured, request, cohort, baseline)
+    walked = yield from _walked(cohort, extrapolator)
+    return _report(found, measured, request, cohort, baseline) | {"several_visits": walked}
+
+
+def _walked(cohort: Cohort, extrapolator: Extrapolator) -> Steps[dict[str, Any] | None]:
+    """The multi-visit experiment (Han 2022): knees with three visits or more, predicted one visit after the other.
+
+    Distances of latents from those of the real last visit: walked to, gone to on one neighbour's way, and not moved at all.
+    """
+    knees = [rows for rows in cohort.trajectories.values() if len(rows) > _SEVERAL]
+    known, mirrored = extrapolator.known_cohort, bool(extrapolator.architecture.mirror)
+    distances: dict[str, list[float]] = {"walked": [], "one_way": [], "stayed": []}
+    patients = []
+    for number, rows in enumerate(knees):
+        first = cohort.visits[rows[0]]
+        passed = (cohort.visits[row].months - first.months for row in rows[1:])
+        months = tuple(dict.fromkeys(time for time in passed if time > 0))  # two images of one day are one visit
+        if not months:
+            continue
+        w, real = cohort.latents[rows[0]], cohort.latents[rows[-1]]
+        asked = ExtrapolationRequest((months[-1],), 1)
+        reached = {
+            "walked": walk(w, months, known, side=first.side, mirrored=mirrored)[-1],
+            "one_way": w + extrapolate(w, known, asked, side=first.side, mirrored=mirrored).change(months[-1]),
+            "stayed": w,
+        }
+        for name, predicted in reached.items():
+            distances[name].append(float(np.linalg.norm(predicted - real)))
+        patients.append(first.patient)
+        yield Progress(number + 1, len(knees), "Walking from visit to visit")
+    if not patients:
+        return None
+    groups = group_indices(patients)
+    return {"knees": len(patients)} | {name: mean_estimate(row, groups=groups).as_dict() for name, row in distances.items()}
 
 
 def _case(outcome: Outcome, row: int, cohort: Cohort, extrapolator: Extrapolator) -> _Case:
