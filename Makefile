@@ -6,10 +6,12 @@ BIN := $(VENV)/bin
 CONSTRAINT := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi >/dev/null 2>&1 || echo "-c constraints.txt")
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q $(CONSTRAINT)
 
-.PHONY: help demo test lint types docs bench screenshots clean
+.PHONY: help demo test oldest wheel lint docs bench screenshots clean
 help:
 	@echo "make demo   install, and open the window with a sampled brain (pictures in demo-output/ without a display)"
 	@echo "make test   install, and run the tests"
+	@echo "make oldest install the oldest versions that are admitted, and run the engine's tests"
+	@echo "make wheel  build the wheel, install it into an empty environment and use it from an empty folder"
 	@echo "make lint   formatting, linting, types, import contracts, spelling"
 	@echo "make docs   build the documentation into site/"
 	@echo "make bench  measure speed and memory side by side"
@@ -32,6 +34,17 @@ demo: $(VENV)/.all
 test: $(VENV)/.test
 	@bash scripts/test.sh $(BIN)/python
 
+# The engine alone: a window needs what napari needs, and napari has bounds of its own.
+oldest:
+	@$(PYTHON) -m venv .venv-oldest
+	@$(PYTHON) scripts/oldest.py > .venv-oldest/oldest.txt
+	@.venv-oldest/bin/python -m pip install --disable-pip-version-check -q -r .venv-oldest/oldest.txt "hypothesis>=6.100" "pytest>=8" "nilearn>=0.11"
+	@.venv-oldest/bin/python -m pip install --disable-pip-version-check -q --no-deps -e .
+	@NAPARI_MEDGEN_NO_WINDOWS=1 .venv-oldest/bin/python -m pytest
+
+wheel:
+	@bash scripts/check_wheel.sh "$$(mktemp -d)"
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -51,4 +64,4 @@ screenshots: $(VENV)/.test
 	QT_SCALE_FACTOR=1 xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python -m napari_medgen.viewer.demo --screenshots docs/images
 
 clean:
-	rm -rf $(VENV) site demo-output
+	rm -rf $(VENV) .venv-oldest site demo-output

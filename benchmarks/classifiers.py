@@ -34,6 +34,42 @@ def saliency(ours: bool) -> Work:
     return work
 
 
+def explain(ours: bool) -> Work:
+    """Answer, doubts and map of one image: five runs of the network, each asked for by itself, and one look."""
+    import numpy as np
+
+    from napari_medgen.imaging.radiograph import Radiograph
+    from napari_medgen.models.catalogue import find_model
+    from napari_medgen.saliency.attribution import attribute, clip_to_spread
+    from napari_medgen.saliency.classifier import Classifier
+    from napari_medgen.saliency.methods import ExplainRequest
+    from napari_medgen.saliency.suitability import stage_averages
+    from napari_medgen.saliency.view import NetworkView, to_tensor
+
+    model = Classifier(find_model("knee-kl"))
+    pixels = np.random.default_rng(0).integers(0, 255, (224, 224)).astype(np.uint8)
+    image = Radiograph(pixels, (0, 255), laterality="L")
+
+    def look() -> Any:
+        found = model.look(image, explain=True)
+        return found.answer(), found.doubts, found.map(ExplainRequest("KL 3"))
+
+    def five_runs() -> Any:
+        def see() -> Any:
+            view = NetworkView.of(image.shape, model.architecture.view, image.laterality)
+            return view.see(to_tensor(image.grey(), 1)).clamp(0, 1)
+
+        assert model.reference is not None
+        answer, doubts = model.logits(see()), model.reference.unlikeness(stage_averages(model.network, see()))
+        seen = see()
+        again, raw = model.logits(seen), attribute(model.network, seen, 3, ExplainRequest("KL 3"))
+        view = NetworkView.of(image.shape, model.architecture.view, image.laterality)
+        values = view.place(clip_to_spread(raw)[:, None]).numpy()
+        return answer, doubts, again, values, model.reference.unlikeness(stage_averages(model.network, see()))
+
+    return look if ours else five_runs
+
+
 def _training(ours: bool, *, frozen: bool, layout: bool, half: bool, kept: bool) -> Work:
     """A dual training step of a half-width ResNet-18, 16 images of 128 x 128, PGD-10, with each measure on or off."""
     import torch
@@ -91,5 +127,5 @@ def layout(ours: bool) -> Work:
 
 
 CASES: dict[str, Callable[[bool], Work]] = {
-    case.__name__: case for case in (saliency, training_step, frozen_weights, layout)
+    case.__name__: case for case in (saliency, explain, training_step, frozen_weights, layout)
 }

@@ -27,7 +27,7 @@ def run(code: str) -> str:
     [
         "import napari_medgen",
         "import napari_medgen.cli",
-        "import npe2; npe2.PluginManifest.from_distribution('napari-medgen')",
+        pytest.param("import npe2; npe2.PluginManifest.from_distribution('napari-medgen')", marks=pytest.mark.window),
         *(
             pytest.param(f"import napari_medgen.viewer.{name}", marks=pytest.mark.window)
             for name in ("readers", "writers", "sample_data", "sample_widget", "overlay_widget", "extrapolate_widget")

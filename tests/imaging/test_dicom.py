@@ -150,7 +150,9 @@ def test_a_voi_table_is_looked_up_with_rescaled_values(tmp_path: Path, slope: fl
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
-@pytest.mark.parametrize("tags", [{}, {"RescaleSlope": 1, "RescaleIntercept": 0}, {"RescaleSlope": 2, "RescaleIntercept": -5}])
+@pytest.mark.parametrize(
+    "tags", [{}, {"RescaleSlope": 1, "RescaleIntercept": 0}, {"RescaleSlope": 2, "RescaleIntercept": -5}]
+)
 def test_padding_is_dark_and_does_not_squeeze_the_image(tmp_path: Path, photometric: str, tags: dict[str, int]) -> None:
     inside = np.arange(1000, 1012, dtype=np.uint16)
     pixels = np.r_[inside, [0, 0, 1, 60000]].astype(np.uint16).reshape(4, 4)

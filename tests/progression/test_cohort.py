@@ -160,7 +160,7 @@ def test_a_build_without_any_image_says_why(tmp_path: Path) -> None:
     wanted = request(images)
     for path in images.iterdir():
         path.write_bytes(b"half a picture")
-    with pytest.raises(CohortError, match="No image could be projected, for example: .* is not a PNG"):
+    with pytest.raises(CohortError, match=r"No image could be projected, for example: .* is not a PNG"):
         drive(build_cohort(wanted, loaded(tmp_path / "tiny"), tmp_path / "cohort"))
 
 

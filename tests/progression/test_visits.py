@@ -184,13 +184,17 @@ def test_a_date_is_read_as_it_is_meant(written: str) -> None:
     assert parse_date(written, "here") == datetime.date(2004, 3, 1)
 
 
-@pytest.mark.parametrize("written", ["01-03-2004", "1.3.2004", "20041399", "20040301xyz", "00010101", "2004-3-1", "99991231"])
+@pytest.mark.parametrize(
+    "written", ["01-03-2004", "1.3.2004", "20041399", "20040301xyz", "00010101", "2004-3-1", "99991231"]
+)
 def test_a_date_that_may_mean_something_else_is_refused(written: str) -> None:
     with pytest.raises(CohortError, match="not a date written YYYY-MM-DD"):
         parse_date(written, "here")
 
 
-@pytest.mark.parametrize(("written", "split"), [("Train", "train"), (" TEST ", "test"), ("Validation", "val"), (None, "train")])
+@pytest.mark.parametrize(
+    ("written", "split"), [("Train", "train"), (" TEST ", "test"), ("Validation", "val"), (None, "train")]
+)
 def test_a_split_is_read_by_meaning(written: object, split: str) -> None:
     assert parse_split(written, "here") == split
 

@@ -87,7 +87,9 @@ def test_a_volume_model_is_trained_and_gone_on_with_by_two_processes(tmp_path: P
     recipe.write_text(VOLUMES)
     done = train(recipe, data, tmp_path / "work", tmp_path / "out")
     assert done.stdout.count(str(tmp_path / "out")) == 1  # one process writes and says so
-    recipe.write_text(VOLUMES.replace("[denoiser]\ntimesteps = 20\niterations = 4", "[denoiser]\ntimesteps = 20\niterations = 6"))
+    recipe.write_text(
+        VOLUMES.replace("[denoiser]\ntimesteps = 20\niterations = 4", "[denoiser]\ntimesteps = 20\niterations = 6")
+    )
     train(recipe, data, tmp_path / "work", tmp_path / "longer", "--resume")
     assert iterations(tmp_path / "work" / "denoiser.csv") == [4, 6]
     assert (tmp_path / "longer" / "model.json").is_file()

@@ -93,7 +93,7 @@ def test_weights_that_are_not_finite_are_never_kept(tmp_path: Path) -> None:
 def test_another_recipe_is_refused_by_name_and_what_may_change_may(tmp_path: Path) -> None:
     stage(tmp_path)[0].save(5)
     other = RECIPE | {"denoiser": {"prediction": "velocity", "iterations": 10}}
-    with pytest.raises(RecipeError, match='another recipe: denoiser.prediction was "noise" and is "velocity"'):
+    with pytest.raises(RecipeError, match=r'another recipe: denoiser\.prediction was "noise" and is "velocity"'):
         stage(tmp_path, other)[0].resume()
     longer = {"seed": 1, "denoiser": {"prediction": "noise", "iterations": 20}, "save_every": 1}
     assert stage(tmp_path, longer)[0].resume() == 5

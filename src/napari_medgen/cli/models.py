@@ -89,7 +89,8 @@ def import_checkpoint(
         bool, typer.Option(help="Classifier: the classes are grades in rising order, so that it can grade progression.")
     ] = False,
     mean: Annotated[
-        list[float] | None, typer.Option(help="Classifier: subtracted from grey in 0 to 1; three times for a mean a channel.")
+        list[float] | None,
+        typer.Option(help="Classifier: subtracted from grey in 0 to 1; three times for a mean a channel."),
     ] = None,
     std: Annotated[list[float] | None, typer.Option(help="Classifier: divided by; once, or three times.")] = None,
     grader: Annotated[str, typer.Option("--classifier", help="StyleGAN2: the model that grades its images.")] = "",

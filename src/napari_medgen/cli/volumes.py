@@ -29,7 +29,8 @@ def sample(
     towards: Annotated[int | None, typer.Option(help="Interpolate from each seed towards this one.")] = None,
     share: Annotated[float, typer.Option(help="How far towards it, 0 to 1.")] = 0.5,
     again: Annotated[
-        Path | None, typer.Option(help="A sampled volume that was saved: make it again from its record; nothing else counts.")
+        Path | None,
+        typer.Option(help="A sampled volume that was saved: make it again from its record; nothing else counts."),
     ] = None,
     precision: Precision = "",
     device: DeviceName = "",
@@ -45,9 +46,7 @@ def sample(
         _sample_again(again, out, device)
         return
     told = _conditions(condition or [])
-    requests = [
-        SampleRequest(seed + i, sampler, steps, eta, told, guidance, precision=precision) for i in range(count)
-    ]
+    requests = [SampleRequest(seed + i, sampler, steps, eta, told, guidance, precision=precision) for i in range(count)]
     generator = VolumeGenerator(find_model(model), choose_device(device))
     cost = generator.estimate(requests[0], count)
     where = generator.computing(requests[0]).label

@@ -69,7 +69,9 @@ def read_dicom(path: str | Path) -> Radiograph:
         return cast(Radiograph, _quiet(_radiograph, data, pixels, notes))
     except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, NotImplementedError):
         # pydicom converts a value when it is asked for: a malformed one raises whatever its conversion raises.
-        raise ImageError(f"{path.name} holds a value that DICOM does not allow where it describes its grey values.") from None
+        raise ImageError(
+            f"{path.name} holds a value that DICOM does not allow where it describes its grey values."
+        ) from None
 
 
 def _radiograph(data: Dataset, stored: NDArray[Any], notes: list[str]) -> Radiograph:

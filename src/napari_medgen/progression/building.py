@@ -1,9 +1,9 @@
 """Build a cohort: project the image of every visit, in an order and in steps that survive a kill.
 
-What is finished lies in numbered shards in the cohort's folder; each appears whole or not at all. A visit in a shard is known
-by what its latent depends on (the image's content, its side, and how it is projected), so that a build which is resumed makes
-only what is missing, whatever became of the other visits. An image that cannot be read or projected costs its own visit and
-is recorded.
+What is finished lies in numbered shards in the cohort's folder; each appears whole or not at all. A visit in a shard is
+known by what its latent depends on (the image's content, its side, and how it is projected), so that a build which is resumed
+makes only what is missing, whatever became of the other visits. An image that cannot be read or projected costs its own visit
+and is recorded.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from napari_medgen.errors import CohortError, ImageError
 from napari_medgen.imaging.files import read_radiograph
@@ -61,7 +62,7 @@ class BuildRequest:
 class _Made:
     """What became of a visit's image: its latent and error, or why it has none."""
 
-    latent: np.ndarray | None
+    latent: NDArray[np.float32] | None
     error: float
     failure: str
 
@@ -125,7 +126,8 @@ def _claim(out: Path, how: str) -> None:
     if file.is_file():
         if file.read_text(encoding="utf-8") != how:
             raise CohortError(
-                f"{out} holds an unfinished cohort of another model, grader or projection; choose another folder or remove it."
+                f"{out} holds an unfinished cohort of another model, grader or projection; choose another folder, or remove "
+                "it."
             )
     elif out.is_dir() and any(path.name != part.name for path in out.iterdir()):
         raise CohortError(f"{out} is not empty and holds no cohort; choose another folder.")
@@ -167,23 +169,23 @@ def _project_chunk(visits: Sequence[Visit], request: BuildRequest, extrapolator:
         project(torch.cat(frames), extrapolator.generator, extrapolator.encoder, extrapolator.grader, request.projection)
     )
     rows = iter(zip(found.w.numpy(), found.perceptual.numpy(), strict=True))
-    made = []
-    for failure in failures:
-        latent, error = (None, 0.0) if failure else next(rows)
-        made.append(_Made(latent, float(error), failure))
-    return made
+    return [_Made(None, 0.0, failure) if failure else _made(*next(rows)) for failure in failures]
+
+
+def _made(latent: NDArray[np.float32], distance: np.floating) -> _Made:
+    return _Made(latent, float(distance), "")
 
 
 def _write_shard(out: Path, keys: Sequence[str], made: Sequence[_Made]) -> None:
     folder = out / _SHARDS
     number = 1 + max((int(path.stem) for path in folder.glob("*.npz")), default=-1)
     part = folder / f"{number:06d}.part"
-    kept = [one for one in made if one.latent is not None]
-    latents = np.stack([one.latent for one in kept]) if kept else np.zeros((0, 0), np.float32)
+    kept = [one for one in made if not one.failure]
+    latents = [one.latent for one in kept if one.latent is not None]
     with part.open("wb") as file:
         np.savez(
             file,
-            w=latents,
+            w=np.stack(latents) if latents else np.zeros((0, 0), np.float32),
             error=np.array([one.error for one in kept], np.float32),
             about=np.array(json.dumps([[key, one.failure] for key, one in zip(keys, made, strict=True)])),
         )
@@ -197,8 +199,7 @@ def _finished(out: Path) -> dict[str, _Made]:
         with np.load(shard, allow_pickle=False) as content:
             rows = iter(zip(content["w"], content["error"], strict=True))
             for key, failure in json.loads(str(content["about"])):
-                latent, error = (None, 0.0) if failure else next(rows)
-                made[key] = _Made(latent, float(error), failure)
+                made[key] = _Made(None, 0.0, failure) if failure else _made(*next(rows))
     return made
 
 

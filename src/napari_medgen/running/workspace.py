@@ -205,7 +205,8 @@ class Stage:
             told = ", ".join(f"{key} was {_shown(was.get(key))} and is {_shown(now.get(key))}" for key in other[:3])
             more = f" and {len(other) - 3} more entries differ" if len(other) > 3 else ""
             raise RecipeError(
-                f"The checkpoint {name} was made by another recipe: {told}{more}; set it back, or choose another work folder."
+                f"The checkpoint {name} was made by another recipe: {told}{more}; set it back, or choose another work "
+                "folder."
             )
         if self._length is not None and start > self._length:
             raise RecipeError(f"The checkpoint {name} has done {start} iterations, and the recipe asks for {self._length}.")

@@ -114,7 +114,9 @@ def _normalised(sizes: ResNetSizes, expected: Expected) -> ResNetSizes:
     update: dict[str, float | tuple[float, ...]] = {}
     for what, values in (("mean", expected.mean), ("std", expected.std)):
         if len(values) not in (1, sizes.channels):
-            raise ModelError(f"The {what} is one number or one for each of the {sizes.channels} channels, not {len(values)}.")
+            raise ModelError(
+                f"The {what} is one number or one for each of the {sizes.channels} channels, not {len(values)}."
+            )
         update[what] = values[0] if len(values) == 1 else values
     return ResNetSizes.model_validate(sizes.model_dump() | update)
 

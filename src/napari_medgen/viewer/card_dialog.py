@@ -12,8 +12,7 @@ from napari_medgen.models.card import ModelCard
 def card_html(card: ModelCard) -> str:
     """The card as HTML."""
     rows = "".join(
-        f"<tr><td>{escape(name)}</td><td align='right'><b>{escape(figure.text)}</b></td>"
-        f"<td>{escape(figure.note)}</td></tr>"
+        f"<tr><td>{escape(name)}</td><td align='right'><b>{escape(figure.text)}</b></td><td>{escape(figure.note)}</td></tr>"
         for name, figure in card.figures.items()
     )
     parts = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from pathlib import Path
 
 import pytest
@@ -132,12 +131,14 @@ def test_a_table_value_that_says_nothing_is_named_with_its_line(
 
 
 def test_folds_are_read_by_meaning_and_an_image_counts_once(tmp_path: Path) -> None:
-    found = table_of(tmp_path, [{"spot": 1, "fold": " Train "}, {"spot": "nan", "fold": "VALID"}, {"spot": 0, "fold": "Test"}])
+    found = table_of(
+        tmp_path, [{"spot": 1, "fold": " Train "}, {"spot": "nan", "fold": "VALID"}, {"spot": 0, "fold": "Test"}]
+    )
     assert [case.split for case in found] == ["train", "validation", "test"]
     data = tmp_path / "data"
     name = found[0].image.relative_to(data).as_posix()
     write_table(data, [{"Image Index": name, "fold": "train", "spot": 1}, {"Image Index": name, "fold": "test", "spot": 1}])
-    with pytest.raises(RecipeError, match="line 3: .* was named before"):
+    with pytest.raises(RecipeError, match=r"line 3: .* was named before"):
         find_cases(recipe(tmp_path, *TABLE), data)
 
 

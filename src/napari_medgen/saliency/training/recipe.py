@@ -11,7 +11,7 @@ from napari_medgen.saliency.architecture import AttackSizes, ResNetSizes, ViewSi
 
 
 class DataRecipe(RecipeTable):
-    """Which images, what they show, and who must not be on both sides of the split.
+    r"""Which images, what they show, and who must not be on both sides of the split.
 
     Images are found either in one folder a class (``train``, ``test`` and ``folders``) or through a CSV table as the
     official code reads it (``table``: an image column, one column a label, and ``fold`` with train, valid or test).
@@ -33,7 +33,7 @@ class DataRecipe(RecipeTable):
         Grey value within the mask, and of pixels that count for nothing.
     subject, side
         Regular expressions on a file's stem whose first group is the patient, and the side ("L" or "R"). A pattern of the
-        patient that holds a slash is looked for in the file's whole place in the data folder: ``patient(\\d+)/``.
+        patient that holds a slash is looked for in the file's whole place in the data folder: ``patient(\d+)/``.
     subject_column
         Column of the table that names the patient; instead of ``subject``.
     in_both

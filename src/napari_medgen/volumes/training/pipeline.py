@@ -153,9 +153,7 @@ def _write_people(dataset: Dataset, work: Path) -> None:
     with (work / "people.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["pseudonym", "subject", "file"])
-        writer.writerows(
-            [name, dataset.subjects[i], dataset.names[i]] for name, i in zip(names, dataset.train, strict=True)
-        )
+        writer.writerows([name, dataset.subjects[i], dataset.names[i]] for name, i in zip(names, dataset.train, strict=True))
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from napari_medgen.volumes.vqgan import Triple, VQGANSizes
 
 
 class DataRecipe(RecipeTable):
-    """Which files, and how they become volumes of one shape with intensities in [-1, 1].
+    r"""Which files, and how they become volumes of one shape with intensities in [-1, 1].
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class DataRecipe(RecipeTable):
     subject
         Regular expression whose first group is the subject; files of one subject stay together in the split. It is
         matched with the file's own name, or with its whole place in the data folder where it holds a slash
-        (``patient(\\d+)/``). Empty: BIDS's ``sub-XX`` where a place names one, else each file is a subject.
+        (``patient(\d+)/``). Empty: BIDS's ``sub-XX`` where a place names one, else each file is a subject.
     volume
         Which volume of files that hold several, from 0; without it such files are refused.
     validation

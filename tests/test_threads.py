@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from napari_medgen.running.threads import wait_passively
+from napari_medgen.threads import wait_passively
 
 SHOW = "import napari_medgen, os; print(os.environ.get('OMP_WAIT_POLICY'))"
 
