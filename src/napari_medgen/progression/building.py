@@ -1,9 +1,9 @@
 """Build a cohort: project the image of every visit, in an order and in steps that survive a kill.
 
 What is finished lies in numbered shards in the cohort's folder; each appears whole or not at all. A visit in a shard is
-known by what its latent depends on (the image's content, its side, and how it is projected), so that a build which is resumed
-makes only what is missing, whatever became of the other visits. An image that cannot be read or projected costs its own visit
-and is recorded.
+known by what its latent depends on (the image's content, its side, and how it is projected), so that a build which is
+resumed makes only what is missing, whatever became of the other visits. An image that cannot be read or projected costs its
+own visit and is recorded.
 """
 
 from __future__ import annotations
