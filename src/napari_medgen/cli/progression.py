@@ -230,7 +230,7 @@ def _visits(
         found = graded.visits
         if graded.open:
             text = (
-                f"{len(graded.open)} patients were not graded (for example {graded.open[0]}), since the times of their images "
+                f"{len(graded.open)} patients were not graded (for example {graded.open[0]}): the times of their images "
                 "do not tell which visits they are of; --first-is-baseline says that each one's first image is of the first."
             )
             Console(stderr=True, soft_wrap=True).print(text, style="yellow", markup=False, highlight=False)

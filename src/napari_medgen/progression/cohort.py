@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from napari_medgen.errors import CohortError, ModelError
 from napari_medgen.models.folder import ModelFolder
 from napari_medgen.progression.architecture import COHORT_LATENTS, COHORT_TABLE, ENCODER_FILE, GENERATOR_FILE
-from napari_medgen.progression.grading import Grader
 from napari_medgen.progression.neighbours import LatentIndex
 from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.progression.unusualness import LatentReference
@@ -29,6 +28,8 @@ from napari_medgen.progression.visits import Visit, parse_side
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from napari_medgen.progression.grading import Grader
 
 ABOUT = "cohort.json"
 _ABOUT_KEY = b"napari_medgen"
