@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QPushButton
@@ -141,6 +142,17 @@ def test_a_press_lays_the_map_exactly_over_the_image(coordinator: OverlayCoordin
     coordinator.explain()
     finish(coordinator, qtbot)
     assert maps(coordinator) == [again]
+
+
+def test_an_empty_map_is_said_and_not_shown_as_a_plain_image(coordinator: OverlayCoordinator, qtbot: QtBot) -> None:
+    add(coordinator)
+    finish(coordinator, qtbot)
+    model = classifiers.classifier(coordinator.view.form.model)
+    with torch.no_grad():
+        model.network.fc.weight.zero_()  # nothing that is seen speaks for anything
+    coordinator.explain()
+    finish(coordinator, qtbot)
+    assert "The map is empty" in coordinator.view._answer.text()
 
 
 def test_one_key_hides_the_map_and_shows_it_again(coordinator: OverlayCoordinator, qtbot: QtBot) -> None:

@@ -227,6 +227,8 @@ class OverlayCoordinator(QObject):
             return
         form, ((_, found),) = self.view.form, reading.maps
         note = f"{found.label} explained in {reading.seconds * 1000:.0f} ms."
+        if not found.values.any():
+            note = found.warnings[-1]  # a plain image without a word would look like a map of nothing in particular
         if reading.warnings:
             note = f"A doubtful map, made all the same: {found.label} {found.probability:.0%}."
             self.view.set_answer({}, note)
