@@ -40,7 +40,7 @@ oldest:
 	@$(PYTHON) scripts/oldest.py > .venv-oldest/oldest.txt
 	@.venv-oldest/bin/python -m pip install --disable-pip-version-check -q -r .venv-oldest/oldest.txt "hypothesis>=6.100" "pytest>=8" "nilearn>=0.11"
 	@.venv-oldest/bin/python -m pip install --disable-pip-version-check -q --no-deps -e .
-	@NAPARI_MEDGEN_NO_WINDOWS=1 .venv-oldest/bin/python -m pytest
+	@NAPARI_MEDGEN_NO_WINDOWS=1 .venv-oldest/bin/python -m pytest -W ignore::DeprecationWarning
 
 wheel:
 	@bash scripts/check_wheel.sh "$$(mktemp -d)"
