@@ -25,7 +25,7 @@ from typing import Any
 _BUSY = "while True:\n    sum(range(10**6))\n"
 _KNOBS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 _HERE = Path(__file__).parents[1]
-_KNEES = 32
+_KNEES = 16
 
 
 def sample() -> Callable[[], Any]:
@@ -56,7 +56,7 @@ def explain() -> Callable[[], Any]:
 
 
 def cohort() -> Callable[[], Any]:
-    """A cohort of 32 knees, fast projection."""
+    """A cohort of 16 knees, fast projection in 5 steps."""
     from PIL import Image
 
     from napari_medgen.cli.progression import open_extrapolator
@@ -68,7 +68,7 @@ def cohort() -> Callable[[], Any]:
     extrapolator, root = open_extrapolator("knee-progression", device="cpu"), Path(tempfile.mkdtemp())
     for number in range(_KNEES):
         Image.fromarray(_knee(number).pixels).save(root / f"{9000 + number}_0_20040301_l.png")
-    request = BuildRequest(tuple(visits_of_names(root)), root, ProjectionRequest("fast", 10))
+    request = BuildRequest(tuple(visits_of_names(root)), root, ProjectionRequest("fast", 5))
     return lambda: drive(build_cohort(request, extrapolator, Path(tempfile.mkdtemp()) / "cohort"))
 
 
