@@ -61,6 +61,10 @@ def test_a_saved_sample_is_made_again_by_another_process(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     assert "last digits" not in done.stderr
     assert (tmp_path / "again" / first.name).read_bytes() == first.read_bytes()
+    before = first.read_bytes()
+    invoke("sample", "--again", first, "--out", tmp_path)  # the file that is made again stays what it is
+    assert first.read_bytes() == before
+    assert (tmp_path / "tiny_seed-9-2.nii.gz").is_file()
     with pytest.raises(MedGenError, match="no record of a sampled volume"):
         invoke("sample", "--again", Path(data_path) / "anatomical.nii", "--out", tmp_path)
 

@@ -88,7 +88,7 @@ def test_a_bad_file_costs_its_own_row_alone(tmp_path: Path) -> None:
     assert list(found.failed) == [5]
     assert "no number" in found.failed[5]
     assert files.fill(store, tolerated=(ValueError,)).failed == found.failed
-    assert files.read == []
+    assert files.read == ["f05"]  # and nothing else: what failed may succeed another time
     files.write("f05", "5")
     assert files.fill(store).array[:, 0].tolist() == list(range(9))
 
@@ -99,3 +99,10 @@ def test_a_store_that_is_not_whole_is_made_anew(tmp_path: Path) -> None:
     store.with_suffix(".json").write_text("{")
     assert files.fill(store).array[:, 0].tolist() == [0, 1, 2, 3]
     assert len(files.read) == 4
+    store.write_bytes(b"")
+    assert files.fill(store).array[:, 0].tolist() == [0, 1, 2, 3]
+
+
+def test_no_rows_at_all_is_an_empty_array(tmp_path: Path) -> None:
+    files = Files(tmp_path / "f", 0)
+    assert files.fill(tmp_path / "rows.npy").array.shape == (0, 2)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from napari_medgen.errors import RecipeError
-from napari_medgen.running.workspace import Stage, append_row, require_finite, trim_rows
+from napari_medgen.running.workspace import Stage, append_row, holds_checkpoint, require_finite, trim_rows
 
 RECIPE = {"seed": 1, "denoiser": {"prediction": "noise", "iterations": 10}, "save_every": 5}
 
@@ -73,7 +73,13 @@ def test_the_checkpoint_before_stays_and_is_gone_on_from_where_the_newer_is_dama
     again, loaded = stage(tmp_path)
     assert again.resume() == 5
     assert not (loaded.weight == 7).any()
+    again.save(10)  # the damaged one does not take the good one's place
+    first.file.unlink()
+    assert stage(tmp_path)[0].resume() == 5
+    assert holds_checkpoint(tmp_path, "net")
     first.previous.unlink()
+    assert not holds_checkpoint(tmp_path, "net")
+    first.file.write_bytes(b"half")
     with pytest.raises(RecipeError, match="damaged"):
         stage(tmp_path)[0].resume()
 

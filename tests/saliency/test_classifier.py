@@ -72,10 +72,14 @@ def test_one_side_is_mirrored_for_the_network_and_its_map_back(tmp_path: Path) -
 
 def test_a_map_of_a_synthetic_image_is_marked_and_says_what_made_it(tmp_path: Path) -> None:
     model = load(write_classifier(tmp_path / "a"))
-    found = model.explain(radiograph(provenance=Provenance(synthetic=True), name="knee"), ExplainRequest("none"))
-    made = found.provenance
-    assert (made.synthetic, made.model, made.source) == (True, "a", "knee")
-    assert "gradient, none" in made.operation
+    sampled = Provenance(synthetic=True, model="knees", seed=3)
+    made = model.explain(radiograph(provenance=sampled, name="Doe_Jane"), ExplainRequest("none")).provenance
+    assert (made.synthetic, made.model, made.source) == (True, "a", "knees seed 3")
+    # What was predicted from a patient's image is called after that image on screen, and by its content in a record.
+    predicted = Provenance(synthetic=True, model="knees", seed=3, source="radiograph 1234abcd")
+    made = model.explain(radiograph(provenance=predicted, name="Doe_Jane after 12 months")).provenance
+    assert made.source.startswith("radiograph ")
+    assert "gradient" in made.operation
 
 
 @pytest.mark.parametrize(

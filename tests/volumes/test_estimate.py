@@ -57,6 +57,13 @@ def test_a_model_without_figures_is_estimated_once_it_has_sampled(tiny_model: Pa
     assert estimate(read_architecture(card), card, device, weights=0, calls=20).seconds == pytest.approx(4.0)
 
 
+def test_figures_on_the_card_do_not_inherit_what_was_learned_without(tiny_model: Path) -> None:
+    card, device = open_folder(tiny_model).card, Device("cpu", "float32", convolution_seconds=0.001)
+    learn(card, device, calls=10, seconds=2.0)
+    measured = card.model_copy(update={"figures": FIGURES})
+    assert estimate(read_architecture(card), measured, device, weights=0, calls=20).seconds == pytest.approx(3.0)
+
+
 def test_a_damaged_file_of_durations_is_passed_over(tiny_model: Path) -> None:
     import platformdirs
 

@@ -134,7 +134,8 @@ def evaluate_classifier(
     asked = evaluation.EvaluationRequest(
         epsilons=tuple(epsilon or evaluation.EvaluationRequest.epsilons), attacked_images=attacked, redraws=redraws
     )
-    labels = LabelTable(table, image_column, subject_column, blank, uncertain) if table else None
+    asked_for = LabelTable(table or LabelTable.table, image_column, subject_column, blank, uncertain)
+    labels = asked_for if table or asked_for != LabelTable() else None
     report = drive_on_console(evaluation.evaluate_classifier(classifier, data, asked, labels=labels), "Evaluating")
     for name, count in report["left_out"].items():
         Console(stderr=True).print(f"Left out, since nobody knows: {count} images ({name}).", style="yellow", markup=False)

@@ -72,14 +72,17 @@ def _sample_again(file: Path, out: Path, device: str) -> None:
     if not same_device(generator, made):
         text = f"It was computed on {made.device}, not on this device: the last digits may differ."
         Console(stderr=True).print(text, style="yellow", markup=False, highlight=False)
-    _write_sample(generator, drive_on_console(steps, f"Seed {made.seed}"), out)
+    _write_sample(generator, drive_on_console(steps, f"Seed {made.seed}"), out, kept=file)
 
 
-def _write_sample(generator: VolumeGenerator, made: Sample, out: Path) -> None:
+def _write_sample(generator: VolumeGenerator, made: Sample, out: Path, kept: Path | None = None) -> None:
+    """Write a sample and say where; ``kept`` is a file that must stay as it is."""
+    from napari_medgen.imaging.naming import unused
     from napari_medgen.imaging.nifti import write_nifti
 
     name, seed = generator.folder.name, made.volume.provenance.seed
-    path, _ = write_nifti(made.volume, out / f"{name}_seed-{seed}.nii.gz")
+    stem = f"{name}_seed-{seed}" if kept is None else unused(out, f"{name}_seed-{seed}", (".nii.gz", ".json"))
+    path, _ = write_nifti(made.volume, out / f"{stem}.nii.gz")
     near = made.nearest
     note = f", nearest training volume {near.name} at {near.distance:.3f} ({near.verdict})" if near else ""
     print(f"{path} ({made.seconds:.1f} s{note})")

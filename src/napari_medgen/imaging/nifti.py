@@ -38,7 +38,7 @@ def sidecar(path: Path) -> Path:
     return path.with_name(stem(path) + ".json")
 
 
-def read_nifti(path: str | Path, *, volume: int = 0) -> Volume:
+def read_nifti(path: str | Path, *, volume: int = 0, gaps: float | None = None) -> Volume:
     """Read a NIfTI-1 or NIfTI-2 file.
 
     Parameters
@@ -47,6 +47,9 @@ def read_nifti(path: str | Path, *, volume: int = 0) -> Volume:
         ``.nii`` or ``.nii.gz``.
     volume
         Which volume of a 4D file, counted from zero.
+    gaps
+        What voxels that are no finite number become; the lowest of the others by default, which is background. Of a mask
+        it is zero.
 
     Returns
     -------
@@ -63,7 +66,7 @@ def read_nifti(path: str | Path, *, volume: int = 0) -> Volume:
         image = nib.load(path)
         if not isinstance(image, nib.Nifti1Image):
             raise ImageError(f"{path.name} is not a NIfTI file.")
-        voxels = _voxels(image, path.name, volume)
+        voxels = _voxels(image, path.name, volume, gaps)
     except FileNotFoundError:
         raise ImageError(f"{path.name} does not exist.") from None
     except (ImageFileError, HeaderDataError):
@@ -85,7 +88,7 @@ def count_volumes(path: str | Path) -> int:
     return int(np.prod(shape[3:])) if len(shape) > 3 else 1
 
 
-def _voxels(image: Any, name: str, volume: int) -> np.ndarray[Any, Any]:
+def _voxels(image: Any, name: str, volume: int, gaps: float | None) -> np.ndarray[Any, Any]:
     shape = image.shape
     if image.get_data_dtype().fields is not None or (len(shape) == 5 and shape[3] == 1):
         raise ImageError(f"{name} is a colour or vector image; a volume of grey values is needed.")
@@ -106,12 +109,12 @@ def _voxels(image: Any, name: str, volume: int) -> np.ndarray[Any, Any]:
         data = data.astype(data.dtype.newbyteorder("="))
     if np.issubdtype(data.dtype, np.floating):
         data = data.astype(np.float32)
-        data = without_gaps(data, name)
+        data = without_gaps(data, name, gaps)
     return data
 
 
-def without_gaps(data: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
-    """Voxels with the lowest value where nothing was measured (NaN, infinities).
+def without_gaps(data: np.ndarray[Any, Any], name: str, gaps: float | None = None) -> np.ndarray[Any, Any]:
+    """Voxels with ``gaps``, by default the lowest value, where nothing was measured (NaN, infinities).
 
     Zero would be a grey value like any other where zero is the mean, as in a head that was standardised.
 
@@ -123,7 +126,9 @@ def without_gaps(data: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
     finite = np.isfinite(data)
     if not finite.any():
         raise ImageError(f"{name} holds no finite voxel.")
-    return data if finite.all() else np.where(finite, data, data[finite].min())
+    if finite.all():
+        return data
+    return np.where(finite, data, data[finite].min() if gaps is None else data.dtype.type(gaps))
 
 
 def _read_provenance(image: Any, path: Path) -> Provenance | None:

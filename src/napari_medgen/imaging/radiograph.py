@@ -71,9 +71,12 @@ class Radiograph:
     def origin_name(self) -> str:
         """What records of things made from it call it: never a file's name, which may be a patient's.
 
-        What a model made has a name of the model's giving; anything else is named by its content.
+        A sample is called by its model and seed, anything else by its content.
         """
-        return self.name if self.provenance.synthetic else content_name("radiograph", self.pixels)
+        made = self.provenance
+        if made.synthetic and made.model and made.seed is not None and not made.source:
+            return f"{made.model} seed {made.seed}"
+        return content_name("radiograph", self.pixels)
 
     @property
     def shape(self) -> tuple[int, int]:

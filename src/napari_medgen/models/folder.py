@@ -137,8 +137,9 @@ def write_folder(
     if path.exists() and not (path / CARD).is_file() and any(path.iterdir()):
         raise ModelError(f"{path} exists and is not a model folder; choose another place.")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as temporary:
+        place = path.resolve()  # a link is followed, not replaced
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".writing-") as temporary:
             made = Path(temporary) / "new"
             made.mkdir()  # of the usual rights: a temporary folder is its owner's alone, and a model may be shared
             checksums = {}
@@ -151,7 +152,7 @@ def write_folder(
                 checksums[name] = hashlib.sha256(content).hexdigest()
             card = card.model_copy(update={"checksums": checksums})
             write_card(made, card)
-            _put_in_place(made, path.resolve(), Path(temporary) / "old")  # a link is followed, not replaced
+            _put_in_place(made, place, Path(temporary) / "old")
     except OSError as error:
         raise ModelError(f"{path} cannot be written: {error.strerror or error}.") from None
     return ModelFolder(path, card)

@@ -95,7 +95,7 @@ def build_cohort(request: BuildRequest, extrapolator: Extrapolator, out: Path) -
         found = open_cohort(out)
         if found.about.get("plan") != plan:
             raise CohortError(f"{out} holds a cohort of other visits or of another model; choose another folder.")
-        return found
+        return found  # what it left out is named in it; another folder tries those images again
     _claim(out, how)
     made = _finished(out)
     order = _order(keys, made)

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from io import BytesIO
@@ -166,12 +166,13 @@ def pseudonym(patient: str, salt: str) -> str:
 
 def without_identifiers(cohort: Cohort, salt: str) -> Cohort:
     """The cohort with pseudonyms for patients, months for dates, and no file names."""
-    names = {visit.patient: pseudonym(visit.patient, salt) for visit in cohort.visits}
-    whose = {visit.trajectory: visit.patient for visit in cohort.visits}
+    names = {patient: pseudonym(patient, salt) for patient in {visit.patient for visit in cohort.visits}}
+    numbers: Counter[str] = Counter()
     ways: dict[str, str] = {}
-    for trajectory, patient in whose.items():
-        number = sum(way.startswith(names[patient]) for way in ways.values())
-        ways[trajectory] = f"{names[patient]}/{number}"
+    for visit in cohort.visits:
+        if visit.trajectory not in ways:
+            ways[visit.trajectory] = f"{names[visit.patient]}/{numbers[visit.patient]}"
+            numbers[visit.patient] += 1
     visits = tuple(
         replace(visit, patient=names[visit.patient], trajectory=ways[visit.trajectory], date=None, image="")
         for visit in cohort.visits

@@ -92,9 +92,10 @@ def fill_rows(store: Path, plan: RowPlan, message: Callable[[int], str]) -> Step
     how = json.loads(json.dumps(plan.how))
     note = _Note(store.with_suffix(".json"))
     known = note.read(store, how)
-    if [row.stamp[0] for row in known] != [stamp[0] for stamp in stamps]:
+    if not store.is_file() or [row.stamp[0] for row in known] != [stamp[0] for stamp in stamps]:
         known = _laid_out(store, note, how, known, stamps, plan)
-    todo = [index for index, stamp in enumerate(stamps) if known[index].stamp != stamp]
+    # What failed is tried again: a decoder may be there now.
+    todo = [index for index, stamp in enumerate(stamps) if known[index].stamp != stamp or known[index].failure]
     array = np.lib.format.open_memmap(store, mode="r+") if todo else None
     with ThreadPoolExecutor(plan.threads) as pool:
         for start in range(0, len(todo), plan.noted):
@@ -135,7 +136,7 @@ class _Note:
             content = json.loads(self._path.read_text(encoding="utf-8"))
             rows = [_Row(stamp, failure) for stamp, failure in content["rows"]]
             length = len(np.load(store, mmap_mode="r"))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, EOFError, ValueError, KeyError, TypeError):
             return []
         return rows if content.get("how") == how and length == len(rows) else []
 

@@ -52,7 +52,7 @@ def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any] | None:
     try:
         content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:
-        raise RecipeError(f"The checkpoint {path.name} is damaged: remove it to start this stage anew.") from error
+        raise RecipeError(f"The checkpoint {path.name} is damaged; choose another work folder to start anew.") from error
     return content
 
 
@@ -128,6 +128,11 @@ def finite_gradients(iteration: int) -> Iterator[None]:
         require_finite({"a gradient": float("nan")}, iteration)
 
 
+def holds_checkpoint(work: Path, name: str) -> bool:
+    """Whether a work folder holds a stage's checkpoint, the newest or the one before."""
+    return any((work / f"{name}{ending}").is_file() for ending in (".pt", ".previous.pt"))
+
+
 class Stage:
     """The state of one stage of training: what a checkpoint holds, where it lies, and the stage's log.
 
@@ -165,6 +170,7 @@ class Stage:
         self.previous = work / f"{name}.previous.pt"
         self._recipe, self._may_change = dict(recipe), frozenset(may_change)
         self._length, self._leader, self._parts = length, leader, parts
+        self._newest_is_whole = False
 
     def resume(self) -> int:
         """Load the checkpoint, if there is one; the iteration to go on from.
@@ -188,6 +194,7 @@ class Stage:
     def _newest(self) -> dict[str, Any] | None:
         try:
             saved = load_checkpoint(self.file, torch.device("cpu"))
+            self._newest_is_whole = saved is not None
         except RecipeError:
             if not self.previous.is_file():
                 raise
@@ -222,10 +229,11 @@ class Stage:
         states = {name: part.state_dict() for name, part in self._parts.items()}
         for name, state in states.items():
             require_finite({f"the state of {name}": 0.0 if _all_finite(state) else float("nan")}, iteration)
-        if self.file.is_file():
+        if self._newest_is_whole and self.file.is_file():  # a damaged one must not take the place of a good one
             os.replace(self.file, self.previous)
         recipe = json.dumps(self._recipe, default=str)
         save_checkpoint(self.file, states | {"iteration": iteration, "recipe": recipe})
+        self._newest_is_whole = True
 
 
 def _all_finite(state: Any) -> bool:

@@ -99,7 +99,8 @@ def _clustered_covariance(
 
     def summed(components: Matrix, whose: NDArray[np.intp]) -> tuple[Matrix, int]:
         """Each patient's sum (K, patients) of components less the area, and how many patients have any."""
-        sums = (components - areas[:, None]) @ np.eye(patients)[whose]
+        centred = components - areas[:, None]
+        sums = np.stack([np.bincount(whose, row, patients).astype(np.float64) for row in centred])
         return sums, len(np.unique(whose))
 
     (sick, with_sick), (well, with_well) = summed(above, of_sick), summed(below, of_well)

@@ -30,7 +30,7 @@ def extrapolator(model: str, cohort: str = "") -> Extrapolator:
         If something of it is not there or does not fit.
     """
     preload_torch()
-    from napari_medgen.models.catalogue import find_model
+    from napari_medgen.models.catalogue import find_model, list_models
     from napari_medgen.progression.cohort import open_cohort
     from napari_medgen.progression.extrapolator import Extrapolator, classifier_name
     from napari_medgen.saliency.grader import FrameGrader
@@ -41,7 +41,8 @@ def extrapolator(model: str, cohort: str = "") -> Extrapolator:
             name = classifier_name(folder)
             beside = find_model(name, beside=folder)
             # By name where that is the same one, so that it is not loaded twice.
-            grader = FrameGrader(classifiers.classifier(name if find_model(name).path == beside.path else str(beside.path)))
+            same = beside.path in [one.path for one in list_models("saliency")]
+            grader = FrameGrader(classifiers.classifier(name if same else str(beside.path)))
             chosen = open_cohort(Path(cohort)) if cohort else None
             _loaded.clear()  # one at a time: a cohort can be large
             _loaded[model, cohort] = Extrapolator(folder, grader, chosen)

@@ -75,5 +75,6 @@ def predicted_seconds(card: ModelCard, device: Device, calls: int) -> float:
 
 
 def durations_key(card: ModelCard, device: Device) -> str:
-    """What a duration depends on: the weights, the machine, and what it computes in."""
-    return f"{card.checksum} on {device.identity}, {device.precision}"
+    """What a duration depends on: the weights, the machine, what it computes in, and what it is a multiple of."""
+    unit = predicted_seconds(card, device, 1) / device.convolution_seconds if device.convolution_seconds else math.nan
+    return f"{card.checksum} on {device.identity}, {device.precision}, {unit:.6g}"

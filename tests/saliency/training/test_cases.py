@@ -111,6 +111,8 @@ def test_an_exclusive_image_without_a_class_is_nobodys_and_not_the_first_classes
     found = table_of(tmp_path, rows, *labels)  # type: ignore[arg-type]
     assert [case.labelled for case in found] == [True, False, False, False]
     assert found[0].targets == (0, 1, 0)
+    (gaps,) = table_of(tmp_path, [{"a": 1, "b": "", "c": ""}], *labels)
+    assert gaps.targets == (1, 0, 0)  # the one that holds says what the gaps are
     with pytest.raises(RecipeError, match=r"labels\.csv, line 2: more than one of the labels holds"):
         table_of(tmp_path, [{"a": 1, "b": 1, "c": 0}], *labels)
 

@@ -123,6 +123,17 @@ def test_a_mask_that_lies_elsewhere_is_refused(tmp_path: Path) -> None:
         load_case(case, recipe)
 
 
+def test_gaps_of_a_mask_are_outside(tmp_path: Path) -> None:
+    save(tmp_path / "images" / "a.nii.gz")
+    (tmp_path / "masks").mkdir()
+    mask = np.full((6, 6, 6), np.nan, np.float32)
+    mask[2:4] = 1
+    nib.save(nib.Nifti1Image(mask, np.eye(4)), tmp_path / "masks" / "a.nii.gz")
+    recipe = DataRecipe(images="images/*", masks="masks/{stem}.nii.gz", shape=(6, 6, 6), spacing=(1, 1, 1))
+    (case,) = find_cases(recipe, (), tmp_path)
+    assert (load_case(case, recipe).voxels == -1).mean() > 0.6
+
+
 def test_a_file_of_several_volumes_is_asked_about(tmp_path: Path) -> None:
     save(tmp_path / "a.nii.gz", (6, 6, 6, 3))
     recipe = DataRecipe(shape=(6, 6, 6), spacing=(1, 1, 1))

@@ -23,6 +23,7 @@ from napari_medgen.progression.visits import Visit, surrogate
 from napari_medgen.running.fabric import build_fabric
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.stamps import fingerprint
+from napari_medgen.running.workspace import holds_checkpoint
 
 
 def train_progression(
@@ -70,7 +71,7 @@ def train_progression(
     CohortError
         If the data cannot be used.
     """
-    if not resume and (work / "networks.pt").is_file():
+    if not resume and holds_checkpoint(work, "networks"):
         raise RecipeError(f"{work} holds an unfinished training; pass --resume to go on, or choose another folder.")
     visits = [visit for visit in find_visits(recipe, data) if visit.split == "train"]
     if not visits:

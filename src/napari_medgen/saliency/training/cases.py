@@ -138,8 +138,8 @@ def _targets(recipe: ClassifierRecipe, row: Mapping[str, str], where: str) -> tu
         return targets
     if sum(target == 1 for target in targets) > 1:
         raise RecipeError(f"{where}: more than one of the labels holds, of which exactly one may.")
-    # Where none holds, or the one that may hold is unknown, nobody knows the class.
-    return targets if 1 in targets else tuple(math.nan for _ in targets)
+    # The one that holds says of all others that they do not, gaps included; where none is said to hold, nobody knows.
+    return tuple(float(target == 1) if 1 in targets else math.nan for target in targets)
 
 
 def _label(text: str | None, data: DataRecipe, where: str) -> float:
@@ -165,12 +165,12 @@ def _case(
     targets: tuple[float, ...],
     row: Mapping[str, str],
 ) -> Case:
-    place = image.relative_to(root).with_suffix("").as_posix()
     if data.subject_column:
         subject = (row[data.subject_column] or "").strip()
     else:
         # A pattern with a slash is meant for the folders as well: patient(\d+)/
-        found = re.search(data.subject, place if "/" in data.subject else image.stem)
+        place = image.relative_to(root) if image.is_relative_to(root) else image  # a table may name files elsewhere
+        found = re.search(data.subject, place.with_suffix("").as_posix() if "/" in data.subject else image.stem)
         subject = (found.group(1) if found.groups() else found.group(0)) if found else ""
     if not subject:
         wanted = data.subject_column or data.subject

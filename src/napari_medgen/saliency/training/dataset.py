@@ -70,6 +70,8 @@ def build_dataset(recipe: ClassifierRecipe, root: Path, work: Path) -> Steps[Dat
     cases = find_cases(recipe, root)
     blank = unlabelled(cases)
     cases = [case for case in cases if case.labelled]
+    if not cases:
+        raise RecipeError(f"None of the {blank} images has a label; data.blank says what a gap means.")
     plan = RowPlan(
         how={"frame": recipe.data.frame, "view": recipe.view.model_dump(mode="json")},
         stamps=[[case.image.relative_to(root).as_posix(), case.side, file_stamp(case.image)] for case in cases],

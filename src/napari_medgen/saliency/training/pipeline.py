@@ -12,6 +12,7 @@ from napari_medgen.models.card import ModelCard
 from napari_medgen.models.folder import ModelFolder, half_precision, open_folder, write_folder
 from napari_medgen.running.fabric import build_fabric
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.workspace import holds_checkpoint
 from napari_medgen.saliency.architecture import CLASSIFIER_FILE, REFERENCE_FILE, ClassifierArchitecture
 from napari_medgen.saliency.network import ResNet
 from napari_medgen.saliency.suitability import FeatureReference, stage_averages
@@ -62,7 +63,7 @@ def train_saliency(
     RecipeError
         If the data cannot be used, or there is a checkpoint and ``resume`` is not set.
     """
-    if not resume and (work / "classifier.pt").is_file():
+    if not resume and holds_checkpoint(work, "classifier"):
         raise RecipeError(f"{work} holds an unfinished training; pass --resume to go on, or choose another folder.")
     fabric = build_fabric(recipe.precision, devices, nodes)
     with fabric.rank_zero_first():  # one process prepares what all read

@@ -224,7 +224,7 @@ def load_case(case: Case, recipe: DataRecipe) -> Volume:
     if count > 1 and recipe.volume is None:
         raise RecipeError(f"{case.image.name} holds {count} volumes; say which one is meant with data.volume, from 0.")
     image = read_nifti(case.image, volume=(recipe.volume or 0) if count > 1 else 0)
-    return prepare(image, read_nifti(case.mask) if case.mask else None, recipe)
+    return prepare(image, read_nifti(case.mask, gaps=0.0) if case.mask else None, recipe)
 
 
 def build_dataset(recipe: Recipe, folder: Path, work: Path) -> Steps[Dataset]:

@@ -17,6 +17,7 @@ from napari_medgen.models.card import ModelCard
 from napari_medgen.models.folder import ModelFolder, half_precision, open_folder, write_folder
 from napari_medgen.running.fabric import build_fabric
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.workspace import holds_checkpoint
 from napari_medgen.volumes.architecture import (
     AUTOENCODER_FILE,
     DENOISER_FILE,
@@ -68,7 +69,7 @@ def train_volumes(
     RecipeError
         If the data cannot be used, or there are checkpoints and ``resume`` is not set.
     """
-    if not resume and (work / "autoencoder.pt").is_file():
+    if not resume and holds_checkpoint(work, "autoencoder"):
         raise RecipeError(f"{work} holds an unfinished training; pass --resume to go on, or choose another folder.")
     fabric = build_fabric(recipe.precision, devices, nodes)
     # One process prepares what all read.
