@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medgen.imaging.provenance import Provenance
+
 _DIGITS = 8
 
 
@@ -22,3 +24,18 @@ def content_name(kind: str, pixels: NDArray[Any]) -> str:
     digest = hashlib.sha256(f"{pixels.shape} {pixels.dtype.str}".encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return f"{kind} {digest.hexdigest()[:_DIGITS]}"
+
+
+def origin_name(kind: str, pixels: NDArray[Any], made: Provenance) -> str:
+    """What records of things made from an image call it: a sample by its model and seed, anything else by its content.
+
+    Parameters
+    ----------
+    kind
+        As :func:`content_name`.
+    made
+        Where the image comes from. What was predicted from another image has a source, and is no sample.
+    """
+    if made.synthetic and made.model and made.seed is not None and not made.source:
+        return f"{made.model} seed {made.seed}"
+    return content_name(kind, pixels)

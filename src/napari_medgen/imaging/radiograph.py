@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.provenance import Provenance
-from napari_medgen.imaging.pseudonym import content_name
+from napari_medgen.imaging.pseudonym import origin_name
 
 Laterality = Literal["", "L", "R", "B"]
 
@@ -69,14 +69,8 @@ class Radiograph:
 
     @property
     def origin_name(self) -> str:
-        """What records of things made from it call it: never a file's name, which may be a patient's.
-
-        A sample is called by its model and seed, anything else by its content.
-        """
-        made = self.provenance
-        if made.synthetic and made.model and made.seed is not None and not made.source:
-            return f"{made.model} seed {made.seed}"
-        return content_name("radiograph", self.pixels)
+        """What records of things made from it call it: never a file's name, which may be a patient's."""
+        return origin_name("radiograph", self.pixels, self.provenance)
 
     @property
     def shape(self) -> tuple[int, int]:

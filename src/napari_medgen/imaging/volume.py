@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.orientation import CANONICAL, Affine, Codes, axis_codes, obliquity, reorient
 from napari_medgen.imaging.provenance import Provenance
-from napari_medgen.imaging.pseudonym import content_name
+from napari_medgen.imaging.pseudonym import origin_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,14 +89,8 @@ class Volume:
 
     @property
     def origin_name(self) -> str:
-        """What records of things made from it call it: never a file's name, which may be a patient's.
-
-        A sample is called by its model and seed, anything else by its content.
-        """
-        made = self.provenance
-        if made.synthetic and made.model and made.seed is not None and not made.source:
-            return f"{made.model} seed {made.seed}"
-        return content_name("volume", self.voxels)
+        """What records of things made from it call it: never a file's name, which may be a patient's."""
+        return origin_name("volume", self.voxels, self.provenance)
 
     @property
     def spacing(self) -> tuple[float, float, float]:
