@@ -123,11 +123,11 @@ class Hostile:
         return os.system, ("echo x > it-ran",)
 
 
-def test_a_hostile_pickle_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_of_a_hostile_pickle_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "network-snapshot.pkl"
     file.write_bytes(pickle.dumps({"G_ema": Hostile()}))
-    with pytest.raises(ModelError, match=r"asks to run \w+\.system; it is refused"):
+    with pytest.raises(ModelError, match="holds no generator G_ema"):
         import_snapshot(file, tmp_path / "oai")
     assert not (tmp_path / "it-ran").exists()
     assert not (tmp_path / "oai").exists()

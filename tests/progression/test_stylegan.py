@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from golden import GOLDEN, assert_golden
 from napari_medgen.progression.architecture import EncoderSizes, StyleGANSizes
 from napari_medgen.progression.discriminator import Discriminator, Encoder, batch_spread
-from napari_medgen.progression.layers import binomial_filter, double, modulated_conv, smooth
+from napari_medgen.progression.layers import _Scaled, binomial_filter, double, modulated_conv, smooth
 from napari_medgen.progression.stylegan import Generator
 
 
@@ -123,3 +123,27 @@ def test_a_batch_of_equal_images_has_no_spread() -> None:
 def test_a_resolution_that_is_no_power_of_two_is_refused() -> None:
     with pytest.raises(ValueError, match="power of two"):
         StyleGANSizes(resolution=100)
+
+
+def test_scaling_has_the_derivatives_of_plain_arithmetic_to_the_second_order() -> None:
+    torch.manual_seed(0)
+    x, factor = torch.randn(2, 3, 4, 5, dtype=torch.float64), torch.randn(2, 3, dtype=torch.float64)
+    for bias in (torch.randn(3, 1, 1, dtype=torch.float64), torch.randn(1, 3, 4, 5, dtype=torch.float64)):
+        inputs = tuple(value.clone().requires_grad_() for value in (x, factor, bias))
+        assert torch.autograd.gradcheck(_Scaled.apply, inputs)
+        assert torch.autograd.gradgradcheck(_Scaled.apply, inputs)
+        torch.testing.assert_close(_Scaled.apply(*inputs), x * factor[:, :, None, None] + bias)
+
+
+def test_noise_that_is_the_same_for_all_goes_with_the_bias() -> None:
+    torch.manual_seed(0)
+    generator = Generator(StyleGANSizes(resolution=16, z_dim=8, w_dim=8, mapping_layers=1, channel_base=64, channel_max=8))
+    synthesis = generator.synthesis
+    for layer in (module for module in synthesis.modules() if hasattr(module, "noise_strength")):
+        torch.nn.init.constant_(layer.noise_strength, 0.3)
+    ws = generator.spread(generator.mapping(torch.randn(2, 8)))
+    own = synthesis.noise_buffers()
+    each = {name: value[None, None].expand(2, 1, -1, -1) for name, value in own.items()}
+    torch.testing.assert_close(synthesis(ws), synthesis(ws, each), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(synthesis(ws), synthesis(ws, own))
+    assert not torch.allclose(synthesis(ws), synthesis(ws, "none"))

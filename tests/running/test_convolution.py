@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from napari_medgen.running import convolution
-from napari_medgen.running.convolution import Conv3d
+from napari_medgen.running.convolution import Conv3d, channels_last_3d
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,19 @@ def test_only_small_single_precision_inputs_are_sent_to_onednn_by_hand() -> None
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert not convolution._skips_onednn(small)
         assert Conv3d(8, 8, 3, padding=1)(small).dtype == torch.bfloat16
+
+
+def test_a_network_laid_out_for_the_cpu_gives_the_same_numbers_and_keeps_its_layout() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(Conv3d(4, 8, 3, padding=1), nn.GroupNorm(2, 8), nn.SiLU(), Conv3d(8, 6, 3, padding=1))
+    x = torch.randn(1, 4, 8, 10, 12)
+    before = net(x)
+    assert channels_last_3d(net, torch.device("cpu")) is net
+    after = net(x)
+    torch.testing.assert_close(after, before, atol=2e-6, rtol=1e-5)
+    assert after.is_contiguous(memory_format=torch.channels_last_3d)
+
+
+def test_another_device_keeps_its_layout() -> None:
+    net = channels_last_3d(Conv3d(4, 6, 3), torch.device("meta"))
+    assert next(net.parameters()).is_contiguous()

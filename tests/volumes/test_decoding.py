@@ -10,11 +10,14 @@ from napari_medgen.volumes.vqgan import VQGAN, VQGANSizes
 @pytest.mark.parametrize("padding", ["replicate", "constant"])
 @pytest.mark.parametrize("downsample", [(4, 4, 4), (2, 4, 4), (1, 2, 4)])
 @pytest.mark.parametrize("slab", [3, 8, 100])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])
 @torch.no_grad()
-def test_slabs_give_the_image_of_the_whole(padding: str, downsample: tuple[int, int, int], slab: int) -> None:
+def test_slabs_give_the_image_of_the_whole(
+    padding: str, downsample: tuple[int, int, int], slab: int, layout: torch.memory_format
+) -> None:
     torch.manual_seed(0)
     sizes = VQGANSizes(n_hiddens=4, num_groups=4, downsample=downsample, n_codes=16, padding_type=padding)  # type: ignore[arg-type]
-    net = VQGAN(sizes).eval()
+    net = VQGAN(sizes).eval().to(memory_format=layout)  # type: ignore[call-overload]
     latent = torch.randn(1, 8, 5, 3, 4)
     for quantise in (True, False):
         whole = net.decode(latent, quantise=quantise)

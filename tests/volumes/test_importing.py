@@ -52,7 +52,7 @@ def test_the_default_shape_follows_the_official_convention(tmp_path: Path, monke
 
 def test_the_wrong_way_round_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, *_ = write_official(tmp_path, monkeypatch)
-    with pytest.raises(ModelError, match="holds no codebook"):
+    with pytest.raises(ModelError, match="is a diffusion checkpoint"):
         import_official(second, first, tmp_path / "out")
     with pytest.raises(ModelError, match="holds no denoiser"):
         import_official(first, first, tmp_path / "out")

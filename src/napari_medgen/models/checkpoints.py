@@ -1,144 +1,377 @@
-"""Read PyTorch checkpoints of other people without running any code that is in them.
+"""Read PyTorch checkpoints of other people: one parser, nothing of the file runs.
 
-A checkpoint is a pickle, and a pickle may call any function. This reader resolves a short list of harmless names, replaces
-the classes of configuration libraries by inert stand-ins that only remember their state, and refuses everything else.
+A checkpoint is a pickle that describes tensors, and the tensors' bytes beside it: in a zip archive since PyTorch 1.6, after
+the pickle before that. ``torch.load`` is not asked: what it takes a file for may differ from what a check before it saw.
+The pickle is read by :mod:`napari_medgen.models.pickles`, the tensors are views of the bytes that are stored, and both are
+bounded before room is made for them.
 """
 
 from __future__ import annotations
 
-import pickle
-import types
+import io
+import math
+import struct
 import zipfile
-from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
 from napari_medgen.errors import ModelError
+from napari_medgen.models.pickles import Builder, Inert, Name, UnreadablePickleError, is_module, read_pickle
+from napari_medgen.running.limits import require_model_bytes
 
-_INERT_MODULES = ("omegaconf", "typing", "pytorch_lightning", "lightning", "lightning_fabric", "argparse", "pathlib")
-_BUILTINS = {
-    "dict": dict,
-    "list": list,
-    "tuple": tuple,
-    "set": set,
-    "int": int,
-    "long": int,
-    "float": float,
-    "str": str,
-}
-_TORCH_NAMES = {
-    ("torch._utils", "_rebuild_tensor_v2"),
-    ("torch._utils", "_rebuild_parameter"),
-    ("torch", "Size"),
-    ("torch", "device"),
-}
-
-
-class Inert:
-    """Stands in for an object of a class that is not loaded; keeps its state and does nothing."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.args = args
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-    def __hash__(self) -> int:
-        return id(self)
-
-
-class _Forbidden(pickle.UnpicklingError):
-    pass
-
-
-class _Unpickler(pickle._Unpickler):  # the Python one: its find_class cannot be bypassed by C fast paths
-    def find_class(self, module: str, name: str) -> Any:
-        if module in ("builtins", "__builtin__") and name in _BUILTINS:
-            return _BUILTINS[name]
-        if module == "collections" and name in ("OrderedDict", "defaultdict"):
-            return {"OrderedDict": OrderedDict, "defaultdict": defaultdict}[name]
-        if (module, name) in _TORCH_NAMES:
-            import torch
-
-            holder: Any = torch._utils if module == "torch._utils" else torch
-            return getattr(holder, name)
-        if module == "torch" and name in _dtype_names():
-            import torch
-
-            return getattr(torch, name)
-        if module.split(".")[0] in _INERT_MODULES:
-            return Inert
-        raise _Forbidden(f"{module}.{name}")
-
-
-def _dtype_names() -> set[str]:
+if TYPE_CHECKING:
     import torch
 
-    return {name for name, value in vars(torch).items() if isinstance(value, torch.dtype)}
+_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+_LEGACY_PROTOCOL = 1001
+_DEEPEST_NESTING = 3
+_MOST_AXES = 16
+_STORAGES = {
+    "DoubleStorage": "float64",
+    "FloatStorage": "float32",
+    "HalfStorage": "float16",
+    "BFloat16Storage": "bfloat16",
+    "LongStorage": "int64",
+    "IntStorage": "int32",
+    "ShortStorage": "int16",
+    "CharStorage": "int8",
+    "ByteStorage": "uint8",
+    "BoolStorage": "bool",
+    "UntypedStorage": "uint8",
+    "ComplexFloatStorage": "complex64",
+    "ComplexDoubleStorage": "complex128",
+}
 
 
-def _refuse(*args: Any, **kwargs: Any) -> Any:
-    raise _Forbidden("a second pickle")
+@dataclass(frozen=True)
+class _Storage:
+    """Numbers in a row; ``flat`` is None while a legacy file is read for the first time, to learn where they are."""
 
-
-# What torch.load is given in the place of the module pickle.
-_RESTRICTED = types.ModuleType("restricted_pickle")
-vars(_RESTRICTED).update(Unpickler=_Unpickler, load=_refuse, loads=_refuse, UnpicklingError=pickle.UnpicklingError)
+    flat: torch.Tensor | None
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Content of a checkpoint that ``torch.save`` wrote.
+    """Content of a checkpoint that ``torch.save`` wrote, in its zip or its legacy format, or of a safetensors file.
 
     Parameters
     ----------
     path
-        A ``.ckpt``, ``.pt`` or ``.pth`` file of PyTorch 1.6 or later.
+        A ``.ckpt``, ``.pt``, ``.pth`` or ``.safetensors`` file; what it is follows from its content.
 
     Returns
     -------
     dict
-        Tensors on the CPU, plain Python values, and :class:`Inert` objects; see :func:`plain`.
+        Tensors on the CPU, plain Python values, and :class:`~napari_medgen.models.pickles.Inert` objects; see
+        :func:`plain`. A network that was saved whole is under ``module``.
 
     Raises
     ------
     ModelError
-        If the file is missing, of another kind, damaged, or names anything that is not needed to hold numbers. Nothing
-        that it names is run.
+        If the file is missing, of another kind, damaged, or larger than the settings allow. Nothing of it is run.
     """
-    import torch
-
     path = Path(path)
-    if not path.is_file():
-        raise ModelError(f"There is no checkpoint {path.name}.")
-    if not zipfile.is_zipfile(path):
-        raise ModelError(f"{path.name} is not a checkpoint that PyTorch 1.6 or later wrote.")
-    with zipfile.ZipFile(path) as archive:
-        if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-            raise ModelError(f"{path.name} is a TorchScript program, not a checkpoint; it is not run.")
     try:
-        content = torch.load(path, map_location="cpu", pickle_module=_RESTRICTED, weights_only=False)
-    except _Forbidden as error:
-        raise ModelError(f"{path.name} asks to run {error}; it is refused and nothing was run.") from None
-    except Exception:
+        with path.open("rb") as file:
+            content = _content(file, path.name)
+    except FileNotFoundError:
+        raise ModelError(f"There is no checkpoint {path.name}.") from None
+    except IsADirectoryError:
+        raise ModelError(f"{path.name} is a folder, not a checkpoint.") from None
+    except OSError as error:
+        raise ModelError(f"{path.name} cannot be read: {error.strerror or error}.") from None
+    except UnreadablePickleError as error:
+        raise ModelError(f"{path.name} is damaged, or not a checkpoint: it holds {error}.") from None
+    except (zipfile.BadZipFile, RuntimeError, ValueError, KeyError, EOFError, NotImplementedError, struct.error):
         raise ModelError(f"{path.name} is damaged, or not a checkpoint.") from None
+    except (MemoryError, RecursionError):
+        raise ModelError(f"{path.name} asks for more memory than there is.") from None
+    if is_module(content):
+        content = {"module": content}
     if not isinstance(content, dict):
         raise ModelError(f"{path.name} holds no named entries; it is not a checkpoint of this kind.")
     return content
 
 
+def _content(file: IO[bytes], name: str) -> Any:
+    begin = file.read(512)
+    size = file.seek(0, io.SEEK_END)
+    require_model_bytes(size, name)
+    file.seek(0)
+    if begin[:2] == b"PK":
+        return _read_zip(file, name)
+    if begin[257:262] == b"ustar":
+        raise ModelError(
+            f"{name} is in the tar format of PyTorch before 0.1.10; load it there with a later PyTorch and save it again."
+        )
+    if begin[8:9] == b"{" and struct.unpack("<Q", begin[:8])[0] <= size:
+        return _read_safetensors(file, name)
+    if begin[:1] == b"\x80":
+        return read_legacy(file, name)
+    raise ModelError(f"{name} is not a checkpoint that PyTorch wrote.")
+
+
+# -- formats --------------------------------------------------------------------------------------------------------------
+
+
+def _read_zip(file: IO[bytes], name: str) -> Any:
+    with zipfile.ZipFile(file) as archive:
+        members = {info.filename: info for info in archive.infolist()}
+        require_model_bytes(sum(info.file_size for info in members.values()), name)
+        if any(member.endswith("/constants.pkl") for member in members):
+            raise ModelError(f"{name} is a TorchScript program, not a checkpoint; it is not run.")
+        pickles = [member for member in members if member.split("/")[-1] == "data.pkl" and member.count("/") <= 1]
+        if len(pickles) != 1:
+            raise ModelError(f"{name} is an archive, but not one that PyTorch wrote.")
+        folder = pickles[0].removesuffix("data.pkl")
+        swap = f"{folder}byteorder" in members and archive.read(f"{folder}byteorder").strip() == b"big"
+        stored: dict[str, _Storage] = {}
+
+        def storage(kind: str, key: str, count: int) -> _Storage:
+            if key not in stored:
+                stored[key] = _Storage(_numbers(archive.read(f"{folder}data/{key}"), kind, count, swap))
+            return stored[key]
+
+        return read_pickle(io.BytesIO(archive.read(pickles[0])), _builders(name, 0), _persistent(storage))
+
+
+def read_legacy(file: IO[bytes], name: str, depth: int = 0) -> Any:
+    """Content of a file in the format before PyTorch 1.6, from where it stands: pickles, then the tensors' bytes.
+
+    Parameters
+    ----------
+    name
+        For messages.
+    depth
+        How many pickles it lies in: some of them carry such a file within.
+
+    Raises
+    ------
+    ModelError
+        If it begins otherwise.
+    UnreadablePickleError
+        If it is damaged.
+    """
+    if depth > _DEEPEST_NESTING:
+        raise UnreadablePickleError("a file in a file in a file")
+    try:
+        magic, protocol, system = (read_pickle(file) for _ in range(3))
+    except UnreadablePickleError:
+        magic, protocol, system = None, None, None
+    if magic != _LEGACY_MAGIC or protocol != _LEGACY_PROTOCOL or not isinstance(system, dict):
+        raise ModelError(f"{name} is a pickle, but not a checkpoint that PyTorch wrote.")
+    swap, start = not system.get("little_endian", True), file.tell()
+    kinds: dict[str, tuple[str, int]] = {}
+
+    def describe(kind: str, key: str, count: int) -> _Storage:
+        kinds.setdefault(key, (kind, count))
+        return _Storage(None)
+
+    # The first reading says which storages there are; their bytes come after it.
+    read_pickle(file, _builders(name, depth), _persistent(describe))
+    stored: dict[str, _Storage] = {}
+    for key in read_pickle(file):
+        kind, expected = kinds[key]
+        (count,) = struct.unpack(">q" if swap else "<q", file.read(8))
+        if count != expected:
+            raise UnreadablePickleError("a tensor of another length")
+        stored[key] = _Storage(_numbers(file.read(count * _width(kind)), kind, count, swap))
+    file.seek(start)
+    return read_pickle(file, _builders(name, depth), _persistent(lambda kind, key, count: stored[key]))
+
+
+def _read_safetensors(file: IO[bytes], name: str) -> Any:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        return load(file.read())
+    except (SafetensorError, KeyError, ValueError):
+        raise ModelError(f"{name} is damaged, or not a safetensors file.") from None
+
+
+# -- tensors --------------------------------------------------------------------------------------------------------------
+
+
+def _persistent(storage: Callable[[str, str, int], _Storage]) -> Callable[[Any], Any]:
+    """What PyTorch's persistent identifiers stand for: storages, and names of networks that were saved whole."""
+
+    def resolve(identifier: Any) -> Any:
+        kind, *rest = identifier
+        if kind == "module" and len(rest) == 3:  # a class, its file and its text: the name is enough
+            return rest[0]
+        if kind != "storage" or len(rest) < 4:
+            raise UnreadablePickleError("a reference of an unknown kind")
+        what, key, _, count, *view = rest
+        if not isinstance(what, Name) or not isinstance(key, str) or type(count) is not int or count < 0:
+            raise UnreadablePickleError("a tensor that is not described")
+        whole = storage(what.name, key, count)
+        if view and view[0] is not None and whole.flat is not None:  # PyTorch before 0.4: a storage within a storage
+            _, offset, length = view[0]
+            if not 0 <= offset <= offset + length <= whole.flat.numel():
+                raise UnreadablePickleError("a tensor beyond its numbers")
+            return _Storage(whole.flat[offset : offset + length])
+        return whole
+
+    return resolve
+
+
+def _width(kind: str) -> int:
+    import torch
+
+    if kind not in _STORAGES:
+        raise UnreadablePickleError("numbers of an unknown type")
+    return getattr(torch, _STORAGES[kind]).itemsize  # type: ignore[no-any-return]
+
+
+def _numbers(content: bytes, kind: str, count: int, swap: bool) -> torch.Tensor:
+    """A flat tensor of ``count`` numbers out of their bytes."""
+    import torch
+
+    width, dtype = _width(kind), getattr(torch, _STORAGES[kind])
+    if len(content) != count * width:
+        raise UnreadablePickleError("fewer numbers than it says")
+    if not count:
+        return torch.empty(0, dtype=dtype)
+    if dtype == torch.bool:  # a byte that is neither 0 nor 1 is no truth value
+        return torch.frombuffer(bytearray(content), dtype=torch.uint8) != 0
+    flat = torch.frombuffer(bytearray(content), dtype=dtype)
+    if swap and width > 1:
+        return flat.view(torch.uint8).view(-1, width).flip(1).contiguous().flatten().view(dtype)
+    return flat
+
+
+def _builders(name: str, depth: int) -> dict[Name, Builder]:
+    """How tensors are made of what a pickle says of them; their sum is bounded, for many may look at the same bytes."""
+    import torch
+
+    made = 0
+
+    def tensor(storage: Any, offset: Any, size: Any, stride: Any, dtype: torch.dtype | None = None) -> Any:
+        nonlocal made
+        if not isinstance(storage, _Storage):
+            raise UnreadablePickleError("a tensor without numbers")
+        if storage.flat is None:
+            return None
+        flat = storage.flat if dtype is None else storage.flat.view(dtype)
+        axes = [offset, *size, *stride]
+        if any(type(n) is not int or n < 0 for n in axes) or len(size) != len(stride) or len(size) > _MOST_AXES:
+            raise UnreadablePickleError("a tensor of an impossible shape")
+        last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+        if 0 not in size and last >= flat.numel():
+            raise UnreadablePickleError("a tensor beyond its numbers")
+        made += math.prod(size) * flat.element_size()
+        require_model_bytes(made, name)
+        return torch.as_strided(flat, tuple(size), tuple(stride), 0 if 0 in size else offset)
+
+    def version2(storage: Any = None, offset: Any = 0, size: Any = (), stride: Any = (), *_: Any) -> Any:
+        return tensor(storage, offset, size, stride)
+
+    def version3(
+        storage: Any = None, offset: Any = 0, size: Any = (), stride: Any = (), _: Any = None, hooks: Any = None,
+        kind: Any = None, *more: Any,
+    ) -> Any:  # fmt: skip
+        dtype = getattr(torch, kind.name, None) if isinstance(kind, Name) and kind.module == "torch" else None
+        if not isinstance(dtype, torch.dtype):
+            raise UnreadablePickleError("numbers of an unknown type")
+        return tensor(storage, offset, size, stride, dtype)
+
+    def parameter(data: Any = None, *_: Any) -> Any:
+        return data
+
+    def typed(_: Any = None, function: Any = None, *more: Any) -> Any:
+        """``_rebuild_from_type_v2(function, type, arguments, state)``: a tensor of a subclass is a tensor."""
+        return data_of(_, more[0] if more else ())
+
+    def data_of(function: Any, args: Any) -> Any:
+        known = builders.get(function) if isinstance(function, Name) else None
+        return known(*args) if known is not None and isinstance(args, tuple) else Inert(None, ())
+
+    def within(content: Any = b"", *_: Any) -> Any:
+        if not isinstance(content, bytes | bytearray):
+            raise UnreadablePickleError("a tensor without bytes")
+        return read_legacy(io.BytesIO(content), name, depth + 1)
+
+    def size(values: Any = (), *_: Any) -> Any:
+        return tuple(values) if isinstance(values, tuple | list) else ()
+
+    builders: dict[Name, Builder] = {
+        Name("torch._utils", "_rebuild_tensor"): version2,
+        Name("torch._utils", "_rebuild_tensor_v2"): version2,
+        Name("torch._utils", "_rebuild_tensor_v3"): version3,
+        Name("torch._utils", "_rebuild_parameter"): parameter,
+        Name("torch._utils", "_rebuild_parameter_with_state"): parameter,
+        Name("torch._tensor", "_rebuild_from_type_v2"): typed,
+        Name("torch.storage", "_load_from_bytes"): within,
+        Name("torch", "Size"): size,
+        Name("torch", "device"): lambda *args: ":".join(str(arg) for arg in args if isinstance(arg, str | int)),
+    }
+    return builders
+
+
+def read_bare_pickle(file: IO[bytes], name: str) -> Any:
+    """A pickle without PyTorch's frame around it whose tensors are files within it, as StyleGAN's are."""
+    return read_pickle(file, _builders(name, 0))
+
+
+# -- what is in it --------------------------------------------------------------------------------------------------------
+
+
 def plain(value: Any) -> Any:
-    """A configuration object (OmegaConf's nodes, or containers of them) as plain dictionaries, lists and values."""
-    if isinstance(value, Inert):
-        state = getattr(value, "state", None)
-        if isinstance(state, dict):
-            if "_content" in state:
-                return plain(state["_content"])
-            if "_val" in state:
-                return plain(state["_val"])
-            return {key: plain(item) for key, item in state.items()}
+    """A configuration object (OmegaConf's nodes, or containers of them) as plain dictionaries, lists and values.
+
+    What refers to itself, or lies deeper than configurations do, becomes None.
+    """
+    return _plain(value, 24, [100_000])
+
+
+def _plain(value: Any, depth: int, left: list[int]) -> Any:
+    left[0] -= 1
+    if depth < 0 or left[0] < 0:
         return None
+    if isinstance(value, Inert):
+        state = value.state
+        if isinstance(state, dict):
+            for inner in ("_content", "_val"):
+                if inner in state:
+                    return _plain(state[inner], depth - 1, left)
+            return {key: _plain(item, depth - 1, left) for key, item in state.items() if isinstance(key, str)}
+        return _plain(value.items, depth - 1, left) if value.items else None
     if isinstance(value, dict):
-        return {plain(key): plain(item) for key, item in value.items()}
+        named = ((_plain(key, depth - 1, left), item) for key, item in value.items())
+        return {key: _plain(item, depth - 1, left) for key, item in named if isinstance(key, str | int | float)}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [_plain(item, depth - 1, left) for item in value]
     return value
+
+
+def named_tensors(content: Mapping[Any, Any]) -> dict[str, torch.Tensor]:
+    """Every tensor of a checkpoint by its whole name: the keys on the way to it, joined by dots.
+
+    Networks that were saved whole count by the names that their state dict would have.
+    """
+    import torch
+
+    found: dict[str, torch.Tensor] = {}
+    seen: set[int] = set()
+    waiting: list[tuple[str, Any]] = [("", content)]
+    while waiting:
+        prefix, value = waiting.pop()
+        if isinstance(value, torch.Tensor):
+            found[prefix.removesuffix(".")] = value
+        elif id(value) not in seen:
+            seen.add(id(value))
+            waiting.extend((f"{prefix}{key}." if key else prefix, item) for key, item in _entries(value))
+    return found
+
+
+def _entries(value: Any) -> Iterator[tuple[str, Any]]:
+    if is_module(value):
+        for part in ("_parameters", "_buffers", "_modules"):
+            inside = value.state.get(part)
+            yield from _entries(inside)
+    elif isinstance(value, dict):
+        yield from ((key, item) for key, item in value.items() if isinstance(key, str))
+    elif isinstance(value, Inert) and value.items:
+        yield from _entries(value.items)

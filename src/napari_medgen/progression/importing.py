@@ -1,137 +1,138 @@
-"""Import StyleGAN2-ADA's ``network-snapshot.pkl`` without running anything that is in it.
+"""Import ``network-snapshot.pkl`` of StyleGAN2-ADA, or of its StyleGAN2 in the stylegan3 code, and run nothing of it.
 
-Such a file carries the source text of its networks, and the official loader executes it. This reader puts an inert object
-in the place of every network, keeps the names and the tensors, and never looks at the source.
+Such a file carries the source text of its networks, and the official loader executes it. Here networks are inert: names and
+tensors are kept, and the source is never looked at.
 """
 
 from __future__ import annotations
 
-import importlib
-import pickle
-from collections import OrderedDict
 from collections.abc import Mapping
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from napari_medgen.errors import ModelError
 from napari_medgen.models.card import ModelCard
+from napari_medgen.models.checkpoints import named_tensors, read_bare_pickle
 from napari_medgen.models.folder import ModelFolder, load_weights, write_folder
+from napari_medgen.models.pickles import Inert, Name, UnreadablePickleError
+from napari_medgen.models.weights import single
 from napari_medgen.progression.architecture import GENERATOR_FILE, ProgressionArchitecture, StyleGANSizes
 from napari_medgen.progression.stylegan import Generator
+from napari_medgen.running.limits import require_model_bytes
 
-
-class _Network:
-    """What stands for a network: its class name and its state, nothing else."""
-
-    def __init__(self, meta: Mapping[str, Any]) -> None:
-        self.class_name, self.state = str(meta.get("class_name", "")), meta.get("state", {})
-
-
-class _Forbidden(pickle.UnpicklingError):
-    pass
-
-
-def _storage(content: bytes) -> Any:
-    """A tensor's storage, which is a file of torch.save within the pickle; the numbers alone are read."""
-    return torch.load(BytesIO(content), map_location="cpu", weights_only=True)
-
-
-def _allowed() -> dict[tuple[str, str], Any]:
-    import numpy as np
-
-    rebuild: Any = torch._utils
-    scalar = importlib.import_module("numpy._core.multiarray").scalar
-    return {
-        ("torch_utils.persistence", "_reconstruct_persistent_obj"): _Network,
-        ("dnnlib.util", "EasyDict"): dict,
-        ("collections", "OrderedDict"): OrderedDict,
-        ("torch._utils", "_rebuild_parameter"): rebuild._rebuild_parameter,
-        ("torch._utils", "_rebuild_tensor_v2"): rebuild._rebuild_tensor_v2,
-        ("torch.storage", "_load_from_bytes"): _storage,
-        ("numpy", "dtype"): np.dtype,
-        ("numpy.core.multiarray", "scalar"): scalar,
-        ("numpy._core.multiarray", "scalar"): scalar,
-    }
-
-
-class _Unpickler(pickle._Unpickler):  # the Python one: its find_class cannot be bypassed by C fast paths
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return _allowed()[module, name]
-        except KeyError:
-            raise _Forbidden(f"{module}.{name}") from None
+_NETWORK = Name("torch_utils.persistence", "_reconstruct_persistent_obj")
+# Where the stylegan3 code differs: options lie beside each other, and activations are clamped unless told otherwise.
+_CLAMP_OF_STYLEGAN3 = 256.0
+_DEEPEST = 8  # levels of parts within parts; official networks have four
 
 
 def read_snapshot(path: str | Path) -> dict[str, Any]:
-    """Content of a StyleGAN2-ADA pickle; networks are inert.
+    """Content of such a pickle; networks are inert.
 
     Raises
     ------
     ModelError
-        If the file is missing, damaged, of another kind, or names anything that is not needed to hold numbers. Nothing that
-        it names or carries is run.
+        If the file is missing, damaged, too large, or of another kind. Nothing that it names or carries is run.
     """
     path = Path(path)
     try:
+        require_model_bytes(path.stat().st_size, path.name)
         with path.open("rb") as file:
-            content = _Unpickler(file).load()
+            content = read_bare_pickle(file, path.name)
     except FileNotFoundError:
         raise ModelError(f"There is no file {path.name}.") from None
-    except _Forbidden as error:
-        raise ModelError(f"{path.name} asks to run {error}; it is refused and nothing was run.") from None
-    except Exception:
-        raise ModelError(f"{path.name} is damaged, or not a pickle of StyleGAN2-ADA.") from None
+    except OSError as error:
+        raise ModelError(f"{path.name} cannot be read: {error.strerror or error}.") from None
+    except UnreadablePickleError as error:
+        raise ModelError(f"{path.name} is damaged, or not a pickle of StyleGAN2-ADA: it holds {error}.") from None
+    except (MemoryError, RecursionError):
+        raise ModelError(f"{path.name} asks for more memory than there is.") from None
     if isinstance(content, tuple):
         raise ModelError(f"{path.name} is of the TensorFlow version; convert it with NVIDIA's legacy.py first.")
-    if not isinstance(content, dict) or not isinstance(content.get("G_ema"), _Network):
+    if not isinstance(content, dict) or not _is_network(content.get("G_ema")):
         raise ModelError(f"{path.name} holds no generator G_ema; it is not a pickle of StyleGAN2-ADA.")
     return content
 
 
-def tensors_of(network: Any, prefix: str = "") -> dict[str, Tensor]:
-    """Parameters and buffers of an inert network, by the names of its state dict."""
-    state, found = network.state, {}
-    for kind in ("_parameters", "_buffers"):
-        for name, value in state.get(kind, {}).items():
-            if isinstance(value, Tensor):
-                found[f"{prefix}{name}"] = value.detach().float()
-    for name, module in state.get("_modules", {}).items():
-        if isinstance(module, _Network):
-            found |= tensors_of(module, f"{prefix}{name}.")
-    return found
+def _is_network(value: Any) -> bool:
+    return isinstance(value, Inert) and value.of == _NETWORK and bool(value.args) and isinstance(value.args[0], dict)
 
 
-def sizes_of(generator: Any) -> StyleGANSizes:
-    """Sizes of an inert generator, from what it was made with.
+def _state(network: Any) -> dict[str, Any]:
+    """Attributes of an inert network; empty for anything else."""
+    state = network.args[0].get("state") if _is_network(network) else None
+    return state if isinstance(state, dict) else {}
+
+
+def _as_module(network: Any, depth: int = 0) -> dict[str, Any]:
+    """Tensors and parts of a network by name, as nested dictionaries."""
+    state = _state(network)
+    parts = _dictionary(state.get("_modules")) if depth < _DEEPEST else {}
+    return {
+        **_dictionary(state.get("_parameters")),
+        **_dictionary(state.get("_buffers")),
+        **{name: _as_module(part, depth + 1) for name, part in parts.items() if _is_network(part)},
+    }
+
+
+def _dictionary(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def tensors_of(network: Any) -> dict[str, Tensor]:
+    """Parameters and buffers of an inert network, by the names of its state dict, in single precision."""
+    return {name: single(tensor).float() for name, tensor in named_tensors(_as_module(network)).items()}
+
+
+def sizes_of(generator: Any, tensors: Mapping[str, Tensor]) -> StyleGANSizes:
+    """Sizes of an inert generator, from what it was made with, what its layers say, and its tensors' shapes.
 
     Raises
     ------
     ModelError
         If it is conditional, of another kind, or an impossible one.
     """
-    made = dict(generator.state.get("_init_kwargs", {}))
-    mapping, synthesis = dict(made.get("mapping_kwargs", {})), dict(made.get("synthesis_kwargs", {}))
+    made = _dictionary(_state(generator).get("_init_kwargs"))
+    apart = made.get("synthesis_kwargs")
+    options = _dictionary(apart) if apart is not None else made
+    if any(name.startswith("synthesis.input.") for name in tensors):
+        raise ModelError("This is a generator of StyleGAN3; only those of StyleGAN2 can be imported.")
     if made.get("c_dim"):
         raise ModelError("This generator wants a class with every image; only generators without classes can be imported.")
-    if synthesis.get("architecture", "skip") != "skip":
-        raise ModelError(f"This generator has the architecture {synthesis['architecture']}; only skip can be imported.")
+    if options.get("architecture", "skip") != "skip":
+        raise ModelError("This generator is not of the architecture skip, which is the only one that can be imported.")
+    unsaid = 0.0 if apart is not None or not made else _CLAMP_OF_STYLEGAN3
+    clamp = _clamp(generator, options.get("conv_clamp", unsaid))
     try:
         return StyleGANSizes(
             resolution=made["img_resolution"],
             channels=made["img_channels"],
             z_dim=made["z_dim"],
             w_dim=made["w_dim"],
-            mapping_layers=mapping.get("num_layers", 8),
-            channel_base=synthesis.get("channel_base", 32768),
-            channel_max=synthesis.get("channel_max", 512),
-            clamp=synthesis.get("conv_clamp") or 0.0,
+            mapping_layers=sum(name.startswith("mapping.fc") and name.endswith(".weight") for name in tensors) or 8,
+            channel_base=options.get("channel_base", 32768),
+            channel_max=options.get("channel_max", 512),
+            clamp=clamp or 0.0,
         )
-    except (KeyError, ValueError) as error:
-        raise ModelError(f"The generator does not say what it is made of: {error}.") from None
+    except KeyError as error:
+        raise ModelError(f"The generator does not say what it is made of: {error.args[0]} is missing.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ModelError(f"The generator cannot be built as it says: {place}: {first['msg']}.") from None
+
+
+def _clamp(generator: Any, told: Any) -> Any:
+    """Limit of the activations: what a layer itself keeps counts before the options that it was made with."""
+    synthesis = _dictionary(_state(generator).get("_modules")).get("synthesis")
+    for block in _dictionary(_state(synthesis).get("_modules")).values():
+        for layer in _dictionary(_state(block).get("_modules")).values():
+            if "conv_clamp" in _state(layer):
+                return _state(layer)["conv_clamp"]
+    return told
 
 
 def import_snapshot(
@@ -154,8 +155,8 @@ def import_snapshot(
         See :func:`read_snapshot` and :func:`sizes_of`; also if a tensor is missing or has another shape.
     """
     content = read_snapshot(path)
-    sizes = sizes_of(content["G_ema"])
     tensors = tensors_of(content["G_ema"])
+    sizes = sizes_of(content["G_ema"], tensors)
     load_weights(Generator(sizes), tensors, "generator")
     architecture = ProgressionArchitecture(generator=sizes, classifier=classifier, mirror=mirror)
     card = ModelCard(

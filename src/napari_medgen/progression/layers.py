@@ -6,6 +6,7 @@ Written from Karras 2019 (StyleGAN), 2020 (StyleGAN2) and 2020 (ADA); names of t
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ def activate(x: Tensor, limit: float = 0.0) -> Tensor:
     The official one multiplies by :data:`GAIN` afterwards, so that the variance stays. A leaky ReLU keeps positive factors,
     so that our layers put that gain into their weights and biases and save a pass over the features.
     """
-    x = F.leaky_relu(x, _SLOPE)
+    x = F.leaky_relu_(x, _SLOPE)  # what was just made is needed nowhere else
     return x.clamp(-limit, limit) if limit else x
 
 
@@ -118,6 +119,29 @@ class Conv(nn.Module):
         return activate(x, self._clamp * gain)
 
 
+class _Scaled(torch.autograd.Function):
+    """``x * factor + bias``, x (N, C, H, W), factor (N, C), bias (C, 1, 1) or (1, C, H, W).
+
+    PyTorch's own derivative of ``addcmul`` makes a copy of x that it does not need. This one is made of ordinary operations,
+    so that it has a derivative itself (path length regularisation asks for it).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, factor: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, factor)
+        ctx.bias_shape = bias.shape
+        return torch.addcmul(bias, x, factor[:, :, None, None])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        (grad,) = grads
+        x, factor = ctx.saved_tensors
+        of_x = grad * factor[:, :, None, None] if ctx.needs_input_grad[0] else None
+        of_factor = (grad * x).sum((2, 3)) if ctx.needs_input_grad[1] else None
+        of_bias = grad.sum_to_size(ctx.bias_shape) if ctx.needs_input_grad[2] else None
+        return of_x, of_factor, of_bias
+
+
 def modulated_conv(
     x: Tensor,
     weight: Tensor,
@@ -142,7 +166,7 @@ def modulated_conv(
     styles
         (N, inside).
     bias
-        (outside,), added at the end.
+        (outside,), or a map (1, outside, H', W') that holds noise too; added at the end.
     demodulate
         Bring each output channel back to the variance that it would have without styles.
     gain
@@ -157,9 +181,11 @@ def modulated_conv(
     else:
         out = F.conv_transpose2d(out, weight.transpose(0, 1), stride=2)
         out = smooth(out, kernel, padding=1, gain=4.0)
-    bias = (bias * gain).to(out.dtype)[:, None, None]
+    bias = (bias * gain).to(out.dtype)
+    bias = bias[:, None, None] if bias.dim() == 1 else bias
     if not demodulate:
         return out * gain + bias if gain != 1 else out + bias
     power = F.linear(styles.square(), weight.square().sum((2, 3)))
     factor = (power + _EPSILON).rsqrt() * gain
-    return torch.addcmul(bias, out, factor.to(out.dtype)[:, :, None, None])
+    scaled: Tensor = _Scaled.apply(out, factor.to(out.dtype), bias)  # type: ignore[no-untyped-call]
+    return scaled

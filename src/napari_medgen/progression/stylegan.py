@@ -62,16 +62,22 @@ class SynthesisLayer(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, noise: Noise | Tensor = "const") -> Tensor:
         kernel = self.resample_filter if self._doubles else None
-        x = modulated_conv(x, self.weight, self.affine(w), self.bias, gain=GAIN, kernel=kernel)
-        strength = self.noise_strength * GAIN
-        if isinstance(noise, Tensor):
-            x = x + (noise * strength).to(x.dtype)
-        elif noise == "random":
-            drawn = torch.randn((x.shape[0], 1, *x.shape[2:]), device=x.device)
-            x = x + (drawn * strength).to(x.dtype)
-        elif noise == "const":
-            x = x + (self.noise_const * strength).to(x.dtype)
-        return activate(x, self._clamp * GAIN)
+        added = noise if isinstance(noise, Tensor) else self._noise(noise, len(x), x.device)
+        bias: Tensor = self.bias
+        each: Tensor | None = None
+        if added is not None and added.dim() == 2:
+            # The same for the whole batch, so that it goes with the bias and costs no pass over the features.
+            bias = (bias[None, :, None, None] + added * self.noise_strength).contiguous(memory_format=torch.channels_last)
+        elif added is not None:
+            each = added * (self.noise_strength * GAIN)
+        x = modulated_conv(x, self.weight, self.affine(w), bias, gain=GAIN, kernel=kernel)
+        return activate(x if each is None else x + each.to(x.dtype), self._clamp * GAIN)
+
+    def _noise(self, kind: Noise, count: int, device: torch.device) -> Tensor | None:
+        """(H, W) for all images, (N, 1, H, W), or none."""
+        if kind == "random":
+            return torch.randn((count, 1, *self.noise_const.shape), device=device)
+        return self.noise_const if kind == "const" else None
 
 
 class ToGrey(nn.Module):

@@ -1,8 +1,11 @@
-"""3D convolution that always takes oneDNN on a CPU.
+"""3D convolution as a CPU runs it best: always in oneDNN, channels last.
 
 PyTorch sends small single-precision convolutions of a batch of one (``batch * channels * depth * height <= 20480``) to
 a plain loop that is three to six times slower than oneDNN, and that is just what one latent volume looks like. Calling
 the oneDNN kernel gives the same numbers.
+
+oneDNN computes channels last; activations that lie channels first are rearranged before every convolution and back after
+it. A network whose weights lie channels last hands them on as they are, which is a fifth of a denoiser's time.
 """
 
 from __future__ import annotations
@@ -44,3 +47,16 @@ class Conv3d(nn.Conv3d):
                 ),
             )
         return F.conv3d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+def channels_last_3d(network: nn.Module, device: torch.device) -> nn.Module:
+    """The network itself, its weights channels last where that is faster: on a CPU.
+
+    Convolutions take the layout from their weights, so inputs may come in any. Inference gains everywhere; training gains
+    with many channels on small maps (the denoiser) and loses with few on large ones (the autoencoder).
+    """
+    if device.type == "cpu":
+        for layer in network.modules():
+            if isinstance(layer, (nn.Conv3d, nn.ConvTranspose3d)):
+                layer.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # PyTorch's stub lacks it
+    return network

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_medgen.errors import MedGenError
 
@@ -22,6 +22,10 @@ class Settings(BaseModel):
     precision
         ``auto``, ``float32`` or ``bfloat16``; ``NAPARI_MEDGEN_PRECISION``. ``auto`` is what a model's card asks for, and
         where it does not care, bfloat16 on hardware that computes in it.
+    largest_image
+        Gigabytes of voxels or pixels that one image file may ask for; ``NAPARI_MEDGEN_LARGEST_IMAGE``.
+    largest_model
+        Gigabytes of numbers that a model folder or a checkpoint may ask for; ``NAPARI_MEDGEN_LARGEST_MODEL``.
     model_folders
         More folders to look for models in; ``NAPARI_MEDGEN_MODELS``, separated as in ``PATH``.
     """
@@ -31,6 +35,8 @@ class Settings(BaseModel):
     device: str = "auto"
     precision: str = "auto"
     model_folders: tuple[Path, ...] = ()
+    largest_image: float = Field(4.0, gt=0, allow_inf_nan=False)
+    largest_model: float = Field(8.0, gt=0, allow_inf_nan=False)
 
 
 def settings_file() -> Path:
@@ -51,7 +57,7 @@ def load_settings() -> Settings:
     try:
         if file.is_file():
             values = json.loads(file.read_text(encoding="utf-8"))
-        for name in ("device", "precision"):
+        for name in ("device", "precision", "largest_image", "largest_model"):
             if value := os.environ.get(f"NAPARI_MEDGEN_{name.upper()}"):
                 values[name] = value
         if folders := os.environ.get("NAPARI_MEDGEN_MODELS"):

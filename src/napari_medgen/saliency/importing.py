@@ -17,10 +17,12 @@ from napari_medgen.errors import ModelError
 from napari_medgen.models.card import ModelCard
 from napari_medgen.models.checkpoints import read_checkpoint
 from napari_medgen.models.folder import ModelFolder, load_weights, write_folder
+from napari_medgen.models.weights import weights_named
 from napari_medgen.saliency.architecture import CLASSIFIER_FILE, ClassifierArchitecture, ResNetSizes, ViewSizes
 from napari_medgen.saliency.network import ResNet
 
 Tensors = dict[str, torch.Tensor]
+_OWN_NAMES = ("conv1.weight", "fc.weight")
 _BLOCKS: dict[tuple[int, ...], Literal[18, 34]] = {(2, 2, 2, 2): 18, (3, 4, 6, 3): 34}
 
 
@@ -56,7 +58,7 @@ def import_classifier(
     Parameters
     ----------
     checkpoint
-        ``checkpoint_best.pth`` of the official code, with or without ``module.``, or torchvision's layout.
+        ``checkpoint_best.pth`` of the official code, or torchvision's layout; whatever stands before the names.
     out
         The model folder to write.
     labels
@@ -122,24 +124,17 @@ def _normalised(sizes: ResNetSizes, expected: Expected) -> ResNetSizes:
 
 
 def read_state_dict(path: Path) -> Tensors:
-    """Tensors of a classifier's checkpoint, without the ``module.`` of a parallel training.
+    """Tensors of a classifier's checkpoint by their own names, below whatever a training put before them.
 
     Raises
     ------
     ModelError
-        If the file is not a state dict of a residual network.
+        If the file holds no residual network.
     """
-    content = read_checkpoint(path)
-    for key in ("state_dict", "model", "net"):
-        if isinstance(content.get(key), dict):
-            content = content[key]
-            break
-    tensors = {
-        str(name).removeprefix("module."): value for name, value in content.items() if isinstance(value, torch.Tensor)
-    }
-    if "conv1.weight" not in tensors or "fc.weight" not in tensors:
-        raise ModelError(f"{path.name} is not the checkpoint of a ResNet: it has no conv1.weight and fc.weight.")
-    return tensors
+    found = weights_named(read_checkpoint(path), _OWN_NAMES)
+    if found is None:
+        raise ModelError(f"{path.name} is not the checkpoint of a ResNet: it has no {' and '.join(_OWN_NAMES)}.")
+    return found[1]
 
 
 def infer_sizes(tensors: Tensors, name: str) -> ResNetSizes:
@@ -155,8 +150,8 @@ def infer_sizes(tensors: Tensors, name: str) -> ResNetSizes:
     depth = 50 if bottleneck and blocks == (3, 4, 6, 3) else None if bottleneck else _BLOCKS.get(blocks)
     if depth is None:
         raise ModelError(f"{name} has {blocks} blocks, which is not a ResNet-18, 34 or 50.")
-    dual = [int(key.split(".bns.")[1].split(".")[0]) for key in tensors if ".bns." in key]
     try:
+        dual = [int(key.split(".bns.")[1].split(".")[0]) for key in tensors if ".bns." in key]
         return ResNetSizes(
             depth=depth,
             widths=tuple(tensors[f"layer{stage}.0.conv1.weight"].shape[0] for stage in range(1, 5)),
@@ -166,5 +161,5 @@ def infer_sizes(tensors: Tensors, name: str) -> ResNetSizes:
             domains=max(dual) + 1 if dual else 1,
             momentum=0.01 if dual else 0.1,
         )
-    except (ValidationError, KeyError):
+    except (ValidationError, LookupError, ValueError, ZeroDivisionError):
         raise ModelError(f"{name} has tensors whose shapes make no ResNet that is known.") from None

@@ -55,15 +55,27 @@ def _statistics(norm: nn.GroupNorm, x: torch.Tensor, slab: int) -> tuple[torch.T
     channels, groups = x.shape[1], norm.num_groups
     total, squares = torch.zeros(2, groups, dtype=torch.float64, device=x.device)
     for part in x.split(slab, dim=2):
-        flat = part.reshape(groups, -1).double() if part.numel() < 2**22 else part.reshape(groups, -1)
-        total += flat.sum(1, dtype=torch.float64)
-        squares += flat.square().sum(1, dtype=torch.float64)
+        # A channel at a time, for that reads either layout as it lies.
+        total += _per_channel(part).view(groups, -1).sum(1)
+        squares += _per_channel(part.square()).view(groups, -1).sum(1)
     count = x.numel() / groups
     mean = total / count
     deviation = (squares / count - mean.square() + norm.eps).rsqrt()
     mean, deviation = (v.repeat_interleave(channels // groups).to(x.dtype) for v in (mean, deviation))
     scale = deviation * norm.weight
     return scale, norm.bias - mean * scale
+
+
+def _per_channel(x: torch.Tensor) -> torch.Tensor:
+    """Sums (C,) in double precision, a slice at a time: PyTorch copies what it is to add up in another precision."""
+    return torch.stack([part.sum((0, 2, 3, 4), dtype=torch.float64) for part in x.split(1, dim=2)]).sum(0)
+
+
+def _room(made: torch.Tensor, depth: int, dtype: torch.dtype) -> torch.Tensor:
+    """Room for a whole volume of which ``made`` is a slab, in the slab's layout."""
+    layout = torch.channels_last_3d if made.is_contiguous(memory_format=torch.channels_last_3d) else torch.contiguous_format
+    shape = (1, made.shape[1], depth, *made.shape[3:])
+    return torch.empty(shape, dtype=dtype, device=made.device, memory_format=layout)
 
 
 def _window(x: torch.Tensor, start: int, stop: int, padding: tuple[int, int], mode: str) -> torch.Tensor:
@@ -93,7 +105,7 @@ def _conv(
         part = F.pad(part, [*around, *lacking], mode=layer.padding_type)
         made = F.conv3d(part, conv.weight, conv.bias)
         if out is None:
-            out = x.new_empty(1, made.shape[1], *x.shape[2:])
+            out = _room(made, x.shape[2], x.dtype)
         if add_to is None:
             out[:, :, start:stop] = made
         else:
@@ -119,6 +131,6 @@ def _up(layer: SamePadConvTranspose3d, x: torch.Tensor, slab: int) -> torch.Tens
         part = _window(x, start, stop, (before, after), layer.padding_type)
         made = convt(F.pad(part, [*sides, 0, 0], mode=layer.padding_type))
         if out is None:
-            out = x.new_empty(1, made.shape[1], x.shape[2] * stride, *made.shape[3:])
+            out = _room(made, x.shape[2] * stride, x.dtype)
         out[:, :, start * stride : stop * stride] = made
     return cast(torch.Tensor, out)

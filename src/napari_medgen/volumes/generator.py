@@ -16,6 +16,7 @@ from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.resample import foreground_centre, resample
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.models.folder import ModelFolder, load_weights
+from napari_medgen.running.convolution import channels_last_3d
 from napari_medgen.running.devices import Device, choose_device, free_bytes, memory_guard, require_bytes
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.volumes.architecture import (
@@ -79,7 +80,7 @@ class VolumeGenerator:
             self.denoiser = build_denoiser(self.architecture.denoiser)
             load_weights(self.denoiser, folder.tensors(DENOISER_FILE), "denoiser")
             for network in (self.autoencoder, self.denoiser):
-                network.requires_grad_(False).eval().to(self.device.torch)
+                channels_last_3d(network.requires_grad_(False).eval().to(self.device.torch), self.device.torch)
         extra = folder.tensors(REFERENCE_FILE) if REFERENCE_FILE in folder.card.checksums else {}
         self.reference = _reference(extra)
         self._preview = (extra["preview.weight"], extra["preview.bias"]) if "preview.weight" in extra else None

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from napari_medgen.errors import ModelError
@@ -19,6 +20,7 @@ from napari_medgen.imaging.orientation import CANONICAL, Codes
 from napari_medgen.models.card import ModelCard
 from napari_medgen.models.checkpoints import plain, read_checkpoint
 from napari_medgen.models.folder import ModelFolder, load_weights, write_folder
+from napari_medgen.models.weights import beside, weights_named
 from napari_medgen.volumes.architecture import AUTOENCODER_FILE, DENOISER_FILE, VolumeArchitecture
 from napari_medgen.volumes.denoisers import build_denoiser
 from napari_medgen.volumes.diffusion import Schedule
@@ -26,6 +28,8 @@ from napari_medgen.volumes.unet3d import Unet3DSizes
 from napari_medgen.volumes.vqgan import VQGAN, Triple, VQGANSizes
 
 Tensors = dict[str, torch.Tensor]
+_VQGAN_NAMES = ("codebook.embeddings", "encoder.conv_first.conv.weight")
+_DENOISER_NAMES = ("init_conv.weight", "time_rel_pos_bias.relative_attention_bias.weight")
 _TRAINING_PARTS = ("image_discriminator.", "video_discriminator.", "perceptual_model.")
 
 
@@ -62,7 +66,8 @@ def import_official(
     """
     out = Path(out)
     autoencoder_sizes, autoencoder = read_vqgan(vqgan)
-    denoiser_sizes, denoiser, timesteps = read_ddpm(ddpm)
+    denoiser_sizes, denoiser, timesteps, own = read_ddpm(ddpm)
+    _require_same(autoencoder, own, Path(vqgan).name, Path(ddpm).name)
     if shape is None:
         d, h, w = (denoiser_sizes.dim * factor for factor in autoencoder_sizes.downsample)
         shape = (d, h, w)
@@ -98,25 +103,28 @@ def read_vqgan(path: str | Path) -> tuple[VQGANSizes, Tensors]:
     """Sizes and inference tensors of an official stage-one checkpoint."""
     path = Path(path)
     content = read_checkpoint(path)
-    state, config = content.get("state_dict"), _config(content)
-    if not isinstance(state, dict) or "codebook.embeddings" not in state:
+    found, config = weights_named(content, _VQGAN_NAMES), _config(content)
+    if found is None:
         raise ModelError(f"{path.name} is not a VQ-GAN checkpoint: it holds no codebook.")
-    tensors = {key: value for key, value in state.items() if not key.startswith(_TRAINING_PARTS)}
-    model, dataset = config.get("model", {}), config.get("dataset", {})
+    if weights_named(content, _DENOISER_NAMES) is not None:
+        raise ModelError(f"{path.name} is a diffusion checkpoint, not the VQ-GAN checkpoint of stage one.")
+    tensors = {key: value for key, value in found[1].items() if not key.startswith(_TRAINING_PARTS)}
+    model, dataset = (part if isinstance(part := config.get(key), dict) else {} for key in ("model", "dataset"))
     if "downsample" not in model:
         raise ModelError(f"{path.name} holds no configuration, so its downsampling factors are unknown.")
-    n_codes, dim = tensors["codebook.embeddings"].shape
     try:
+        n_codes, dim = tensors["codebook.embeddings"].shape
         sizes = VQGANSizes(
             n_hiddens=tensors["encoder.conv_first.conv.weight"].shape[0],
-            downsample=tuple(model["downsample"]),
+            downsample=model["downsample"],
             embedding_dim=dim,
             n_codes=n_codes,
             image_channels=dataset.get("image_channels") or tensors["encoder.conv_first.conv.weight"].shape[1],
             num_groups=model.get("num_groups") or 32,
             padding_type=model.get("padding_type") or "replicate",
+            padding_reach="encoder",
         )
-    except (KeyError, ValidationError):
+    except (LookupError, ValueError, TypeError):
         raise ModelError(f"{path.name} is a VQ-GAN of a kind that this version does not know.") from None
     network = VQGAN(sizes)
     load_weights(network, tensors, f"VQ-GAN in {path.name}", missing_ok=".initialised")
@@ -124,27 +132,52 @@ def read_vqgan(path: str | Path) -> tuple[VQGANSizes, Tensors]:
     return sizes, kept
 
 
-def read_ddpm(path: str | Path) -> tuple[Unet3DSizes, Tensors, int]:
-    """Sizes and averaged denoiser tensors of an official stage-two checkpoint, and the length of its schedule."""
+def read_ddpm(path: str | Path) -> tuple[Unet3DSizes, Tensors, int, Tensors]:
+    """Sizes and tensors of an official stage-two checkpoint's denoiser, averaged ones where it has them.
+
+    Returns
+    -------
+    tuple
+        Sizes, tensors, the length of the schedule, and the tensors of the VQ-GAN that the checkpoint carries with it; none
+        where it does not.
+    """
     path = Path(path)
     content = read_checkpoint(path)
-    state = content.get("ema") or content.get("model")
-    prefix = "denoise_fn."
-    if not isinstance(state, dict) or not any(key.startswith(prefix) for key in state):
+    found = weights_named(content, _DENOISER_NAMES)
+    if found is None:
         raise ModelError(f"{path.name} is not a diffusion checkpoint: it holds no denoiser.")
-    tensors = {
-        key.removeprefix(prefix): value
-        for key, value in state.items()
-        # Rotary frequencies are constants, saved ten times over.
-        if key.startswith(prefix) and not key.endswith("rotary_emb.freqs")
-    }
-    betas = state.get("betas")
-    timesteps = 0 if betas is None else len(betas)
-    if betas is None or not np.allclose(betas.numpy(), Schedule.cosine(timesteps).betas, rtol=1e-4, atol=1e-7):
+    prefix, tensors = found
+    # Rotary frequencies are constants, saved ten times over.
+    tensors = {key: value for key, value in tensors.items() if not key.endswith("rotary_emb.freqs")}
+    betas = beside(content, prefix, "betas")
+    timesteps = 0 if betas is None or betas.dim() != 1 else len(betas)
+    if betas is None or timesteps < 2 or not _cosine(betas.numpy()):
         raise ModelError(f"{path.name} was not trained on the cosine schedule; it cannot be sampled here.")
     sizes = _unet_sizes(tensors, path.name)
     load_weights(build_denoiser(sizes), tensors, f"denoiser in {path.name}")
-    return sizes, tensors, timesteps
+    own = weights_named(content, _VQGAN_NAMES)
+    return sizes, tensors, timesteps, own[1] if own is not None else {}
+
+
+def _cosine(betas: NDArray[np.float32]) -> bool:
+    return bool(np.allclose(betas, Schedule.cosine(len(betas)).betas, rtol=1e-4, atol=1e-7))
+
+
+def _require_same(given: Tensors, carried: Tensors, vqgan: str, ddpm: str) -> None:
+    """Refuse a VQ-GAN that is not the one that the diffusion model learned to speak to.
+
+    Raises
+    ------
+    ModelError
+        If tensors that both files hold differ by more than half precision does.
+    """
+    both = [key for key in given if key in carried and given[key].is_floating_point()]
+    for key in both:
+        a, b = given[key], carried[key]
+        if a.shape != b.shape or not torch.allclose(a, b, rtol=2e-2, atol=2e-3):
+            raise ModelError(
+                f"{ddpm} was trained on another VQ-GAN than {vqgan}: their {key} differ; give the one of the same training."
+            )
 
 
 def _config(content: dict[str, Any]) -> dict[str, Any]:
@@ -158,6 +191,8 @@ def _config(content: dict[str, Any]) -> dict[str, Any]:
 def _unet_sizes(tensors: Tensors, name: str) -> Unet3DSizes:
     try:
         first = tensors["init_conv.weight"]
+        if first.dim() != 5 or any(tensor.dim() == 0 and key.endswith("weight") for key, tensor in tensors.items()):
+            raise ValueError("a weight without axes")
         dim, channels = first.shape[0], first.shape[1]
         levels = 1 + max(int(key.split(".")[1]) for key in tensors if key.startswith("downs."))
         widths = [tensors[f"downs.{level}.0.block1.proj.weight"].shape[0] for level in range(levels)]
@@ -171,5 +206,5 @@ def _unet_sizes(tensors: Tensors, name: str) -> Unet3DSizes:
             heads=heads,
             head_width=hidden // heads,
         )
-    except (KeyError, ValueError, ValidationError):
+    except (LookupError, ValueError, ZeroDivisionError):
         raise ModelError(f"The denoiser in {name} is of a kind that this version does not know.") from None

@@ -39,6 +39,9 @@ class VQGANSizes(BaseModel):
     padding_type
         How borders are padded. ``replicate`` is the published one; ``constant`` pads with zeros, which the CPU's
         convolution does without a copy.
+    padding_reach
+        Which layers ``padding_type`` reaches: ``all``, or ``encoder``, as in the published code, where it stops at the first
+        and the shrinking convolutions and every other layer replicates its border.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +53,7 @@ class VQGANSizes(BaseModel):
     image_channels: int = Field(1, gt=0)
     num_groups: int = Field(32, gt=0)
     padding_type: Padding = "replicate"
+    padding_reach: Literal["all", "encoder"] = "all"
 
     @model_validator(mode="after")
     def _check(self) -> VQGANSizes:
@@ -58,6 +62,11 @@ class VQGANSizes(BaseModel):
         if (2 * self.n_hiddens) % self.num_groups:
             raise ValueError(f"num_groups ({self.num_groups}) must divide 2 * n_hiddens ({2 * self.n_hiddens})")
         return self
+
+    @property
+    def inner_padding(self) -> Padding:
+        """How the borders of residual blocks and of the decoder are padded."""
+        return self.padding_type if self.padding_reach == "all" else "replicate"
 
     @property
     def strides(self) -> list[Triple]:
@@ -115,9 +124,9 @@ class ResBlock(nn.Module):
     def __init__(self, channels: int, sizes: VQGANSizes) -> None:
         super().__init__()
         self.norm1 = _norm(channels, sizes)
-        self.conv1 = SamePadConv3d(channels, channels, 3, sizes.padding_type)
+        self.conv1 = SamePadConv3d(channels, channels, 3, sizes.inner_padding)
         self.norm2 = _norm(channels, sizes)
-        self.conv2 = SamePadConv3d(channels, channels, 3, sizes.padding_type)
+        self.conv2 = SamePadConv3d(channels, channels, 3, sizes.inner_padding)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         h = self.conv1(F.silu(self.norm1(x)))
@@ -137,7 +146,7 @@ class _Down(nn.Module):
 class _Up(nn.Module):
     def __init__(self, channels: int, out: int, stride: Triple, sizes: VQGANSizes) -> None:
         super().__init__()
-        self.up = SamePadConvTranspose3d(channels, out, sizes.padding_type, stride)
+        self.up = SamePadConvTranspose3d(channels, out, sizes.inner_padding, stride)
         self.res1 = ResBlock(out, sizes)
         self.res2 = ResBlock(out, sizes)
 
@@ -176,7 +185,7 @@ class Decoder(nn.Module):
         self.conv_blocks = nn.ModuleList(
             _Up(channels, out, stride, sizes) for channels, out, stride in zip(inputs, widths, sizes.strides, strict=True)
         )
-        self.conv_last = SamePadConv3d(widths[-1], sizes.image_channels, 3, sizes.padding_type)
+        self.conv_last = SamePadConv3d(widths[-1], sizes.image_channels, 3, sizes.inner_padding)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.final_block(x)

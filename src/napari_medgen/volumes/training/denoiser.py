@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from napari_medgen.running.convolution import channels_last_3d
 from napari_medgen.running.progress import Progress, Steps, drive
 from napari_medgen.running.workspace import Stage, append_row, finite_gradients, require_finite, seed_step
 from napari_medgen.volumes.denoisers import build_denoiser
@@ -71,7 +72,7 @@ def train_denoiser(
     """
     own = recipe.denoiser
     torch.manual_seed(recipe.seed + _STAGE)
-    net = build_denoiser(own.sizes)
+    net = channels_last_3d(build_denoiser(own.sizes), fabric.device)
     mean = copy.deepcopy(net).requires_grad_(False).eval().to(fabric.device)
     optimizer = torch.optim.Adam(net.parameters(), own.learning_rate)
     stage = Stage(
