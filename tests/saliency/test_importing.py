@@ -75,7 +75,7 @@ def test_a_hostile_pickle_does_not_run(tmp_path: Path) -> None:
 
     path = tmp_path / "a.pth"
     torch.save({"conv1.weight": torch.zeros(1), "fc.weight": Hostile()}, path)
-    with pytest.raises(ModelError, match="has no conv1.weight and fc.weight"):
+    with pytest.raises(ModelError, match=r"has no conv1\.weight and fc\.weight"):
         import_classifier(path, tmp_path / "a", LABELS)
     assert not proof.exists()
     assert not (tmp_path / "a").exists()

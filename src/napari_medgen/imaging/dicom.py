@@ -10,7 +10,9 @@ import datetime
 import json
 import math
 import warnings
+import zlib
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,13 +23,24 @@ from pydantic import ValidationError
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
-from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    SecondaryCaptureImageStorage,
+    generate_uid,
+)
 
 from napari_medgen.errors import ImageError
+from napari_medgen.imaging.decoding import DECODING, NoDecoderError
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.pseudonym import content_name
 from napari_medgen.imaging.radiograph import Laterality, Radiograph
+from napari_medgen.running.limits import largest_image, require_image_bytes
+from napari_medgen.validity import spacing, without_gaps
 
+_META_BEGIN = 132  # a preamble and "DICM"
+_CHUNK = 2**20
 _GROUP, _CREATOR, _NOTES = 0x0011, "NAPARI-MEDGEN", 0x01
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _SPACINGS = {
@@ -67,7 +80,9 @@ def read_dicom(path: str | Path) -> Radiograph:
     pixels, notes = _pixels(data, path)
     try:
         return cast(Radiograph, _quiet(_radiograph, data, pixels, notes))
-    except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, NotImplementedError):
+    except ImageError:
+        raise
+    except Exception:
         # pydicom converts a value when it is asked for: a malformed one raises whatever its conversion raises.
         raise ImageError(
             f"{path.name} holds a value that DICOM does not allow where it describes its grey values."
@@ -92,13 +107,13 @@ def _radiograph(data: Dataset, stored: NDArray[Any], notes: list[str]) -> Radiog
         pivot = pixels.max().astype(np.float64) + pixels.min()
         pixels = (pivot - pixels).astype(pixels.dtype)
         window = (float(pivot - window[1]), float(pivot - window[0]))
-    spacing, note = _spacing(data)
+    steps, note = _spacing(data)
     kept = _own_notes(data)
     laterality = _SIDES.get(_first(data, "ImageLaterality", "FrameLaterality", "Laterality").upper(), "")
     return Radiograph(
         np.ascontiguousarray(pixels),
         window,
-        spacing=spacing,
+        spacing=steps,
         laterality=laterality,
         view=_first(data, "ViewPosition"),
         coloured=coloured,
@@ -117,24 +132,46 @@ def _quiet(function: Any, *arguments: Any, **more: Any) -> Any:
 
 def _read(path: Path) -> Dataset:
     try:
-        data: Dataset = _quiet(pydicom.dcmread, path)
+        content = path.read_bytes() if path.stat().st_size <= largest_image() else b""
+        if not content:
+            require_image_bytes(path.stat().st_size, path.name)
+        _require_small_when_inflated(content, path.name)
+        # From memory: a length in the file may say anything, and here it reaches no further than the file does.
+        data: Dataset = _quiet(pydicom.dcmread, BytesIO(content))
         if "PixelData" not in data:
             raise ImageError(f"{path.name} is a DICOM file without an image.")
     except FileNotFoundError:
         raise ImageError(f"{path.name} does not exist.") from None
+    except IsADirectoryError:
+        raise ImageError(f"{path.name} is a folder, not a DICOM file.") from None
     except InvalidDicomError:
         raise ImageError(f"{path.name} is not a DICOM file, whatever its name says.") from None
     except ImageError:
         raise
+    except MemoryError:
+        raise ImageError(f"{path.name} claims to be larger than this machine's memory.") from None
     except Exception:
         raise ImageError(f"{path.name} is damaged or ends too early.") from None
     return data
 
 
+def _require_small_when_inflated(content: bytes, name: str) -> None:
+    """Refuse a deflated data set (PS3.5 A.5) that unpacks to more than is allowed; pydicom unpacks all of it."""
+    if str(DeflatedExplicitVRLittleEndian).encode() not in content[:2048] or len(content) < _META_BEGIN + 12:
+        return
+    begin = _META_BEGIN + 12 + int.from_bytes(content[_META_BEGIN + 8 : _META_BEGIN + 12], "little")
+    unpacker, made = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    packed = content[begin:]
+    while packed and not unpacker.eof:
+        made += len(unpacker.decompress(packed, _CHUNK))
+        require_image_bytes(made, name)
+        packed = unpacker.unconsumed_tail
+
+
 def _frames(data: Dataset, path: Path) -> int:
     try:
         return int(_quiet(data.get, "NumberOfFrames", None) or 1)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise ImageError(f"{path.name} does not say how many frames it holds.") from None
 
 
@@ -147,17 +184,42 @@ def _pixels(data: Dataset, path: Path) -> tuple[NDArray[Any], list[str]]:
     if str(data.get("BurnedInAnnotation", "")).upper() == "YES":
         notes.append("Text is burned into this image; look whether it names a patient before you share it.")
     try:
-        pixels: NDArray[Any] = _quiet(lambda: data.pixel_array)
-    except Exception as error:
-        # pydicom says which plugins it would need; a plain RuntimeError or NotImplementedError without them means damage.
-        wants = any(word in str(error).lower() for word in ("missing dependencies", "plugin", "no available"))
-        if syntax.is_compressed and (wants or isinstance(error, NotImplementedError)):
-            hint = "pip install 'napari-medgen[dicom]'"
-            raise ImageError(f"{path.name} is compressed as {syntax.name}, for which no decoder is here: {hint}.") from None
+        compressed = bool(UID(str(syntax)).is_compressed)
+    except ValueError:
+        raise ImageError(f"{path.name} stores its pixels in a way that DICOM does not know.") from None
+    expected = _promised_bytes(data, path)
+    try:
+        pixels = DECODING.decode(path, expected) if compressed else _quiet(lambda: data.pixel_array)
+    except NoDecoderError:
+        hint = "pip install 'napari-medgen[dicom]'"
+        raise ImageError(f"{path.name} is compressed as {syntax.name}, for which no decoder is here: {hint}.") from None
+    except ImageError:
+        raise
+    except Exception:
         raise ImageError(f"{path.name} is damaged or ends too early.") from None
-    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
+    if pixels.ndim not in (2, 3) or 0 in pixels.shape or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
         raise ImageError(f"{path.name} has pixels of the shape {pixels.shape}; one grey image is needed.")
+    if np.issubdtype(pixels.dtype, np.floating):
+        try:
+            pixels, note = without_gaps(pixels.astype(np.float32))
+        except ValueError:
+            raise ImageError(f"{path.name} holds no finite grey value.") from None
+        notes += [note] if note else []
     return pixels, notes
+
+
+def _promised_bytes(data: Dataset, path: Path) -> int:
+    """Bytes of pixels that the header promises, if the settings allow so many."""
+    try:
+        sides = [int(data[key].value) for key in ("Rows", "Columns")]
+        samples, bits = int(data.get("SamplesPerPixel") or 1), int(data.get("BitsAllocated") or 16)
+    except (KeyError, ValueError, TypeError, OverflowError):
+        raise ImageError(f"{path.name} does not say how many pixels it holds.") from None
+    if min(sides) < 1 or not 1 <= samples <= 4 or not 1 <= bits <= 64:
+        raise ImageError(f"{path.name} does not say how many pixels it holds.")
+    promised = sides[0] * sides[1] * samples * -(-bits // 8)
+    require_image_bytes(promised, path.name)
+    return promised
 
 
 def _rescaled(stored: NDArray[Any], data: Dataset) -> NDArray[Any]:
@@ -243,11 +305,10 @@ def _number(data: Dataset, keyword: str) -> float | None:
 def _spacing(data: Dataset) -> tuple[tuple[float, float] | None, str]:
     for keyword, note in _SPACINGS.items():
         try:
-            value = data.get(keyword)
-            found = tuple(float(step) for step in value) if value else ()
+            found = spacing(tuple(data.get(keyword) or ()), 2)
         except (ValueError, TypeError):
             continue
-        if len(found) == 2 and min(found) > 0 and math.isfinite(sum(found)):
+        if found is not None:
             return (found[0], found[1]), note
     return None, ""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import os
+import struct
 import tempfile
 import zlib
 from pathlib import Path
@@ -22,7 +24,11 @@ from napari_medgen.errors import ImageError
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.pseudonym import content_name
 from napari_medgen.imaging.volume import Volume
+from napari_medgen.running.limits import require_image_bytes
+from napari_medgen.validity import parse_json, without_gaps
 
+_HEADER_BYTES = 352
+_MOST_BEFORE_VOXELS = 2**26  # header, extensions and notes of scanners; the largest that were seen have some megabytes
 _COMMENT = 6  # NIfTI-1 extension code "comment": text that other programs pass over
 _KEY = "napari_medgen"
 SUFFIXES = (".nii", ".nii.gz")
@@ -63,23 +69,43 @@ def read_nifti(path: str | Path, *, volume: int = 0, gaps: float | None = None) 
     """
     path = Path(path)
     try:
+        _require_near_voxels(path)
         image = nib.load(path)
         if not isinstance(image, nib.Nifti1Image):
             raise ImageError(f"{path.name} is not a NIfTI file.")
-        voxels = _voxels(image, path.name, volume, gaps)
+        voxels, note = _voxels(image, path.name, volume, gaps)
     except FileNotFoundError:
         raise ImageError(f"{path.name} does not exist.") from None
+    except IsADirectoryError:
+        raise ImageError(f"{path.name} is a folder, not a NIfTI file.") from None
     except (ImageFileError, HeaderDataError):
         raise ImageError(f"{path.name} is not a NIfTI file, or its header is damaged.") from None
-    except (EOFError, OSError, zlib.error, gzip.BadGzipFile, ValueError):
+    except (EOFError, OSError, zlib.error, gzip.BadGzipFile, ValueError, TypeError, struct.error):
         raise ImageError(f"{path.name} is damaged or incomplete: its voxels cannot be read.") from None
     except (MemoryError, OverflowError):
         raise ImageError(f"{path.name} claims to be larger than this machine's memory.") from None
     affine = image.affine
-    if affine is None or not np.isfinite(affine).all():
+    if affine is None:
         raise ImageError(f"{path.name} has no usable position in space: its affine is not finite.")
     made = _read_provenance(image, path) or Provenance(source=content_name("volume", voxels), software="")
-    return Volume.of(voxels, affine, stem(path), made)
+    return Volume.of(voxels, affine, stem(path), made, notes=(note,) if note else ())
+
+
+def _require_near_voxels(path: Path) -> None:
+    """Refuse a file whose header says that the voxels begin far behind it: all that lies between would be unpacked."""
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    with gzip.open(path) if packed else path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    if len(header) < _HEADER_BYTES:
+        return
+    order = next((o for o in "<>" if struct.unpack(f"{o}i", header[:4])[0] in (348, 540)), None)
+    if order is None:
+        return
+    second = struct.unpack(f"{order}i", header[:4])[0] == 540
+    begin = struct.unpack(f"{order}q", header[168:176])[0] if second else struct.unpack(f"{order}f", header[108:112])[0]
+    if not 0 <= begin <= _MOST_BEFORE_VOXELS:
+        raise ImageError(f"{path.name} is damaged: its header says that the voxels begin at byte {begin:g}.")
 
 
 def count_volumes(path: str | Path) -> int:
@@ -88,7 +114,7 @@ def count_volumes(path: str | Path) -> int:
     return int(np.prod(shape[3:])) if len(shape) > 3 else 1
 
 
-def _voxels(image: Any, name: str, volume: int, gaps: float | None) -> np.ndarray[Any, Any]:
+def _voxels(image: Any, name: str, volume: int, gaps: float | None) -> tuple[np.ndarray[Any, Any], str]:
     shape = image.shape
     if image.get_data_dtype().fields is not None or (len(shape) == 5 and shape[3] == 1):
         raise ImageError(f"{name} is a colour or vector image; a volume of grey values is needed.")
@@ -97,6 +123,8 @@ def _voxels(image: Any, name: str, volume: int, gaps: float | None) -> np.ndarra
     if len(shape) not in (3, 4) or 0 in shape or (len(shape) == 3 and 1 in shape and sorted(shape)[1] == 1):
         raise ImageError(f"{name} has the shape {tuple(shape)}; a volume needs three axes.")
     proxy = image.dataobj
+    scaled = any(value not in (None, 0, 1) and value == value for value in image.header.get_slope_inter()[:1])
+    require_image_bytes(math.prod(shape[:3]) * max(image.get_data_dtype().itemsize, 4 if scaled else 1), name)
     if len(shape) == 4:
         if not 0 <= volume < shape[3]:
             raise ImageError(f"{name} has {shape[3]} volumes; there is no volume {volume}.")
@@ -108,27 +136,13 @@ def _voxels(image: Any, name: str, volume: int, gaps: float | None) -> np.ndarra
     if not data.dtype.isnative:
         data = data.astype(data.dtype.newbyteorder("="))
     if np.issubdtype(data.dtype, np.floating):
-        data = data.astype(np.float32)
-        data = without_gaps(data, name, gaps)
-    return data
-
-
-def without_gaps(data: np.ndarray[Any, Any], name: str, gaps: float | None = None) -> np.ndarray[Any, Any]:
-    """Voxels with ``gaps``, by default the lowest value, where nothing was measured (NaN, infinities).
-
-    Zero would be a grey value like any other where zero is the mean, as in a head that was standardised.
-
-    Raises
-    ------
-    ImageError
-        If no voxel is finite.
-    """
-    finite = np.isfinite(data)
-    if not finite.any():
-        raise ImageError(f"{name} holds no finite voxel.")
-    if finite.all():
-        return data
-    return np.where(finite, data, data[finite].min() if gaps is None else data.dtype.type(gaps))
+        with np.errstate(over="ignore"):
+            data = data.astype(np.float32)
+        try:
+            return without_gaps(data, gaps)
+        except ValueError:
+            raise ImageError(f"{name} holds no finite voxel.") from None
+    return data, ""
 
 
 def _read_provenance(image: Any, path: Path) -> Provenance | None:
@@ -139,7 +153,7 @@ def _read_provenance(image: Any, path: Path) -> Provenance | None:
         texts.append(beside.read_bytes())
     for text in texts:
         try:
-            content = json.loads(text)
+            content = parse_json(text)
             if isinstance(content, dict) and _KEY in content:
                 return Provenance.model_validate(content[_KEY])
         except (ValueError, ValidationError):

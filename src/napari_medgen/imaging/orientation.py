@@ -13,6 +13,8 @@ import numpy as np
 from nibabel import orientations
 from numpy.typing import NDArray
 
+from napari_medgen.validity import affine_fault
+
 Codes = tuple[str, str, str]
 Affine = NDArray[np.float64]
 
@@ -25,10 +27,10 @@ def axis_codes(affine: Affine) -> Codes:
     Raises
     ------
     ValueError
-        If the affine is not finite or does not span space.
+        If the affine is not finite, does not span space, or holds distances that no image has.
     """
-    if affine.shape != (4, 4) or not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-12:
-        raise ValueError("the affine is not finite or does not span three dimensions")
+    if fault := affine_fault(affine):
+        raise ValueError(fault)
     return cast(Codes, orientations.aff2axcodes(affine))
 
 

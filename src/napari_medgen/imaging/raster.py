@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-import warnings
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,8 @@ from napari_medgen.errors import ImageError
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.pseudonym import content_name
 from napari_medgen.imaging.radiograph import Radiograph, natural_window
+from napari_medgen.running.limits import require_image_bytes
+from napari_medgen.validity import parse_json, spacing, window
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 _KEY = "napari-medgen"
@@ -24,7 +25,7 @@ _KEY = "napari-medgen"
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # Channels of a grey JPEG that was stored in colour differ by a few steps.
 _COLOUR = 24
-_MOST_PIXELS = 100_000_000
+_BYTES = {"1": 1, "L": 1, "P": 1, "LA": 2, "PA": 2, "I;16": 2, "I;16B": 2, "RGB": 3}
 
 
 def read_raster(path: str | Path) -> Radiograph:
@@ -37,23 +38,45 @@ def read_raster(path: str | Path) -> Radiograph:
     """
     path = Path(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=("PNG", "JPEG")) as picture:
-                if picture.width * picture.height > _MOST_PIXELS:
-                    raise ImageError(f"{path.name} has {picture.width} x {picture.height} pixels, too many to be read.")
-                picture.load()
-                return _radiograph(ImageOps.exif_transpose(picture), path)
+        with _OWN_LIMIT, Image.open(path, formats=("PNG", "JPEG")) as picture:
+            require_image_bytes(picture.width * picture.height * _BYTES.get(picture.mode, 4), path.name)
+            picture.load()
+            return _radiograph(ImageOps.exif_transpose(picture), path)
     except ImageError:
         raise
     except FileNotFoundError:
         raise ImageError(f"{path.name} does not exist.") from None
+    except IsADirectoryError:
+        raise ImageError(f"{path.name} is a folder, not an image.") from None
     except UnidentifiedImageError:
         raise ImageError(f"{path.name} is not a PNG or JPEG file, whatever its name says.") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
+    except (Image.DecompressionBombError, MemoryError):
         raise ImageError(f"{path.name} has too many pixels to be read.") from None
-    except (OSError, ValueError, SyntaxError):
+    except Exception:
+        # Pillow's decoders raise whatever they stumble over: OSError, ValueError, SyntaxError, IndexError, struct.error.
         raise ImageError(f"{path.name} is damaged or ends too early.") from None
+
+
+class _OwnLimit:
+    """While a file is open, the settings' limit counts, and not Pillow's, which is for pictures on web pages."""
+
+    def __init__(self) -> None:
+        self._lock, self._open, self._pillows = threading.Lock(), 0, Image.MAX_IMAGE_PIXELS
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._open:
+                self._pillows, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            self._open += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._open -= 1
+            if not self._open:
+                Image.MAX_IMAGE_PIXELS = self._pillows
+
+
+_OWN_LIMIT = _OwnLimit()
 
 
 def _radiograph(picture: Image.Image, path: Path) -> Radiograph:
@@ -72,8 +95,8 @@ def _radiograph(picture: Image.Image, path: Path) -> Radiograph:
             pixels = pixels.astype(np.uint16)
     kept = _own_notes(picture.info.get(_KEY, ""))
     provenance = kept.pop("provenance", None) or Provenance(source=content_name("radiograph", pixels), software="")
-    window = kept.pop("window", None) or natural_window(pixels)
-    return Radiograph(pixels, window, coloured=coloured, name=path.stem, notes=notes, provenance=provenance, **kept)
+    shown = kept.pop("window", None) or natural_window(pixels)
+    return Radiograph(pixels, shown, coloured=coloured, name=path.stem, notes=notes, provenance=provenance, **kept)
 
 
 def _grey(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], bool]:
@@ -85,18 +108,16 @@ def _grey(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], bool]:
 def _own_notes(text: Any) -> dict[str, Any]:
     """What :func:`write_png` left in a file; nothing where it is not one of ours, or was changed by another program."""
     try:
-        found = json.loads(text)
-        spacing = found.get("spacing")
-        low, high = (float(value) for value in found["window"])
-        laterality, view = found["laterality"], found["view"]
-        steps = tuple(float(step) for step in spacing) if spacing else None
-        if not -math.inf < low < high < math.inf or laterality not in ("", "L", "R", "B") or not isinstance(view, str):
+        found = parse_json(text)
+        shown, laterality, view = window(found["window"]), found["laterality"], found["view"]
+        steps = spacing(found["spacing"], 2) if found.get("spacing") else None
+        if shown is None or laterality not in ("", "L", "R", "B") or not isinstance(view, str):
             return {}
-        if steps is not None and (len(steps) != 2 or not 0 < min(steps) <= max(steps) < math.inf):
+        if found.get("spacing") and steps is None:
             return {}
         return {
             "provenance": Provenance.model_validate(found["provenance"]),
-            "window": (low, high),
+            "window": shown,
             "spacing": steps,
             "laterality": laterality,
             "view": view,
@@ -116,13 +137,13 @@ def write_png(radiograph: Radiograph, path: str | Path) -> Path:
         If the file cannot be written.
     """
     path = Path(path).with_suffix(".png")
-    pixels, window = radiograph.pixels, radiograph.window
+    pixels, shown = radiograph.pixels, radiograph.window
     if pixels.dtype not in (np.uint8, np.uint16):
-        pixels, window = np.rint(radiograph.grey() * 65535).astype(np.uint16), (0.0, 65535.0)
+        pixels, shown = np.rint(radiograph.grey() * 65535).astype(np.uint16), (0.0, 65535.0)
     text = PngImagePlugin.PngInfo()
     notes = {
         "provenance": radiograph.provenance.model_dump(exclude_none=True),
-        "window": window,
+        "window": shown,
         "spacing": radiograph.spacing,
         "laterality": radiograph.laterality,
         "view": radiograph.view,

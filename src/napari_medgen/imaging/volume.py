@@ -31,6 +31,8 @@ class Volume:
         Where it comes from.
     source_codes
         Directions of the axes of the file it was read from, and will be written with.
+    notes
+        What was changed or guessed on reading, in sentences for the user.
 
     Raises
     ------
@@ -43,6 +45,7 @@ class Volume:
     name: str = "volume"
     provenance: Provenance = field(default_factory=Provenance)
     source_codes: Codes = CANONICAL
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 3 or 0 in self.voxels.shape:
@@ -58,7 +61,14 @@ class Volume:
             raise ImageError(f"{self.name}: axes point to {''.join(codes)}, not {''.join(CANONICAL)}; use Volume.of.")
 
     @classmethod
-    def of(cls, voxels: NDArray[Any], affine: Affine, name: str = "volume", provenance: Provenance | None = None) -> Volume:
+    def of(
+        cls,
+        voxels: NDArray[Any],
+        affine: Affine,
+        name: str = "volume",
+        provenance: Provenance | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> Volume:
         """Volume of an array with any axes: permuted and flipped to canonical ones, never resampled.
 
         Other real types than integers and float32 become float32, booleans uint8.
@@ -75,7 +85,7 @@ class Volume:
         except ValueError as error:
             raise ImageError(f"{name}: {error}.") from None
         turned, placed = reorient(voxels, affine, CANONICAL)
-        return cls(np.ascontiguousarray(turned), placed, name, provenance or Provenance(), source)
+        return cls(np.ascontiguousarray(turned), placed, name, provenance or Provenance(), source, notes)
 
     @classmethod
     def on_grid(cls, voxels: NDArray[Any], spacing: tuple[float, float, float], name: str = "volume", **more: Any) -> Volume:

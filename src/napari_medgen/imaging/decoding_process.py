@@ -1,0 +1,73 @@
+"""The process that decodes compressed pixels of DICOM files, where a decoder may crash, hang or ask for all memory.
+
+It is started by :mod:`napari_medgen.imaging.decoding` and reads requests, one JSON line each, from its standard input. An
+answer is a JSON line and, where it was decoded, the pixels' bytes. It ends when its input does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+_UNKNOWN = 4 * 2**30  # what the process is taken to have where it cannot be asked (macOS)
+
+
+def main() -> None:
+    """Answer requests until there are none."""
+    # Native decoders print to the standard output, which belongs to the answers: they get another one.
+    answers = os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    import pydicom
+
+    answers.write(b"ready\n")
+    answers.flush()
+    for line in sys.stdin.buffer:
+        _answer(json.loads(line), answers, pydicom)
+
+
+def _answer(request: dict[str, Any], answers: IO[bytes], pydicom: Any) -> None:
+    import warnings
+
+    import numpy as np
+
+    pixels, said = None, {}
+    try:
+        _limit_memory(request["memory"])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pixels = np.ascontiguousarray(pydicom.dcmread(request["path"]).pixel_array)
+        said = {"shape": pixels.shape, "dtype": pixels.dtype.str}
+    except MemoryError:
+        said = {"fault": "memory"}
+    except Exception as error:
+        # pydicom says which plugins it would need; a plain error without them means damage.
+        text = str(error).lower()
+        lacks = any(word in text for word in ("missing dependencies", "no available", "unable to decompress"))
+        said = {"fault": "decoder" if lacks or isinstance(error, NotImplementedError) else "damaged"}
+    answers.write(json.dumps(said).encode() + b"\n")
+    if "shape" in said and pixels is not None:
+        answers.write(pixels.data.cast("B") if pixels.size else b"")
+    answers.flush()
+
+
+def _limit_memory(count: int) -> None:
+    """Let this process have so many bytes more than it has now; nothing happens where the system knows no such limit."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    status = Path("/proc/self/statm")
+    now = int(status.read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE") if status.exists() else _UNKNOWN
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = now + count
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""NRRD files with three axes of grey values."""
+
+from __future__ import annotations
+
+import bz2
+import io
+import math
+import zlib
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medgen.errors import ImageError
+from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.pseudonym import content_name
+from napari_medgen.imaging.volume import Volume
+from napari_medgen.running.limits import require_image_bytes
+from napari_medgen.validity import numbers, without_gaps
+
+# NRRD's named spaces as signs that turn its axes into RAS+.
+_SPACES = {
+    "right-anterior-superior": (1, 1, 1),
+    "ras": (1, 1, 1),
+    "left-anterior-superior": (-1, 1, 1),
+    "las": (-1, 1, 1),
+    "left-posterior-superior": (-1, -1, 1),
+    "lps": (-1, -1, 1),
+}
+_GZIP, _BZIP2 = ("gzip", "gz"), ("bzip2", "bz2")
+_MOST_SKIPPED = 2**26
+_CHUNK = 2**20
+
+
+def read_nrrd(path: str | Path) -> Volume:
+    """Read a 3D NRRD file; one that names no patient space is taken as left-posterior-superior, as scanners write.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, damaged, not three-dimensional, larger than the settings allow, or has no usable axes.
+    """
+    path = Path(path)
+    try:
+        voxels, header = _read(path)
+    except FileNotFoundError:
+        raise ImageError(f"{path.name} does not exist.") from None
+    except ImageError:
+        raise
+    except MemoryError:
+        raise ImageError(f"{path.name} claims to be larger than this machine's memory.") from None
+    except Exception:
+        raise ImageError(f"{path.name} is damaged, or not an NRRD file.") from None
+    if voxels.ndim != 3 or not np.isrealobj(voxels):
+        raise ImageError(f"{path.name} has the shape {voxels.shape}; a volume of grey values needs three axes.")
+    note = ""
+    if np.issubdtype(voxels.dtype, np.floating):
+        try:
+            voxels, note = without_gaps(voxels)
+        except ValueError:
+            raise ImageError(f"{path.name} holds no finite voxel.") from None
+    name, made = path.name.rsplit(".", 1)[0], Provenance(source=content_name("volume", voxels), software="")
+    return Volume.of(voxels, _affine(header, path.name), name, made, notes=(note,) if note else ())
+
+
+def _read(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
+    """Voxels, first axis fastest, and the header; nothing is unpacked beyond what the header says."""
+    import nrrd
+    from nrrd.reader import _determine_datatype
+
+    with path.open("rb") as file:
+        header: dict[str, Any] = nrrd.read_header(file)
+        sizes = [int(size) for size in header["sizes"]]
+        if min(sizes) < 1 or len(sizes) > 4:
+            raise ImageError(f"{path.name} has the shape {tuple(sizes)}; a volume of grey values needs three axes.")
+        wanted = math.prod(sizes) * _determine_datatype(header).itemsize
+        require_image_bytes(wanted, path.name)
+        skip = int(header.get("byteskip", header.get("byte skip", 0)))
+        lines = int(header.get("lineskip", header.get("line skip", 0)))
+        if not -1 <= skip <= _MOST_SKIPPED or not 0 <= lines <= _MOST_SKIPPED:
+            raise ImageError(f"{path.name} is damaged: it skips what cannot be there.")
+        beside = header.get("datafile", header.get("data file"))
+        if beside is not None:
+            place = path.parent / str(beside)
+            if Path(str(beside)).name != str(beside) or not place.is_file():
+                raise ImageError(f"{path.name} keeps its voxels in another file, which does not lie beside it.")
+            require_image_bytes(place.stat().st_size, place.name)
+            header = {key: value for key, value in header.items() if key not in ("datafile", "data file")}
+            with place.open("rb") as data:
+                return _voxels(header, data, wanted + max(skip, 0)), header
+        return _voxels(header, file, wanted + max(skip, 0)), header
+
+
+def _voxels(header: dict[str, Any], file: IO[bytes], most: int) -> NDArray[Any]:
+    import nrrd
+
+    encoding = header["encoding"]
+    if encoding not in (*_GZIP, *_BZIP2):
+        return nrrd.read_data(header, file)  # type: ignore[no-any-return,unused-ignore]
+    for _ in range(int(header.get("lineskip", header.get("line skip", 0)))):
+        file.readline()
+    unpacked = _unpacked(file, zlib.decompressobj(zlib.MAX_WBITS | 16) if encoding in _GZIP else bz2.BZ2Decompressor(), most)
+    raw = {key: value for key, value in header.items() if key not in ("lineskip", "line skip")} | {"encoding": "raw"}
+    skip = int(header.get("byteskip", header.get("byte skip", 0)))
+    raw |= {key: 0 for key in ("byteskip", "byte skip") if key in raw}
+    return nrrd.read_data(raw, io.BytesIO(unpacked[max(skip, 0) :]))  # type: ignore[no-any-return,unused-ignore]
+
+
+def _unpacked(file: IO[bytes], unpacker: Any, most: int) -> bytes:
+    """At most ``most`` bytes of what a compressed file unpacks to."""
+    made = bytearray()
+    while len(made) < most and not unpacker.eof:
+        packed = getattr(unpacker, "unconsumed_tail", b"") or file.read(_CHUNK)
+        if not packed and getattr(unpacker, "needs_input", True):
+            break
+        made += unpacker.decompress(packed, most - len(made))
+    return bytes(made)
+
+
+def _affine(header: dict[str, Any], name: str) -> NDArray[np.float64]:
+    """Indices to RAS+ millimetres; what is not three numbers three times over ends in a sentence of :class:`Volume`."""
+    signs = _SPACES.get(str(header.get("space", "lps")).lower())
+    if signs is None:
+        raise ImageError(f"{name} lies in the space {str(header['space'])[:40]}, which is not a patient's.")
+    affine = np.eye(4)
+    directions = header.get("space directions")
+    if directions is not None:
+        rows = [numbers(row, 3) for row in directions] if len(directions) == 3 else []
+        if len(rows) != 3 or any(row is None for row in rows):
+            raise ImageError(f"{name} does not say in three directions of three numbers where its axes point.")
+        affine[:3, :3] = np.array(rows).T
+    else:
+        spacings = numbers(header.get("spacings", (1, 1, 1)), 3)
+        if spacings is None:
+            raise ImageError(f"{name} does not say in three numbers how far apart its voxels are.")
+        affine[:3, :3] = np.diag(spacings)
+    origin = numbers(header.get("space origin", (0, 0, 0)), 3)
+    if origin is None:
+        raise ImageError(f"{name} does not say in three numbers where it lies.")
+    affine[:3, 3] = origin
+    affine[:3] *= np.asarray(signs)[:, None]
+    return affine
