@@ -66,9 +66,7 @@ def affine_fault(affine: NDArray[np.float64]) -> str:
         return "its affine is not finite"
     steps = np.linalg.norm(affine[:3, :3], axis=0)
     if spacing(steps, 3) is None:
-        return (
-            "the distance of its voxels is not one that an image has: " + " x ".join(f"{step:.3g}" for step in steps) + " mm"
-        )
+        return f"its affine puts voxels {' x '.join(f'{step:.3g}' for step in steps)} mm apart, which no image has"
     if abs(np.linalg.det(affine[:3, :3] / steps)) < _DEGENERATE:
         return "its affine does not span three dimensions"
     if np.abs(affine[:3, 3]).max() > _LARGEST_PLACE:

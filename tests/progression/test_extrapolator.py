@@ -158,7 +158,8 @@ def test_the_report_holds_everything_in_one_file(outlook: Outlook) -> None:
     for part in ("Surrogate progression, made up", "SYNTHETIC", "48 months", "risk of two grades", "All.", "radiograph "):
         assert part in text
     assert text.count("data:image/png;base64,") == 2 + 2 * 2 + 1  # two frames, two with their change, the plot
-    assert "http" not in text
+    assert "://" not in text
+    assert """Content-Security-Policy" content="default-src 'none'""" in text
 
 
 def test_colours_of_a_change_are_symmetric() -> None:

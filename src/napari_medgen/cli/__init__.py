@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -36,9 +37,38 @@ def version() -> None:
 
 
 def main() -> None:
-    """Run the command line; an expected error is one sentence and exit status 1, and Ctrl-C is 130."""
+    """Run the command line.
+
+    An expected error is one sentence and exit status 1, a wrong call 2, Ctrl-C 130. What nobody expected is a sentence too;
+    ``--debug``, anywhere in the call, shows where it came from.
+    """
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
     try:
-        app()
+        app(args=arguments)
     except MedGenError as error:
-        Console(stderr=True, soft_wrap=True).print(str(error), style="red", highlight=False, markup=False)
+        if debug:
+            raise
+        _say(str(error))
+    except BrokenPipeError:
+        # Whoever read the output has gone, as "| head" does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except Exception as error:
+        if debug:
+            raise
+        _say(_sentence(error))
+
+
+def _say(sentence: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(sentence, style="red", highlight=False, markup=False)
+    sys.exit(1)
+
+
+def _sentence(error: Exception) -> str:
+    """What is said of an error that no other code has put into words."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror or error}."
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this."
+    return f"Something went wrong that nobody expected ({type(error).__name__}); add --debug to see where, and report it."

@@ -37,11 +37,12 @@ def _labels(table: str) -> LabelTable | None:
 
 
 def _save(out: Path, name: str, numbers: dict[str, Any], figure: Figure) -> None:
+    from napari_medgen.running.writing import write_whole
     from napari_medgen.saliency.figures import save_figure
 
     picture = save_figure(figure, out / f"{name}.png")
     values = out / f"{name}.json"
-    values.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
+    write_whole(values, (json.dumps(numbers, indent=2) + "\n").encode())
     print(picture)
     print(values)
 

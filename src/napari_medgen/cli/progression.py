@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -99,7 +100,10 @@ def extrapolate(
 
 def _months(text: str, more: list[float]) -> tuple[float, ...]:
     try:
-        return tuple(sorted({*(float(part) for part in text.replace(",", " ").split()), *more}))
+        found = {*(float(part) for part in text.replace(",", " ").split()), *more}
+        if not all(math.isfinite(month) for month in found):
+            raise ValueError
+        return tuple(sorted(found))
     except ValueError:
         raise MedGenError(f"The months are numbers with commas between them, not {text}.") from None
 

@@ -37,7 +37,7 @@ def train(
     file = find_recipe(recipe)
     content = read_toml(file, change or ())
     task = content.get("task", "volumes")
-    if task not in _PREPARE:
+    if not isinstance(task, str) or task not in _PREPARE:
         raise RecipeError(f"{file.name} is for {task}; a recipe is for one of: {', '.join(_PREPARE)}.")
     name, begin = _PREPARE[task](content, file.name)
     out = out or user_folder() / name

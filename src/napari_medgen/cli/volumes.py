@@ -46,6 +46,11 @@ def sample(
         _sample_again(again, out, device)
         return
     told = _conditions(condition or [])
+    if not 0 <= share <= 1:
+        raise MedGenError(f"The share must lie between 0 and 1, not {share:g}.")
+    if towards is not None:
+        SampleRequest(towards)  # a seed like any other
+    SampleRequest(seed + count - 1)
     requests = [SampleRequest(seed + i, sampler, steps, eta, told, guidance, precision=precision) for i in range(count)]
     generator = VolumeGenerator(find_model(model), choose_device(device))
     cost = generator.estimate(requests[0], count)

@@ -37,7 +37,7 @@ from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.pseudonym import content_name
 from napari_medgen.imaging.radiograph import Laterality, Radiograph
 from napari_medgen.running.limits import largest_image, require_image_bytes
-from napari_medgen.validity import spacing, without_gaps
+from napari_medgen.validity import spacing, window, without_gaps
 
 _META_BEGIN = 132  # a preamble and "DICM"
 _CHUNK = 2**20
@@ -98,7 +98,7 @@ def _radiograph(data: Dataset, stored: NDArray[Any], notes: list[str]) -> Radiog
         notes.append("The file holds a colour picture, which has been turned grey.")
     else:
         pixels, outside = _rescaled(stored, data), _padding(stored, data)
-    pixels, window = _window(pixels, outside, data, coloured, notes)
+    pixels, shown = _window(pixels, outside, data, coloured, notes)
     inverted = data.get("PhotometricInterpretation") == "MONOCHROME1"
     if outside.any():
         others = pixels[~outside]
@@ -106,13 +106,13 @@ def _radiograph(data: Dataset, stored: NDArray[Any], notes: list[str]) -> Radiog
     if inverted:
         pivot = pixels.max().astype(np.float64) + pixels.min()
         pixels = (pivot - pixels).astype(pixels.dtype)
-        window = (float(pivot - window[1]), float(pivot - window[0]))
+        shown = (float(pivot - shown[1]), float(pivot - shown[0]))
     steps, note = _spacing(data)
     kept = _own_notes(data)
     laterality = _SIDES.get(_first(data, "ImageLaterality", "FrameLaterality", "Laterality").upper(), "")
     return Radiograph(
         np.ascontiguousarray(pixels),
-        window,
+        shown,
         spacing=steps,
         laterality=laterality,
         view=_first(data, "ViewPosition"),
@@ -277,12 +277,13 @@ def _window(
     if centre is None or width is None or width <= 0:
         return pixels, whole
     function = str(data.get("VOILUTFunction", "LINEAR"))
-    if function == "SIGMOID":
-        # PS3.3 C.11.2.1.3.1; the curve is steepest within the width, which is what a linear window shows.
-        return pixels, (centre - width / 2, centre + width / 2)
-    if function == "LINEAR" and width > 1:
-        return pixels, (centre - 0.5 - (width - 1) / 2, centre - 0.5 + (width - 1) / 2)
-    return pixels, (centre - width / 2, centre + width / 2)
+    # PS3.3 C.11.2.1; of a SIGMOID (C.11.2.1.3.1) the width is where it is steepest, which is what a linear window shows.
+    linear = function == "LINEAR" and width > 1
+    shown = (centre - width / 2, centre - 1 + width / 2) if linear else (centre - width / 2, centre + width / 2)
+    if window(shown) is None:
+        notes.append("The file's window is beyond any grey value, so that all its grey values are shown.")
+        return pixels, whole
+    return pixels, shown
 
 
 def _decimal(data: Dataset, keyword: str, absent: float) -> float:

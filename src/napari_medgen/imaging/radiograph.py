@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medgen import validity
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.pseudonym import origin_name
@@ -64,7 +65,7 @@ class Radiograph:
             raise ImageError(f"{self.name}: a radiograph holds float32 or integer pixels, not {kind}.")
         if kind == np.float32 and not np.isfinite(self.pixels).all():
             raise ImageError(f"{self.name}: some pixels are not finite numbers; replace them before you use the image.")
-        if not self.window[0] < self.window[1]:
+        if validity.window(self.window) is None:
             raise ImageError(f"{self.name}: the window must rise, not go from {self.window[0]:g} to {self.window[1]:g}.")
 
     @property

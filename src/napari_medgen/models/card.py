@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from napari_medgen import __version__
+from napari_medgen.errors import ModelError
 
 Task = Literal["volumes", "progression", "saliency"]
 
@@ -36,6 +39,25 @@ class Figure(BaseModel):
         return f"{self.value:.4g} {self.unit}".strip() if math.isfinite(self.value) else "not measurable"
 
 
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+def model_name(name: str, out: Path) -> str:
+    """The name of a model to be written: the one that is asked for, or its folder's.
+
+    Raises
+    ------
+    ModelError
+        If it is none that a model can have.
+    """
+    wanted = name or out.resolve().name
+    if not re.match(NAME, wanted) or wanted.endswith("\n"):
+        raise ModelError(
+            f"A model cannot be called {wanted!r}: letters, digits, dots and dashes, and a letter or digit first."
+        )
+    return wanted
+
+
 class ModelCard(BaseModel):
     """What a user must know of a model.
 
@@ -62,7 +84,7 @@ class ModelCard(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal[1] = 1
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=NAME)
     title: str
     description: str = ""
     task: Task

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
 from napari_medgen.errors import ModelError
 from napari_medgen.models.card import ModelCard
+from napari_medgen.running.limits import require_model_bytes
+from napari_medgen.validity import parse_json
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
+Network = TypeVar("Network", bound="nn.Module")
+
 CARD = "model.json"
+_LARGEST_CARD = 2**24
 _WEIGHTS = ".safetensors"
 
 
@@ -67,6 +71,7 @@ class ModelFolder:
         if name not in self.card.checksums:
             raise ModelError(f"The model {self.name} has no file {name}.")
         try:
+            require_model_bytes((self.path / name).stat().st_size, f"{name} of the model {self.name}")
             content = (self.path / name).read_bytes()
         except OSError:
             raise ModelError(f"The model {self.name} is incomplete: {name} is missing.") from None
@@ -74,7 +79,7 @@ class ModelFolder:
             raise ModelError(f"The model {self.name} is damaged: {name} does not match its checksum. Copy it anew.")
         try:
             tensors = load(content)
-        except SafetensorError:
+        except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError):
             raise ModelError(f"The model {self.name} is damaged: {name} is not a safetensors file.") from None
         half = (torch.float16, torch.bfloat16)
         return {key: tensor.float() if tensor.dtype in half else tensor for key, tensor in tensors.items()}
@@ -96,7 +101,9 @@ def open_folder(path: str | Path) -> ModelFolder:
     """
     path = Path(path)
     try:
-        content = json.loads((path / CARD).read_text(encoding="utf-8"))
+        if (path / CARD).stat().st_size > _LARGEST_CARD:
+            raise ModelError(f"The card of {path.name} is too long to be one.")
+        content = parse_json((path / CARD).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelError(f"{path} is not a model folder: it has no {CARD}.") from None
     except (OSError, ValueError):
@@ -201,7 +208,46 @@ def load_weights(network: nn.Module, tensors: Mapping[str, torch.Tensor], what: 
     ModelError
         If a tensor is missing, superfluous or of another shape; the first such name is in the message.
     """
-    own = network.state_dict()
+    _require_shapes(network.state_dict(), tensors, what, missing_ok)
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise ModelError(f"The {what} is damaged: its tensor {name} holds what is no finite number.")
+    network.load_state_dict(dict(tensors), strict=False)
+
+
+def build_network(
+    make: Callable[[], Network], tensors: Mapping[str, torch.Tensor], what: str, *, missing_ok: str = ""
+) -> Network:
+    """A network with its weights; no memory is taken for it before names and shapes of the weights fit.
+
+    Parameters
+    ----------
+    make
+        Makes the network from what the card says, which may be anything.
+    what, missing_ok
+        As :func:`load_weights`.
+
+    Raises
+    ------
+    ModelError
+        See :func:`load_weights`; also if the sizes make no network.
+    """
+    import torch
+
+    try:
+        with torch.device("meta"):
+            outline = make()
+    except (ArithmeticError, LookupError, ValueError, TypeError, RuntimeError, AssertionError):
+        raise ModelError(f"The {what} cannot be built: the sizes that are said of it do not fit each other.") from None
+    _require_shapes(outline.state_dict(), tensors, what, missing_ok)
+    network = make()
+    load_weights(network, tensors, what, missing_ok=missing_ok)
+    return network
+
+
+def _require_shapes(
+    own: Mapping[str, torch.Tensor], tensors: Mapping[str, torch.Tensor], what: str, missing_ok: str
+) -> None:
     for name, tensor in own.items():
         if name not in tensors:
             if missing_ok and name.endswith(tuple(missing_ok.split("|"))):
@@ -212,4 +258,3 @@ def load_weights(network: nn.Module, tensors: Mapping[str, torch.Tensor], what: 
             raise ModelError(f"The {what}'s tensor {name} has the shape {have} where {want} is needed.")
     if superfluous := sorted(set(tensors) - set(own)):
         raise ModelError(f"The {what} holds a tensor that the architecture does not know: {superfluous[0]}.")
-    network.load_state_dict(dict(tensors), strict=False)

@@ -53,8 +53,10 @@ def find_recipe(name: str | Path) -> Path:
     if path.is_file():
         return path
     shipped = SHIPPED / f"{path.name.removesuffix('.toml')}.toml"
-    if path.parent == Path() and shipped.is_file():
+    if path.name and path.parent == Path() and shipped.is_file():
         return shipped
+    if path.is_dir():
+        raise RecipeError(f"{str(name) or path} is a folder; name a recipe's file.")
     raise RecipeError(f"There is no recipe {name}. There come with this version: {', '.join(shipped_recipes())}.")
 
 
@@ -77,6 +79,10 @@ def read_toml(path: str | Path, changes: Sequence[str] = ()) -> dict[str, Any]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RecipeError(f"There is no recipe {path.name}.") from None
+    except OSError as error:
+        raise RecipeError(f"The recipe {path.name} cannot be read: {error.strerror or error}.") from None
+    except RecursionError:
+        raise RecipeError(f"{path.name} is nested too deeply for a recipe.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path.name} is not a TOML file: {error}.") from None
     for change in changes:
@@ -87,6 +93,8 @@ def read_toml(path: str | Path, changes: Sequence[str] = ()) -> dict[str, Any]:
         place = content
         for name in tables:
             place = place.setdefault(name, {})
+            if not isinstance(place, dict):
+                raise RecipeError(f"{change}: {name} is not a table of the recipe.")
         try:
             place[last] = json.loads(text)
         except ValueError:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from napari_medgen.errors import ModelError
 from napari_medgen.models.card import ModelCard
+from napari_medgen.validity import Layers, Share, Width
 
 GENERATOR_FILE = "generator.safetensors"
 ENCODER_FILE = "encoder.safetensors"
@@ -36,19 +37,21 @@ class StyleGANSizes(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    resolution: int = Field(256, ge=8)
+    resolution: int = Field(256, ge=8, le=4096)
     channels: Literal[1, 3] = 1
-    z_dim: int = Field(512, ge=1)
-    w_dim: int = Field(512, ge=1)
-    mapping_layers: int = Field(2, ge=1)
-    channel_base: int = Field(16384, ge=1)
-    channel_max: int = Field(512, ge=1)
-    clamp: float = Field(256.0, ge=0)
+    z_dim: Width = 512
+    w_dim: Width = 512
+    mapping_layers: Layers = 2
+    channel_base: int = Field(16384, ge=1, le=2**22)
+    channel_max: Width = 512
+    clamp: float = Field(256.0, ge=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _power_of_two(self) -> StyleGANSizes:
         if self.resolution & (self.resolution - 1):
             raise ValueError("the resolution must be a power of two")
+        if self.channel_base < self.resolution:
+            raise ValueError("channel_base must be as large as the resolution at least")
         return self
 
     @property
@@ -77,8 +80,8 @@ class EncoderSizes(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    channel_base: int = Field(16384, ge=1)
-    channel_max: int = Field(512, ge=1)
+    channel_base: int = Field(16384, ge=1, le=2**22)
+    channel_max: Width = 512
 
 
 class ProgressionArchitecture(BaseModel):
@@ -108,7 +111,7 @@ class ProgressionArchitecture(BaseModel):
     encoder: EncoderSizes | None = None
     classifier: str = ""
     mirror: Literal["", "L", "R"] = ""
-    crop: tuple[float, float] = (1.0, 1.0)
+    crop: tuple[Share, Share] = (1.0, 1.0)
     cohort: Literal["", "encoder", "fast", "published"] = ""
     surrogate: str = ""
     body_part: str = ""

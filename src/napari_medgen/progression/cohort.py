@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +25,8 @@ from napari_medgen.progression.neighbours import LatentIndex
 from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.progression.unusualness import LatentReference
 from napari_medgen.progression.visits import Visit, parse_side
+from napari_medgen.running.limits import require_model_bytes
+from napari_medgen.validity import finite, parse_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from napari_medgen.progression.grading import Grader
 
 ABOUT = "cohort.json"
+_SPLITS, _HIGHEST_GRADE, _LATEST_MONTH, _LONGEST_TEXT = ("", "train", "val", "test"), 4, 1500.0, 1000
+_ROW_BYTES = 2000
 _ABOUT_KEY = b"napari_medgen"
 
 
@@ -132,26 +136,58 @@ def visits_in(table: pa.Table) -> tuple[tuple[Visit, ...], NDArray[np.float32]]:
     Raises
     ------
     CohortError
-        If a column is missing.
+        If a column is missing, or an entry is of the wrong kind, no finite number or out of range.
     """
     try:
         rows = table.to_pylist()
-        visits = tuple(
-            Visit(
-                patient=row["patient"],
-                side=parse_side(str(row["side"]), COHORT_TABLE) if row["side"] else "",
-                trajectory=row["trajectory"],
-                months=float(row["months"]),
-                date=row["date"] if isinstance(row["date"], datetime.date) else None,
-                grade=row["grade"],
-                image=row["image"],
-                split=row["split"],
-            )
-            for row in rows
-        )
-        return visits, np.array([row["error"] for row in rows], np.float32)
+        visits = tuple(_visit(row, line) for line, row in enumerate(rows, 1))
+        errors = np.array([row["error"] for row in rows], np.float32)
     except KeyError as error:
         raise CohortError(f"The cohort's table has no column {error.args[0]}.") from None
+    except (TypeError, ValueError, OverflowError):
+        raise CohortError("The cohort's table holds errors of projections that are no numbers.") from None
+    if not np.isfinite(errors).all() or (errors < 0).any():
+        raise CohortError("The cohort's table holds errors of projections that are no numbers.")
+    return visits, errors
+
+
+def _visit(row: dict[str, Any], line: int) -> Visit:
+    """A row of a cohort's table, which may have come from anywhere.
+
+    Raises
+    ------
+    CohortError
+        If an entry is not what :func:`table_of` writes; the message names column and line.
+    """
+
+    def refuse(column: str) -> CohortError:
+        return CohortError(f"The cohort's table says in line {line} of {column} what cannot be.")
+
+    for column in ("patient", "trajectory", "image", "split"):
+        if not isinstance(row[column], str) or len(row[column]) > _LONGEST_TEXT or not row[column].isprintable():
+            raise refuse(column)
+    if not row["patient"] or not row["trajectory"] or row["split"] not in _SPLITS:
+        raise refuse("patient, trajectory or split")
+    months, grade, side = finite(row["months"]), row["grade"], row["side"]
+    if months is None or not 0 <= months <= _LATEST_MONTH:
+        raise refuse("months")
+    if grade is not None and (type(grade) is not int or not 0 <= grade <= _HIGHEST_GRADE):
+        raise refuse("grade")
+    if side is not None and not isinstance(side, str):
+        raise refuse("side")
+    image = PurePosixPath(row["image"].replace("\\", "/"))
+    if image.is_absolute() or ".." in image.parts or ":" in row["image"]:
+        raise refuse("image")  # it lies in the cohort's own folder
+    return Visit(
+        patient=row["patient"],
+        side=parse_side(side, COHORT_TABLE) if side else "",
+        trajectory=row["trajectory"],
+        months=months,
+        date=row["date"] if isinstance(row["date"], datetime.date) else None,
+        grade=grade,
+        image=row["image"],
+        split=row["split"],
+    )
 
 
 def pseudonym(patient: str, salt: str) -> str:
@@ -240,7 +276,9 @@ def open_cohort(path: str | Path) -> Cohort:
     """
     path = Path(path)
     try:
-        about = json.loads((path / ABOUT).read_text(encoding="utf-8"))
+        about = parse_json((path / ABOUT).read_text(encoding="utf-8"))
+        if not isinstance(about, dict):
+            raise ValueError
     except (OSError, ValueError):
         raise CohortError(f"{path} is not a finished cohort: build it with napari-medgen cohort build.") from None
     return _read(path, about)
@@ -248,20 +286,44 @@ def open_cohort(path: str | Path) -> Cohort:
 
 def _read(path: Path, about: dict[str, Any]) -> Cohort:
     from pyarrow import parquet
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors.numpy import load
 
+    damaged = f"The cohort {path.name} is damaged: its table or its latents cannot be read."
     try:
+        for name in (COHORT_TABLE, COHORT_LATENTS):
+            require_model_bytes((path / name).stat().st_size, f"{name} of the cohort {path.name}")
+        held = parquet.read_metadata(path / COHORT_TABLE)
+        unpacked = sum(held.row_group(i).total_byte_size for i in range(held.num_row_groups))
+        # A row takes far more as an object of Python than in the file.
+        require_model_bytes(unpacked + held.num_rows * _ROW_BYTES, f"The cohort {path.name}")
         table = parquet.read_table(path / COHORT_TABLE)
-        about = json.loads((table.schema.metadata or {}).get(_ABOUT_KEY, b"{}")) | about
+        own = parse_json((table.schema.metadata or {}).get(_ABOUT_KEY, b"{}"))
+        about = (own if isinstance(own, dict) else {}) | about
+        latents = load((path / COHORT_LATENTS).read_bytes())["w"].astype(np.float32)
+    except ModelError as error:
+        raise CohortError(str(error)) from None
+    except Exception:
+        # Arrow and safetensors raise whatever they stumble over.
+        raise CohortError(damaged) from None
+    try:
         visits, errors = visits_in(table)
-        latents = load_file(path / COHORT_LATENTS)["w"].astype(np.float32)
-    except (OSError, SafetensorError, KeyError, ValueError):
-        raise CohortError(f"The cohort {path.name} is damaged: its table or its latents cannot be read.") from None
+    except CohortError as error:
+        raise CohortError(f"The cohort {path.name} cannot be used: {error}") from None
+    if not visits or latents.ndim != 2 or not latents.shape[1]:
+        raise CohortError(f"The cohort {path.name} holds no visits or no latents.")
     if len(latents) != len(visits):
         raise CohortError(f"The cohort {path.name} is damaged: it has {len(visits)} visits and {len(latents)} latents.")
+    if not np.isfinite(latents).all():
+        raise CohortError(f"The cohort {path.name} is damaged: some latents hold what is no finite number.")
+    texts = ("model", "checksum", "grader", "surrogate", "salt", "images", "mirror")
+    if any(not isinstance(about.get(key, ""), str) for key in texts) or not _is_projection(about.get("projection")):
+        raise CohortError(f"The cohort {path.name} says of itself what cannot be; build it anew.")
     images = Path(about["images"]) if about.get("images") else None
     return Cohort(visits, latents, errors, about, images)
+
+
+def _is_projection(value: Any) -> bool:
+    return value is None or (isinstance(value, dict) and all(isinstance(part, str | int) for part in value.values()))
 
 
 def networks_checksum(folder: ModelFolder) -> str:
@@ -292,6 +354,9 @@ def require_model(cohort: Cohort, folder: ModelFolder, grader: Grader | None = N
         classifier: latents and errors mean nothing then.
     """
     about, own, name = cohort.about, folder.card.architecture, cohort.about.get("model", "another model")
+    width = own.get("generator", {}).get("w_dim", 512)
+    if cohort.latents.shape[1] != width:
+        raise ModelError(f"The cohort's latents have {cohort.latents.shape[1]} numbers, those of {folder.name} {width}.")
     if about.get("checksum", networks_checksum(folder)) != networks_checksum(folder):
         raise ModelError(f"The cohort's latents were made by {name}, not by {folder.name} as it is now; build it anew.")
     for entry, default in (("mirror", ""), ("crop", [1.0, 1.0])):

@@ -22,6 +22,9 @@ Mode = Literal["strict", "published"]
 _LONGEST_RATE = 3.0  # times the median length of the neighbours' rates
 
 
+_LATEST, _MOST_TIMES = 600.0, 200
+
+
 @dataclass(frozen=True)
 class ExtrapolationRequest:
     """Which neighbours, and when.
@@ -49,8 +52,10 @@ class ExtrapolationRequest:
             raise CohortError(f"At least one neighbour is needed, not {self.neighbours}.")
         if self.mode not in ("strict", "published"):
             raise CohortError(f"An extrapolation is strict or published, not {self.mode}.")
-        if not self.months or list(self.months) != sorted(self.months) or self.months[0] < 0:
+        if not self.months or list(self.months) != sorted(self.months) or not 0 <= self.months[0] <= self.months[-1]:
             raise CohortError("Times are months after the baseline, in rising order.")
+        if not self.months[-1] <= _LATEST or len(self.months) > _MOST_TIMES:
+            raise CohortError(f"An extrapolation reaches {_LATEST:g} months at most, at {_MOST_TIMES} times at most.")
         if not 0 < self.minimum_months < 1200:
             raise CohortError(f"A way must have taken some time, not {self.minimum_months:g} months.")
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_medgen.errors import CohortError, ImageError, ModelError
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
-from napari_medgen.models.folder import ModelFolder, load_weights
+from napari_medgen.models.folder import ModelFolder, build_network
 from napari_medgen.progression.architecture import ENCODER_FILE, GENERATOR_FILE, progression_architecture
 from napari_medgen.progression.cohort import Cohort, cohort_of_model, require_model
 from napari_medgen.progression.discriminator import Encoder
@@ -321,13 +321,11 @@ def load_networks(folder: ModelFolder) -> tuple[Generator, Encoder | None]:
         If the folder holds no progression model, or weights that do not fit its card.
     """
     own = progression_architecture(folder.card)
-    generator = Generator(own.generator)
-    load_weights(generator, folder.tensors(GENERATOR_FILE), "generator")
+    generator = build_network(lambda: Generator(own.generator), folder.tensors(GENERATOR_FILE), "generator")
     if own.encoder is None:
         return generator, None
-    encoder = Encoder(own.generator, own.encoder)
-    load_weights(encoder, folder.tensors(ENCODER_FILE), "encoder")
-    return generator, encoder
+    sizes = own.encoder
+    return generator, build_network(lambda: Encoder(own.generator, sizes), folder.tensors(ENCODER_FILE), "encoder")
 
 
 def _ready(network: AnyNetwork, device: Device) -> AnyNetwork:

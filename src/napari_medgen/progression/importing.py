@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from napari_medgen.errors import ModelError
-from napari_medgen.models.card import ModelCard
+from napari_medgen.models.card import ModelCard, model_name
 from napari_medgen.models.checkpoints import named_tensors, read_bare_pickle
-from napari_medgen.models.folder import ModelFolder, load_weights, write_folder
+from napari_medgen.models.folder import ModelFolder, build_network, write_folder
 from napari_medgen.models.pickles import Inert, Name, UnreadablePickleError
 from napari_medgen.models.weights import single
 from napari_medgen.progression.architecture import GENERATOR_FILE, ProgressionArchitecture, StyleGANSizes
@@ -154,14 +154,15 @@ def import_snapshot(
     ModelError
         See :func:`read_snapshot` and :func:`sizes_of`; also if a tensor is missing or has another shape.
     """
+    name = model_name(name, Path(out))
     content = read_snapshot(path)
     tensors = tensors_of(content["G_ema"])
     sizes = sizes_of(content["G_ema"], tensors)
-    load_weights(Generator(sizes), tensors, "generator")
+    build_network(lambda: Generator(sizes), tensors, "generator")
     architecture = ProgressionArchitecture(generator=sizes, classifier=classifier, mirror=mirror)
     card = ModelCard(
-        name=name or Path(out).name,
-        title=name or Path(out).name,
+        name=name,
+        title=name,
         description=f"StyleGAN2 generator imported from {Path(path).name}.",
         task="progression",
         architecture=architecture.model_dump(mode="json"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from napari_medgen.errors import CohortError
 from napari_medgen.progression.risk import FAST
 from napari_medgen.progression.visits import Visit
+from napari_medgen.running.writing import harmless, write_whole
 
 LABEL = "fast progression"
 _HIGHEST = 4
@@ -76,11 +78,11 @@ def write_labels(visits: Sequence[Visit], path: Path) -> int:
     rows = [outcome for outcome in outcomes(visits) if outcome.eligible]
     if not rows:
         raise CohortError("No knee has two graded visits, the first of which leaves room for two grades more.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["image", "fold", LABEL])
-        for outcome in rows:
-            fold = "train" if outcome.baseline.split == "train" else "test"
-            writer.writerow([outcome.baseline.image, fold, int(outcome.fast)])
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["image", "fold", LABEL])
+    for outcome in rows:
+        fold = "train" if outcome.baseline.split == "train" else "test"
+        writer.writerow([harmless(outcome.baseline.image), fold, int(outcome.fast)])
+    write_whole(path, text.getvalue().encode())
     return len(rows)

@@ -185,6 +185,7 @@ def report(outlook: Outlook, shown: Sequence[float] = (24, 48, 96)) -> str:
     changes = [("", ""), ("", "")]
     changes += [("change", _picture(paint_difference(outlook.difference(i)))) for i in picks]
     return _PAGE.format(
+        policy=_POLICY,
         title=html.escape(f"{projected.image.origin_name}: predicted progression"),
         surrogate=f'<p class="warn">{html.escape(outlook.surrogate.capitalize())}.</p>' if outlook.surrogate else "",
         doubts="".join(f'<p class="warn">{html.escape(doubt)}</p>' for doubt in projected.doubts),
@@ -245,7 +246,7 @@ def _neighbours(outlook: Outlook) -> str:
     visits = outlook.extrapolator.known_cohort.visits
     rows = "".join(
         f"<tr><td>{html.escape(f'{visits[one.row].patient} {visits[one.row].side}')}</td><td>{one.distance:.2f}</td>"
-        f"<td>{grade_text(visits[one.first].grade)} to {grade_text(visits[one.last].grade)}</td>"
+        f"<td>{html.escape(f'{grade_text(visits[one.first].grade)} to {grade_text(visits[one.last].grade)}')}</td>"
         f"<td>{one.months:.0f}</td></tr>"
         for one in outlook.futures.extrapolation.neighbours
     )
@@ -271,8 +272,12 @@ def _about(outlook: Outlook) -> str:
     return "".join(f"<tr><th>{name}</th><td>{html.escape(str(text))}</td></tr>" for name, text in lines.items())
 
 
+# Nothing of the page is fetched and no script runs, whatever a name in it should hold.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'"
 _PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
+<html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<title>{title}</title><style>
 body {{ font: 14px sans-serif; color: #222; max-width: 60em; }}
 table {{ border-collapse: collapse; margin: 0.5em 0 1em; }}
 td, th {{ padding: 0.2em 0.8em 0.2em 0; text-align: left; vertical-align: top; }}

@@ -8,11 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from napari_medgen.errors import ModelError
 from napari_medgen.models.card import ModelCard
+from napari_medgen.validity import Finite, Layers, Share, Width
 
 CLASSIFIER_FILE = "classifier.safetensors"
 REFERENCE_FILE = "reference.safetensors"
 
 Training = Literal["standard", "adversarial", "dual", "unknown"]
+_Deviation = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Norm = Literal["linf", "l2", "published-l2"]
 
 
@@ -47,15 +49,15 @@ class ResNetSizes(_Table):
     """
 
     depth: Literal[18, 34, 50] = 50
-    widths: tuple[int, int, int, int] = (64, 128, 256, 512)
-    widen: int = Field(1, gt=0)
+    widths: tuple[Width, Width, Width, Width] = (64, 128, 256, 512)
+    widen: Layers = 1
     channels: Literal[1, 3] = 3
-    classes: int = Field(gt=0)
+    classes: int = Field(ge=1, le=20_000)
     domains: int = Field(2, ge=1, le=16)
     momentum: float = Field(0.01, gt=0, le=1)
     max_pool: bool = True
-    mean: float | tuple[float, ...] = 0.0
-    std: Annotated[float, Field(gt=0)] | tuple[Annotated[float, Field(gt=0)], ...] = 1.0
+    mean: Finite | tuple[Finite, ...] = 0.0
+    std: _Deviation | tuple[_Deviation, ...] = 1.0
 
 
 class ViewSizes(_Table):
@@ -75,15 +77,13 @@ class ViewSizes(_Table):
 
     size: tuple[int, int] = (256, 256)
     fit: Literal["squash", "crop"] = "squash"
-    crop: tuple[float, float] = (1.0, 1.0)
+    crop: tuple[Share, Share] = (1.0, 1.0)
     mirror: Literal["", "L", "R"] = ""
 
     @model_validator(mode="after")
     def _sane(self) -> ViewSizes:
         if min(self.size) < 8 or max(self.size) > 4096:
             raise ValueError("the network's input must have 8 to 4096 rows and columns")
-        if not all(0 < share <= 1 for share in self.crop):
-            raise ValueError("the shares that are kept must lie in (0, 1]")
         return self
 
 
@@ -104,9 +104,9 @@ class AttackSizes(_Table):
     """
 
     norm: Norm = "linf"
-    epsilon: float = Field(0.005, ge=0)
-    step: float = Field(0.0025, ge=0)
-    steps: int = Field(10, ge=1)
+    epsilon: float = Field(0.005, ge=0, allow_inf_nan=False)
+    step: float = Field(0.0025, ge=0, allow_inf_nan=False)
+    steps: int = Field(10, ge=1, le=10_000)
     random_start: bool = True
 
 

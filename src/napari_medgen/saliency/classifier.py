@@ -7,7 +7,7 @@ from torch import Tensor
 
 from napari_medgen.errors import ModelError
 from napari_medgen.imaging.radiograph import Radiograph
-from napari_medgen.models.folder import ModelFolder, load_weights
+from napari_medgen.models.folder import ModelFolder, build_network
 from napari_medgen.running.devices import Device, choose_device
 from napari_medgen.saliency.architecture import CLASSIFIER_FILE, REFERENCE_FILE, classifier_architecture
 from napari_medgen.saliency.look import Look
@@ -38,8 +38,8 @@ class Classifier:
         self.folder = folder
         self.architecture = classifier_architecture(folder.card)
         self.device = device or choose_device()
-        network = ResNet(self.architecture.network)
-        load_weights(network, folder.tensors(CLASSIFIER_FILE), "classifier", missing_ok="num_batches_tracked")
+        sizes, weights = self.architecture.network, folder.tensors(CLASSIFIER_FILE)
+        network = build_network(lambda: ResNet(sizes), weights, "classifier", missing_ok="num_batches_tracked")
         self.network = channels_last(network).to(self.device.torch).eval()
         self.network.requires_grad_(False)
         has_reference = REFERENCE_FILE in folder.card.checksums

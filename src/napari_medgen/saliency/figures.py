@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_medgen.errors import MedGenError
+from napari_medgen.running.writing import write_whole
 from napari_medgen.saliency.layer_similarity import LayerSimilarity
 from napari_medgen.saliency.loss_surface import LossSurface
 from napari_medgen.saliency.randomisation import Survival
@@ -81,6 +83,6 @@ def survival_figure(survival: Sequence[Survival]) -> Figure:
 
 def save_figure(figure: Figure, path: Path) -> Path:
     """Write a figure as PNG."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
-    return path
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=150)
+    return write_whole(path, buffer.getvalue())

@@ -14,9 +14,9 @@ import torch
 from pydantic import ValidationError
 
 from napari_medgen.errors import ModelError
-from napari_medgen.models.card import ModelCard
+from napari_medgen.models.card import ModelCard, model_name
 from napari_medgen.models.checkpoints import read_checkpoint
-from napari_medgen.models.folder import ModelFolder, load_weights, write_folder
+from napari_medgen.models.folder import ModelFolder, build_network, write_folder
 from napari_medgen.models.weights import weights_named
 from napari_medgen.saliency.architecture import CLASSIFIER_FILE, ClassifierArchitecture, ResNetSizes, ViewSizes
 from napari_medgen.saliency.network import ResNet
@@ -74,12 +74,12 @@ def import_classifier(
         If the file is not such a checkpoint, holds code, or does not fit the labels.
     """
     out, path, expected = Path(out), Path(checkpoint), expected or Expected()
+    name = model_name(name, out)
     tensors = read_state_dict(path)
     sizes = infer_sizes(tensors, path.name)
     if len(labels) != sizes.classes:
         raise ModelError(f"{path.name} has {sizes.classes} classes, but {len(labels)} labels were given.")
-    network = ResNet(sizes)
-    load_weights(network, tensors, path.name, missing_ok="num_batches_tracked")
+    build_network(lambda: ResNet(sizes), tensors, f"network in {path.name}", missing_ok="num_batches_tracked")
     try:
         sizes = _normalised(sizes, expected)
         architecture = ClassifierArchitecture(
@@ -88,13 +88,13 @@ def import_classifier(
             ordinal=expected.ordinal,
             network=sizes,
             view=ViewSizes(size=(expected.size, expected.size)),
-            family=name or out.name,
+            family=name,
         )
     except ValidationError as error:
         raise ModelError(f"{path.name} and what was said of it do not fit: {error.errors()[0]['msg']}.") from None
     card = ModelCard(
-        name=name or out.name,
-        title=name or out.name,
+        name=name,
+        title=name,
         description=f"Imported from {path.name}.",
         task="saliency",
         architecture=architecture.model_dump(mode="json"),

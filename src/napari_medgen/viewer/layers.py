@@ -12,6 +12,7 @@ from napari_medgen.errors import ImageError
 from napari_medgen.imaging.orientation import CANONICAL
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.volume import Volume
+from napari_medgen.validity import window
 
 KEY = "napari_medgen"
 LayerData = tuple[NDArray[Any], dict[str, Any], str]
@@ -52,7 +53,8 @@ def contrast_limits(voxels: NDArray[Any]) -> tuple[float, float]:
     low = float(voxels.min())
     above = voxels[voxels > low]
     high = float(np.percentile(above, 99.8)) if above.size else low + 1
-    return low, high if high > low else low + 1
+    # napari hands them to the graphics card in single precision, where close ones are equal.
+    return (low, high) if window((low, high)) else (low, low + max(1.0, abs(low) * 1e-3))
 
 
 def made_by(provenance: Provenance) -> dict[str, Any]:

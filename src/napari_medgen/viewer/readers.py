@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from napari.utils.notifications import show_warning
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.files import RADIOGRAPH_SUFFIXES, read_radiograph, read_volume
 from napari_medgen.imaging.nifti import SUFFIXES, count_volumes
+from napari_medgen.running.limits import require_image_bytes
 from napari_medgen.viewer.layers import LayerData, image_options
 from napari_medgen.viewer.radiograph_layers import radiograph_layer
 
@@ -66,8 +68,11 @@ def _read(path: Path) -> LayerData:
     first = read_volume(path)
     count = count_volumes(path) if path.name.endswith(SUFFIXES) else 1
     options = image_options(first)
+    for note in first.notes:
+        show_warning(f"{path.name}: {note}")
     if count == 1:
         return first.voxels, options, "image"
+    require_image_bytes(count * first.voxels.nbytes, path.name)
     if count > _MOST_VOLUMES:
         raise ImageError(f"{path.name} holds {count} volumes, more than can be shown.")
     # A slider chooses the volume.

@@ -9,13 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from napari_medgen.errors import ModelError
 from napari_medgen.imaging.orientation import Codes
 from napari_medgen.models.card import ModelCard
+from napari_medgen.validity import GreyRange, Side, Step
 from napari_medgen.volumes.conditions import Condition
 from napari_medgen.volumes.convnet import ConvUNetSizes
 from napari_medgen.volumes.denoisers import grid_multiple
 from napari_medgen.volumes.diffusion import LatentScale, Prediction
 from napari_medgen.volumes.unet3d import Unet3DSizes
-from napari_medgen.volumes.vqgan import Triple, VQGANSizes
+from napari_medgen.volumes.vqgan import VQGANSizes
 
+_DIRECTIONS = {"L": "x", "R": "x", "A": "y", "P": "y", "S": "z", "I": "z"}
 AUTOENCODER_FILE = "autoencoder.safetensors"
 DENOISER_FILE = "denoiser.safetensors"
 REFERENCE_FILE = "reference.safetensors"
@@ -47,21 +49,23 @@ class VolumeArchitecture(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["latent-diffusion"] = "latent-diffusion"
-    shape: Triple
-    spacing: tuple[float, float, float]
+    shape: tuple[Side, Side, Side]
+    spacing: tuple[Step, Step, Step]
     axes: Codes = ("S", "P", "L")
-    intensities: tuple[float, float] = (0.0, 255.0)
+    intensities: GreyRange = (0.0, 255.0)
     autoencoder: VQGANSizes
     denoiser: Unet3DSizes | ConvUNetSizes = Field(discriminator="architecture")
-    timesteps: int = Field(gt=1)
+    timesteps: int = Field(gt=1, le=10_000)
     prediction: Prediction = "noise"
-    latent_range: tuple[float, float]
+    latent_range: GreyRange
     quantise: bool = True
     conditions: tuple[Condition, ...] = ()
     precision: Literal["auto", "float32"] = "float32"
 
     @model_validator(mode="after")
     def _check(self) -> VolumeArchitecture:
+        if len({_DIRECTIONS.get(code, "") for code in self.axes} - {""}) != 3:
+            raise ValueError(f"the axes {self.axes} are not three directions of a body")
         if any(n % f for n, f in zip(self.shape, self.autoencoder.downsample, strict=True)):
             raise ValueError(f"the shape {self.shape} does not divide by {self.autoencoder.downsample}")
         multiple = grid_multiple(self.denoiser)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_medgen.errors import RecipeError
+from napari_medgen.validity import Finite
 
 
 class Condition(BaseModel):
@@ -29,9 +30,9 @@ class Condition(BaseModel):
     label: str
     kind: Literal["number", "class"]
     column: str = ""
-    low: float = 0.0
-    high: float = 1.0
-    values: tuple[str, ...] = ()
+    low: Finite = 0.0
+    high: Finite = 1.0
+    values: tuple[str, ...] = Field((), max_length=1000)
 
     @model_validator(mode="after")
     def _can_be_told(self) -> Condition:

@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from napari_medgen.running.convolution import Conv3d
+from napari_medgen.validity import Layers, Width
 
 
 class ConvUNetSizes(BaseModel):
@@ -36,12 +37,12 @@ class ConvUNetSizes(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     architecture: Literal["conv-unet"] = "conv-unet"
-    channels: int = Field(8, gt=0)
-    widths: tuple[int, ...] = (48, 96, 128)
-    blocks: int = Field(1, gt=0)
-    heads: int = Field(4, gt=0)
-    groups: int = Field(16, gt=0)
-    condition_width: int = Field(0, ge=0)
+    channels: Width = 8
+    widths: tuple[Width, ...] = Field((48, 96, 128), min_length=1, max_length=8)
+    blocks: Layers = 1
+    heads: Layers = 4
+    groups: Width = 16
+    condition_width: int = Field(0, ge=0, le=4096)
 
 
 def time_embedding(t: torch.Tensor, width: int) -> torch.Tensor:

@@ -15,7 +15,7 @@ from napari_medgen.imaging.orientation import Affine
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.resample import foreground_centre, resample
 from napari_medgen.imaging.volume import Volume
-from napari_medgen.models.folder import ModelFolder, load_weights
+from napari_medgen.models.folder import ModelFolder, build_network
 from napari_medgen.running.convolution import channels_last_3d
 from napari_medgen.running.devices import Device, choose_device, free_bytes, memory_guard, require_bytes
 from napari_medgen.running.progress import Progress, Steps
@@ -74,11 +74,12 @@ class VolumeGenerator:
         self.device = device or choose_device()
         self.schedule = Schedule.cosine(self.architecture.timesteps)
         with memory_guard(f"Loading {folder.name}", _ADVICE):
-            self.autoencoder = VQGAN(self.architecture.autoencoder)
-            weights = folder.tensors(AUTOENCODER_FILE)
-            load_weights(self.autoencoder, weights, "autoencoder", missing_ok=_TRAINING_ONLY)
-            self.denoiser = build_denoiser(self.architecture.denoiser)
-            load_weights(self.denoiser, folder.tensors(DENOISER_FILE), "denoiser")
+            own, weights = self.architecture, folder.tensors(AUTOENCODER_FILE)
+            self.autoencoder = build_network(
+                lambda: VQGAN(own.autoencoder), weights, "autoencoder", missing_ok=_TRAINING_ONLY
+            )
+            weights = folder.tensors(DENOISER_FILE)
+            self.denoiser = build_network(lambda: build_denoiser(own.denoiser), weights, "denoiser")
             for network in (self.autoencoder, self.denoiser):
                 channels_last_3d(network.requires_grad_(False).eval().to(self.device.torch), self.device.torch)
         extra = folder.tensors(REFERENCE_FILE) if REFERENCE_FILE in folder.card.checksums else {}

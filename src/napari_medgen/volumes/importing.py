@@ -17,9 +17,9 @@ from pydantic import ValidationError
 
 from napari_medgen.errors import ModelError
 from napari_medgen.imaging.orientation import CANONICAL, Codes
-from napari_medgen.models.card import ModelCard
+from napari_medgen.models.card import ModelCard, model_name
 from napari_medgen.models.checkpoints import plain, read_checkpoint
-from napari_medgen.models.folder import ModelFolder, load_weights, write_folder
+from napari_medgen.models.folder import ModelFolder, build_network, write_folder
 from napari_medgen.models.weights import beside, weights_named
 from napari_medgen.volumes.architecture import AUTOENCODER_FILE, DENOISER_FILE, VolumeArchitecture
 from napari_medgen.volumes.denoisers import build_denoiser
@@ -65,6 +65,7 @@ def import_official(
         If a file is not such a checkpoint, holds code, lacks a tensor, or the two do not belong together.
     """
     out = Path(out)
+    name = model_name(name, out)
     autoencoder_sizes, autoencoder = read_vqgan(vqgan)
     denoiser_sizes, denoiser, timesteps, own = read_ddpm(ddpm)
     _require_same(autoencoder, own, Path(vqgan).name, Path(ddpm).name)
@@ -87,8 +88,8 @@ def import_official(
     except ValidationError as error:
         raise ModelError(f"These checkpoints do not fit together: {error.errors()[0]['msg']}.") from None
     card = ModelCard(
-        name=name or out.name,
-        title=name or out.name,
+        name=name,
+        title=name,
         description=f"Imported from {Path(vqgan).name} and {Path(ddpm).name}.",
         task="volumes",
         architecture=architecture.model_dump(mode="json"),
@@ -126,8 +127,7 @@ def read_vqgan(path: str | Path) -> tuple[VQGANSizes, Tensors]:
         )
     except (LookupError, ValueError, TypeError):
         raise ModelError(f"{path.name} is a VQ-GAN of a kind that this version does not know.") from None
-    network = VQGAN(sizes)
-    load_weights(network, tensors, f"VQ-GAN in {path.name}", missing_ok=".initialised")
+    build_network(lambda: VQGAN(sizes), tensors, f"VQ-GAN in {path.name}", missing_ok=".initialised")
     kept = {k: v for k, v in tensors.items() if k not in ("codebook.N", "codebook.z_avg")}
     return sizes, kept
 
@@ -154,7 +154,7 @@ def read_ddpm(path: str | Path) -> tuple[Unet3DSizes, Tensors, int, Tensors]:
     if betas is None or timesteps < 2 or not _cosine(betas.numpy()):
         raise ModelError(f"{path.name} was not trained on the cosine schedule; it cannot be sampled here.")
     sizes = _unet_sizes(tensors, path.name)
-    load_weights(build_denoiser(sizes), tensors, f"denoiser in {path.name}")
+    build_network(lambda: build_denoiser(sizes), tensors, f"denoiser in {path.name}")
     own = weights_named(content, _VQGAN_NAMES)
     return sizes, tensors, timesteps, own[1] if own is not None else {}
 

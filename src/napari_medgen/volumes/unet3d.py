@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional as F
 
+from napari_medgen.validity import Layers, Width
 from napari_medgen.volumes.convnet import time_embedding
 
 _ROTARY_WIDTH = 32
@@ -40,13 +41,13 @@ class Unet3DSizes(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     architecture: Literal["unet3d"] = "unet3d"
-    dim: int = Field(32, gt=0)
-    multipliers: tuple[int, ...] = (1, 2, 4, 8)
-    channels: int = Field(8, gt=0)
-    out_channels: int = Field(8, gt=0)
-    heads: int = Field(8, gt=0)
-    head_width: int = Field(32, gt=0)
-    groups: int = Field(8, gt=0)
+    dim: Width = 32
+    multipliers: tuple[Layers, ...] = Field((1, 2, 4, 8), min_length=1, max_length=8)
+    channels: Width = 8
+    out_channels: Width = 8
+    heads: Layers = 8
+    head_width: Width = 32
+    groups: Width = 8
 
     @property
     def condition_width(self) -> int:

@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from napari_medgen.running.convolution import Conv3d
+from napari_medgen.validity import Width
 from napari_medgen.volumes.codebook import Codebook, Quantised
 
 Triple = tuple[int, int, int]
@@ -46,19 +47,19 @@ class VQGANSizes(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    n_hiddens: int = Field(16, gt=0)
+    n_hiddens: Width = 16
     downsample: Triple = (4, 4, 4)
-    embedding_dim: int = Field(8, gt=0)
-    n_codes: int = Field(16384, gt=0)
-    image_channels: int = Field(1, gt=0)
-    num_groups: int = Field(32, gt=0)
+    embedding_dim: Width = 8
+    n_codes: int = Field(16384, ge=1, le=2**20)
+    image_channels: int = Field(1, ge=1, le=16)
+    num_groups: Width = 32
     padding_type: Padding = "replicate"
     padding_reach: Literal["all", "encoder"] = "all"
 
     @model_validator(mode="after")
     def _check(self) -> VQGANSizes:
-        if any(factor < 1 or factor & (factor - 1) for factor in self.downsample) or max(self.downsample) < 2:
-            raise ValueError(f"downsample must be powers of two, at least one above 1, got {self.downsample}")
+        if any(factor < 1 or factor & (factor - 1) for factor in self.downsample) or not 2 <= max(self.downsample) <= 64:
+            raise ValueError(f"downsample must be powers of two up to 64, at least one above 1, got {self.downsample}")
         if (2 * self.n_hiddens) % self.num_groups:
             raise ValueError(f"num_groups ({self.num_groups}) must divide 2 * n_hiddens ({2 * self.n_hiddens})")
         return self

@@ -18,6 +18,7 @@ from napari_medgen.models.folder import ModelFolder, half_precision, open_folder
 from napari_medgen.running.fabric import build_fabric
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.workspace import holds_checkpoint
+from napari_medgen.running.writing import harmless
 from napari_medgen.volumes.architecture import (
     AUTOENCODER_FILE,
     DENOISER_FILE,
@@ -154,7 +155,8 @@ def _write_people(dataset: Dataset, work: Path) -> None:
     with (work / "people.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["pseudonym", "subject", "file"])
-        writer.writerows([name, dataset.subjects[i], dataset.names[i]] for name, i in zip(names, dataset.train, strict=True))
+        for name, i in zip(names, dataset.train, strict=True):
+            writer.writerow([name, harmless(dataset.subjects[i]), harmless(dataset.names[i])])
 
 
 @torch.no_grad()
