@@ -144,7 +144,11 @@ def measure(name: str, ours: bool, runs: int) -> dict[str, float]:
 
 def main() -> None:
     """Run the cases and print the table, or one side of one case for the parent process."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    if sys.argv[1:2] == ["fuzz"]:
+        from benchmarks import fuzz
+
+        sys.exit(fuzz.main(sys.argv[2:]))
+    parser = argparse.ArgumentParser(description=__doc__, epilog="fuzz [--minutes N] changes files at random instead.")
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; all by default")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--side", choices=("ours", "peer"), help=argparse.SUPPRESS)

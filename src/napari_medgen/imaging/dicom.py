@@ -74,14 +74,16 @@ def read_dicom(path: str | Path) -> Radiograph:
     """
     path = Path(path)
     data = _read(path)
-    frames = _frames(data, path)
-    if frames > 1:
-        raise ImageError(f"{path.name} holds {frames} frames; save the one you want as a single image first.")
-    pixels, notes = _pixels(data, path)
     try:
+        frames = _frames(data, path)
+        if frames > 1:
+            raise ImageError(f"{path.name} holds {frames} frames; save the one you want as a single image first.")
+        pixels, notes = _pixels(data, path)
         return cast(Radiograph, _quiet(_radiograph, data, pixels, notes))
     except ImageError:
         raise
+    except MemoryError:
+        raise ImageError(f"{path.name} claims to be larger than this machine's memory.") from None
     except Exception:
         # pydicom converts a value when it is asked for: a malformed one raises whatever its conversion raises.
         raise ImageError(

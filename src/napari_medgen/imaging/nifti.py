@@ -8,7 +8,6 @@ import math
 import os
 import struct
 import tempfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -65,14 +64,13 @@ def read_nifti(path: str | Path, *, volume: int = 0, gaps: float | None = None) 
     Raises
     ------
     ImageError
-        If the file is missing, damaged, not NIfTI, colour, not three- or four-dimensional, or has no usable affine.
+        If the file is missing, damaged, not NIfTI, colour, not three- or four-dimensional, has no usable affine, or asks for
+        more memory than the settings allow.
     """
     path = Path(path)
     try:
-        _require_near_voxels(path)
-        image = nib.load(path)
-        if not isinstance(image, nib.Nifti1Image):
-            raise ImageError(f"{path.name} is not a NIfTI file.")
+        # The kind is known from the header alone: nibabel would also try CIFTI, and take what it says of itself for granted.
+        image: Any = _kind_of(path).from_filename(path)
         voxels, note = _voxels(image, path.name, volume, gaps)
     except FileNotFoundError:
         raise ImageError(f"{path.name} does not exist.") from None
@@ -80,10 +78,12 @@ def read_nifti(path: str | Path, *, volume: int = 0, gaps: float | None = None) 
         raise ImageError(f"{path.name} is a folder, not a NIfTI file.") from None
     except (ImageFileError, HeaderDataError):
         raise ImageError(f"{path.name} is not a NIfTI file, or its header is damaged.") from None
-    except (EOFError, OSError, zlib.error, gzip.BadGzipFile, ValueError, TypeError, struct.error):
-        raise ImageError(f"{path.name} is damaged or incomplete: its voxels cannot be read.") from None
+    except ImageError:
+        raise
     except (MemoryError, OverflowError):
         raise ImageError(f"{path.name} claims to be larger than this machine's memory.") from None
+    except Exception:
+        raise ImageError(f"{path.name} is damaged or incomplete: its voxels cannot be read.") from None
     affine = image.affine
     if affine is None:
         raise ImageError(f"{path.name} has no usable position in space: its affine is not finite.")
@@ -91,27 +91,34 @@ def read_nifti(path: str | Path, *, volume: int = 0, gaps: float | None = None) 
     return Volume.of(voxels, affine, stem(path), made, notes=(note,) if note else ())
 
 
-def _require_near_voxels(path: Path) -> None:
-    """Refuse a file whose header says that the voxels begin far behind it: all that lies between would be unpacked."""
+def _kind_of(path: Path) -> Any:
+    """Nibabel's class for a file, from the size of its header.
+
+    Raises
+    ------
+    ImageError
+        If it is none, or says that the voxels begin far behind the header: all that lies between would be unpacked.
+    """
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     with gzip.open(path) if packed else path.open("rb") as file:
         header = file.read(_HEADER_BYTES)
-    if len(header) < _HEADER_BYTES:
-        return
-    order = next((o for o in "<>" if struct.unpack(f"{o}i", header[:4])[0] in (348, 540)), None)
+    sizes = {order: struct.unpack(f"{order}i", header[:4])[0] for order in "<>"} if len(header) == _HEADER_BYTES else {}
+    order = next((order for order, size in sizes.items() if size in (348, 540)), None)
     if order is None:
-        return
-    second = struct.unpack(f"{order}i", header[:4])[0] == 540
+        raise ImageError(f"{path.name} is not a NIfTI file, or its header is damaged.")
+    second = sizes[order] == 540
     begin = struct.unpack(f"{order}q", header[168:176])[0] if second else struct.unpack(f"{order}f", header[108:112])[0]
     if not 0 <= begin <= _MOST_BEFORE_VOXELS:
         raise ImageError(f"{path.name} is damaged: its header says that the voxels begin at byte {begin:g}.")
+    return nib.Nifti2Image if second else nib.Nifti1Image
 
 
 def count_volumes(path: str | Path) -> int:
-    """Number of volumes in a NIfTI file: one for a 3D file."""
-    shape = nib.load(Path(path)).shape
-    return int(np.prod(shape[3:])) if len(shape) > 3 else 1
+    """Number of volumes in a NIfTI file that can be read: one for a 3D file."""
+    path = Path(path)
+    shape = _kind_of(path).from_filename(path).shape
+    return math.prod(shape[3:])
 
 
 def _voxels(image: Any, name: str, volume: int, gaps: float | None) -> tuple[np.ndarray[Any, Any], str]:

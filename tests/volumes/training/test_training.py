@@ -248,7 +248,8 @@ def test_the_shipped_recipes_are_valid_and_made_the_shipped_models(name: str) ->
     from napari_medgen.models.catalogue import find_model
 
     recipe = read_recipe(RECIPES / f"{name}.toml")
-    assert recipe.model_dump(mode="json") == find_model(name).card.recipe
+    # Entries that came after the training have their defaults on the card.
+    assert recipe == Recipe.model_validate(find_model(name).card.recipe)
 
 
 @pytest.mark.parametrize(
