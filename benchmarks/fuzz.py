@@ -74,12 +74,6 @@ def work(kind: str, seed: int, begin: int, end: int, traceback: bool = False) ->
     from napari_medgen.errors import MedGenError
 
     warnings.simplefilter("ignore")
-    try:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
-    except (ImportError, ValueError):
-        pass
     read = _reader(kind)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
         make = mutations.maker(kind, Path(name))
@@ -95,6 +89,15 @@ def work(kind: str, seed: int, begin: int, end: int, traceback: bool = False) ->
                     raise
                 outcome, detail = "traceback", f"{type(error).__name__}: {str(error)[:120]}"
             print(json.dumps({"number": number, "outcome": outcome, "detail": detail}), flush=True)
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    except (ImportError, ValueError):
+        pass
 
 
 class _Kind:
@@ -181,6 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--work", choices=mutations.KINDS, help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
     if asked.work:
+        _limit_memory()
         work(asked.work, asked.seed, asked.begin, asked.count)
         return 0
     if unknown := set(asked.kinds) - set(mutations.KINDS):
