@@ -151,3 +151,42 @@ def test_generators_that_want_a_class_are_refused(tmp_path: Path, official: type
     snapshot(tmp_path / "a.pkl", official, c_dim=3)
     with pytest.raises(ModelError, match="class with every image"):
         import_snapshot(tmp_path / "a.pkl", tmp_path / "out")
+
+
+def test_a_generator_of_the_stylegan3_code_keeps_its_width_and_clamp(tmp_path: Path, official: types.ModuleType) -> None:
+    """There the options of the synthesis lie beside the others, and activations are clamped at 256 unless told otherwise."""
+    torch.manual_seed(0)
+    generator = Generator(SIZES)
+    made = {"z_dim": 12, "w_dim": 12, "c_dim": 0, "img_resolution": 16, "img_channels": 1}
+    made |= {"mapping_kwargs": {"num_layers": 2}, "channel_base": 128, "channel_max": 8, "num_fp16_res": 4}
+    network = persistent(generator, official, "", _init_args=(), _init_kwargs=made)
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps({"G_ema": network}))
+    own = progression_architecture(import_snapshot(tmp_path / "a.pkl", tmp_path / "out").card).generator
+    assert own == SIZES
+    assert own.clamp == 256
+
+
+def test_a_layer_s_own_clamp_counts(tmp_path: Path, official: types.ModuleType) -> None:
+    torch.manual_seed(0)
+    network = persistent(Generator(SIZES), official, "", _init_args=(), _init_kwargs={
+        "z_dim": 12, "w_dim": 12, "c_dim": 0, "img_resolution": 16, "img_channels": 1,
+        "synthesis_kwargs": {"channel_base": 128, "channel_max": 8},
+    })  # fmt: skip
+    synthesis = network.meta["state"]["_modules"]["synthesis"]
+    for block in synthesis.meta["state"]["_modules"].values():
+        for name, layer in block.meta["state"]["_modules"].items():
+            if name.startswith("conv"):
+                layer.meta["state"]["conv_clamp"] = 64
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps({"G_ema": network}))
+    own = progression_architecture(import_snapshot(tmp_path / "a.pkl", tmp_path / "out").card).generator
+    assert (own.clamp, own.mapping_layers) == (64, 2)
+
+
+def test_stylegan3_is_named(tmp_path: Path, official: types.ModuleType) -> None:
+    network = torch.nn.Module()
+    network.synthesis = torch.nn.Module()
+    network.synthesis.input = torch.nn.Linear(2, 2)
+    found = persistent(network, official, "", _init_kwargs={"z_dim": 12})
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps({"G_ema": found}))
+    with pytest.raises(ModelError, match="a generator of StyleGAN3"):
+        import_snapshot(tmp_path / "a.pkl", tmp_path / "out")

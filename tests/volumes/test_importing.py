@@ -71,3 +71,37 @@ def test_another_schedule_and_a_missing_tensor_are_refused(tmp_path: Path, monke
     torch.save(content, tmp_path / "less.pt")
     with pytest.raises(ModelError, match=r"lacks the tensor init_conv\.bias"):
         import_official(first, tmp_path / "less.pt", tmp_path / "out")
+
+
+def test_a_diffusion_file_with_another_vqgan_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, *_ = write_official(tmp_path, monkeypatch)
+    content = torch.load(second, weights_only=True)
+    state = torch.load(first, weights_only=False)["state_dict"]
+    own = {f"vqgan.{key}": value for key, value in state.items()}
+    content["ema"] |= own
+    torch.save(content, tmp_path / "same.pt")
+    import_official(first, tmp_path / "same.pt", tmp_path / "same")
+    content["ema"] = {key: value + 0.1 if key.startswith("vqgan.") else value for key, value in content["ema"].items()}
+    torch.save(content, tmp_path / "other.pt")
+    with pytest.raises(ModelError, match=r"other\.pt was trained on another VQ-GAN than .*ckpt"):
+        import_official(first, tmp_path / "other.pt", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_the_published_padding_stops_where_the_published_code_stops() -> None:
+    from napari_medgen.volumes.vqgan import VQGAN, VQGANSizes
+
+    def kinds(reach: str) -> dict[str, str]:
+        sizes = VQGANSizes(n_hiddens=4, num_groups=4, n_codes=16, padding_type="reflect", padding_reach=reach)  # type: ignore[arg-type]
+        return {name: m.padding_type for name, m in VQGAN(sizes).named_modules() if hasattr(m, "padding_type")}  # type: ignore[misc]
+
+    assert set(kinds("all").values()) == {"reflect"}
+    published = kinds("encoder")
+    reached = {name for name, kind in published.items() if kind == "reflect"}
+    assert reached == {
+        "encoder.conv_first",
+        "encoder.conv_blocks.0.down",
+        "encoder.conv_blocks.1.down",
+        "pre_vq_conv",
+        "post_vq_conv",
+    }

@@ -52,9 +52,7 @@ def model_name(name: str, out: Path) -> str:
     """
     wanted = name or out.resolve().name
     if not re.match(NAME, wanted) or wanted.endswith("\n"):
-        raise ModelError(
-            f"A model cannot be called {wanted!r}: letters, digits, dots and dashes, and a letter or digit first."
-        )
+        raise ModelError(f"A model is called by letters, digits, dots and dashes, a letter or digit first, not {wanted!r}.")
     return wanted
 
 
