@@ -80,8 +80,9 @@ def read_dicom(path: str | Path) -> Radiograph:
             raise ImageError(f"{path.name} holds {frames} frames; save the one you want as a single image first.")
         pixels, notes = _pixels(data, path)
         return cast(Radiograph, _quiet(_radiograph, data, pixels, notes))
-    except ImageError:
-        raise
+    except ImageError as error:
+        # An image is called by what it shows; a person looks for the file.
+        raise error if path.name in str(error) else ImageError(f"{path.name}: {error}") from None
     except MemoryError:
         raise ImageError(f"{path.name} claims to be larger than this machine's memory.") from None
     except Exception:

@@ -50,7 +50,7 @@ def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)  # noqa: TID251  (our own work folder)
     except Exception as error:
         raise RecipeError(f"The checkpoint {path.name} is damaged; choose another work folder to start anew.") from error
     return content
