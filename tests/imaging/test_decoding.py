@@ -73,7 +73,9 @@ def test_pixels_that_ask_for_more_than_the_header_promises_are_refused(
 ) -> None:
     """A few bytes of a code stream say how many pixels there are: here 60,000 in each direction, in an image of 64 x 64."""
     content = compressed("MR_small_jp2klossless.dcm").read_bytes()
-    place = content.index(b"\xff\x51") + 4  # the marker of sizes: capabilities, width, height, offsets, tile's width and height
+    place = (
+        content.index(b"\xff\x51") + 4
+    )  # the marker of sizes: capabilities, width, height, offsets, tile's width and height
     sides = (60_000).to_bytes(4, "big") * 2
     swollen = bytearray(content)
     swollen[place + 2 : place + 10] = sides
