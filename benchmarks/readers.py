@@ -22,8 +22,8 @@ from typing import Any
 _HERE = Path(__file__).parents[1]
 
 
-def _files(folder: Path) -> dict[str, Path]:
-    """Files of clinical size, made with the libraries' own writers; compressed ones are pydicom's."""
+def _write(folder: Path) -> None:
+    """Files of clinical size, made with the libraries' own writers."""
     import nibabel as nib
     import nrrd
     import numpy as np
@@ -44,8 +44,6 @@ def _files(folder: Path) -> dict[str, Path]:
     data.Rows, data.Columns = pixels.shape
     data.PixelRepresentation, data.PixelData = 0, pixels.tobytes()
     data.save_as(folder / "native.dcm")
-    # A test file of 1024 x 256 is the largest compressed one that pydicom ships: a computed radiograph is encoded anew.
-    found = {name: folder / name for name in sorted(os.listdir(folder))}
     for syntax, label in ((pydicom.uid.JPEG2000Lossless, "jpeg2000"), (pydicom.uid.JPEGLSLossless, "jpegls")):
         packed = pydicom.dcmread(folder / "native.dcm")
         try:
@@ -53,8 +51,6 @@ def _files(folder: Path) -> dict[str, Path]:
         except Exception:
             continue
         packed.save_as(folder / f"{label}.dcm")
-        found[f"{label}.dcm"] = folder / f"{label}.dcm"
-    return found
 
 
 def _measure(folder: Path, runs: int) -> None:
@@ -83,7 +79,7 @@ def main() -> None:
         _measure(chosen.measure, chosen.runs)
         return
     with tempfile.TemporaryDirectory() as folder:
-        _files(Path(folder))
+        _write(Path(folder))
         best: dict[Path, dict[str, float]] = {chosen.against: {}, _HERE: {}}
         for source in (chosen.against, _HERE, _HERE, chosen.against):
             command = [sys.executable, str(Path(__file__).resolve()), "--against", ".", "--measure", folder]
