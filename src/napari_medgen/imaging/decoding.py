@@ -97,7 +97,7 @@ class DecodingProcess:
             )
         if "fault" in answer:
             raise ImageError(f"{path.name} is damaged or ends too early.")
-        raise ImageError(f"{path.name} is damaged: its decoder broke down over its pixels, and nothing else did.")
+        raise ImageError(f"{path.name} is damaged: a decoder broke down over its pixels.")
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
