@@ -92,6 +92,8 @@ def without_gaps(values: NDArray[Any], lowest: float | None = None) -> tuple[NDA
     ValueError
         If there is no measurement at all.
     """
+    if values.size and values.min() >= -LARGEST_GREY and values.max() <= LARGEST_GREY:
+        return values, ""  # NaN would make both comparisons false
     good = np.isfinite(values) & (np.abs(values) <= LARGEST_GREY)
     count = int(values.size - np.count_nonzero(good))
     if not count:

@@ -34,7 +34,6 @@ from pydicom.uid import (
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.decoding import DECODING, NoDecoderError
 from napari_medgen.imaging.provenance import Provenance
-from napari_medgen.imaging.pseudonym import content_name
 from napari_medgen.imaging.radiograph import Laterality, Radiograph
 from napari_medgen.running.limits import largest_image, require_image_bytes
 from napari_medgen.validity import spacing, window, without_gaps
@@ -122,7 +121,7 @@ def _radiograph(data: Dataset, stored: NDArray[Any], notes: list[str]) -> Radiog
         coloured=coloured,
         name=_name(data),
         notes=(*notes, *((note,) if note else ())),
-        provenance=kept or Provenance(source=content_name("radiograph", pixels), software=""),
+        provenance=kept or Provenance(software=""),
     )
 
 
@@ -236,6 +235,8 @@ def _rescaled(stored: NDArray[Any], data: Dataset) -> NDArray[Any]:
     slope, intercept = _decimal(data, "RescaleSlope", 1.0), _decimal(data, "RescaleIntercept", 0.0)
     if (slope, intercept) == (1.0, 0.0):
         return stored
+    if slope == 1 and intercept.is_integer() and abs(intercept) < 2**30 and stored.dtype.itemsize <= 2:
+        return stored.astype(np.int32) + np.int32(intercept)  # what a CT's numbers are: no detour over real ones
     return _whole(stored.astype(np.float64) * slope + intercept)
 
 
@@ -270,7 +271,8 @@ def _window(
         # What a table is looked up with is a whole number, whatever slope made it.
         looked_up = np.rint(pixels).astype(np.int32)
         return _quiet(apply_voi_lut, looked_up, data, prefer_lut=True), (0.0, float(2**bits - 1))
-    low, high = float(pixels[~outside].min()), float(pixels[~outside].max())
+    inside = pixels[~outside] if outside.any() else pixels
+    low, high = float(inside.min()), float(inside.max())
     whole = (low, high if high > low else low + 1)
     try:
         centre, width = _number(data, "WindowCenter"), _number(data, "WindowWidth")

@@ -21,7 +21,6 @@ from pydantic import ValidationError
 from napari_medgen import __version__
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.provenance import Provenance
-from napari_medgen.imaging.pseudonym import content_name
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.running.limits import require_image_bytes
 from napari_medgen.validity import parse_json, without_gaps
@@ -87,7 +86,7 @@ def read_nifti(path: str | Path, *, volume: int = 0, gaps: float | None = None) 
     affine = image.affine
     if affine is None:
         raise ImageError(f"{path.name} has no usable position in space: its affine is not finite.")
-    made = _read_provenance(image, path) or Provenance(source=content_name("volume", voxels), software="")
+    made = _read_provenance(image, path) or Provenance(software="")
     return Volume.of(voxels, affine, stem(path), made, notes=(note,) if note else ())
 
 
@@ -194,10 +193,12 @@ def write_nifti(volume: Volume, path: str | Path) -> list[Path]:
     image.header["descrip"] = volume.provenance.summary.encode()
     content = {_KEY: volume.provenance.model_dump(exclude_none=True)}
     image.header.extensions.append(Nifti1Extension(_COMMENT, json.dumps(content).encode()))
+    # An image as it was read is its own source; its name takes a pass over all voxels, so that it is made when it is needed.
+    source = volume.provenance.source or ("" if volume.provenance.synthetic else volume.origin_name)
     notes = {
         "Description": volume.provenance.summary,
         "GeneratedBy": [{"Name": "napari-medgen", "Version": __version__}],
-        "Sources": [volume.provenance.source] if volume.provenance.source else [],
+        "Sources": [source] if source else [],
         "Synthetic": volume.provenance.synthetic,
         **content,
     }

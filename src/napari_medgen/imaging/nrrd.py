@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.provenance import Provenance
-from napari_medgen.imaging.pseudonym import content_name
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.running.limits import require_image_bytes
 from napari_medgen.validity import numbers, without_gaps
@@ -60,7 +59,7 @@ def read_nrrd(path: str | Path) -> Volume:
             voxels, note = without_gaps(voxels)
         except ValueError:
             raise ImageError(f"{path.name} holds no finite voxel.") from None
-    name, made = path.name.rsplit(".", 1)[0], Provenance(source=content_name("volume", voxels), software="")
+    name, made = path.name.rsplit(".", 1)[0], Provenance(software="")
     return Volume.of(voxels, _affine(header, path.name), name, made, notes=(note,) if note else ())
 
 

@@ -14,7 +14,6 @@ from pydantic import ValidationError
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.provenance import Provenance
-from napari_medgen.imaging.pseudonym import content_name
 from napari_medgen.imaging.radiograph import Radiograph, natural_window
 from napari_medgen.running.limits import require_image_bytes
 from napari_medgen.validity import parse_json, spacing, window
@@ -94,7 +93,7 @@ def _radiograph(picture: Image.Image, path: Path) -> Radiograph:
         if pixels.dtype == np.int32:  # 16-bit PNG in older versions of Pillow
             pixels = pixels.astype(np.uint16)
     kept = _own_notes(picture.info.get(_KEY, ""))
-    provenance = kept.pop("provenance", None) or Provenance(source=content_name("radiograph", pixels), software="")
+    provenance = kept.pop("provenance", None) or Provenance(software="")
     shown = kept.pop("window", None) or natural_window(pixels)
     return Radiograph(pixels, shown, coloured=coloured, name=path.stem, notes=notes, provenance=provenance, **kept)
 
