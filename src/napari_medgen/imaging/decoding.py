@@ -8,6 +8,7 @@ the window. It starts with the first compressed file (a third of a second) and s
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from napari_medgen.running.limits import readable
 
 _ROOM = 2**29  # what decoders and their libraries take themselves
 _TIMES = 6  # copies of the image, in the wider types that decoders compute in
+_START_SECONDS = 60.0
 _SECONDS, _SECONDS_A_MEGABYTE = 5.0, 0.5
 
 
@@ -58,7 +60,8 @@ class DecodingProcess:
             process.wait()
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
-                    pipe.close()
+                    with contextlib.suppress(OSError):
+                        pipe.close()
 
     def _decode(self, path: Path, expected: int) -> NDArray[Any]:
         memory, seconds = _ROOM + _TIMES * expected, _SECONDS + _SECONDS_A_MEGABYTE * expected / 1e6
@@ -81,6 +84,9 @@ class DecodingProcess:
             pixels = _pixels(process, answer) if "shape" in answer else None
         except (OSError, ValueError):
             answer, pixels = {}, None
+        except BaseException:
+            self.close()  # what is left in the pipe would be taken for the next file's answer
+            raise
         finally:
             clock.cancel()
         if pixels is not None:
@@ -108,7 +114,18 @@ class DecodingProcess:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
             )
             assert self._process.stdout is not None
-            self._process.stdout.readline()  # it says when it has loaded what it needs, and the clock starts after that
+            # It says when it has loaded what it needs; what is no such process is not waited for.
+            clock = threading.Timer(_START_SECONDS, self._process.kill)
+            clock.daemon = True
+            clock.start()
+            ready = self._process.stdout.readline()
+            clock.cancel()
+            if ready != b"ready\n":
+                self.close()
+                raise ImageError(
+                    "Compressed images cannot be read here: the process that decodes them does not start from "
+                    f"{Path(sys.executable).name or 'this program'}."
+                )
         return self._process
 
 

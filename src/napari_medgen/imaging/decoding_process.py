@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import IO, Any
 
+_CPU_SECONDS = 3600
 _UNKNOWN = 4 * 2**30  # what the process is taken to have where it cannot be asked (macOS)
 
 
@@ -66,6 +67,9 @@ def _limit_memory(count: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     wanted = now + count
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Should the window be gone, nobody else ends a decoder that does not end.
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + _CPU_SECONDS, resource.RLIM_INFINITY))
     resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
 
 

@@ -31,13 +31,14 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from napari_medgen.errors import ImageError
+from napari_medgen.errors import ImageError, MedGenError
 from napari_medgen.imaging.decoding import DECODING, NoDecoderError
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Laterality, Radiograph
 from napari_medgen.running.limits import largest_image, require_image_bytes
 from napari_medgen.validity import spacing, window, without_gaps
 
+_META_MOST = 2**20
 _META_BEGIN = 132  # a preamble and "DICM"
 _CHUNK = 2**20
 _GROUP, _CREATOR, _NOTES = 0x0011, "NAPARI-MEDGEN", 0x01
@@ -79,7 +80,9 @@ def read_dicom(path: str | Path) -> Radiograph:
             raise ImageError(f"{path.name} holds {frames} frames; save the one you want as a single image first.")
         pixels, notes = _pixels(data, path)
         return cast(Radiograph, _quiet(_radiograph, data, pixels, notes))
-    except ImageError as error:
+    except MedGenError as error:
+        if not isinstance(error, ImageError):
+            raise
         # An image is called by what it shows; a person looks for the file.
         raise error if path.name in str(error) else ImageError(f"{path.name}: {error}") from None
     except MemoryError:
@@ -148,7 +151,7 @@ def _read(path: Path) -> Dataset:
         raise ImageError(f"{path.name} is a folder, not a DICOM file.") from None
     except InvalidDicomError:
         raise ImageError(f"{path.name} is not a DICOM file, whatever its name says.") from None
-    except ImageError:
+    except MedGenError:
         raise
     except MemoryError:
         raise ImageError(f"{path.name} claims to be larger than this machine's memory.") from None
@@ -159,9 +162,11 @@ def _read(path: Path) -> Dataset:
 
 def _require_small_when_inflated(content: bytes, name: str) -> None:
     """Refuse a deflated data set (PS3.5 A.5) that unpacks to more than is allowed; pydicom unpacks all of it."""
-    if str(DeflatedExplicitVRLittleEndian).encode() not in content[:2048] or len(content) < _META_BEGIN + 12:
+    if str(DeflatedExplicitVRLittleEndian).encode() not in content[:_META_MOST]:
         return
     begin = _META_BEGIN + 12 + int.from_bytes(content[_META_BEGIN + 8 : _META_BEGIN + 12], "little")
+    if begin >= len(content):
+        raise ImageError(f"{name} is damaged or ends too early.")
     unpacker, made = zlib.decompressobj(-zlib.MAX_WBITS), 0
     packed = content[begin:]
     while packed and not unpacker.eof:
@@ -195,7 +200,7 @@ def _pixels(data: Dataset, path: Path) -> tuple[NDArray[Any], list[str]]:
     except NoDecoderError:
         hint = "pip install 'napari-medgen[dicom]'"
         raise ImageError(f"{path.name} is compressed as {syntax.name}, for which no decoder is here: {hint}.") from None
-    except ImageError:
+    except MedGenError:
         raise
     except Exception:
         raise ImageError(f"{path.name} is damaged or ends too early.") from None

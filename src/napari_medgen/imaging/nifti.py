@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import math
@@ -19,13 +20,14 @@ from nibabel.spatialimages import HeaderDataError
 from pydantic import ValidationError
 
 from napari_medgen import __version__
-from napari_medgen.errors import ImageError
+from napari_medgen.errors import ImageError, MedGenError
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.running.limits import require_image_bytes
 from napari_medgen.validity import parse_json, without_gaps
 
 _HEADER_BYTES = 352
+_LARGEST_NOTES = 2**24
 _MOST_BEFORE_VOXELS = 2**26  # header, extensions and notes of scanners; the largest that were seen have some megabytes
 _COMMENT = 6  # NIfTI-1 extension code "comment": text that other programs pass over
 _KEY = "napari_medgen"
@@ -77,7 +79,7 @@ def read_nifti(path: str | Path, *, volume: int = 0, gaps: float | None = None) 
         raise ImageError(f"{path.name} is a folder, not a NIfTI file.") from None
     except (ImageFileError, HeaderDataError):
         raise ImageError(f"{path.name} is not a NIfTI file, or its header is damaged.") from None
-    except ImageError:
+    except MedGenError:
         raise
     except (MemoryError, OverflowError):
         raise ImageError(f"{path.name} claims to be larger than this machine's memory.") from None
@@ -108,9 +110,40 @@ def _kind_of(path: Path) -> Any:
         raise ImageError(f"{path.name} is not a NIfTI file, or its header is damaged.")
     second = sizes[order] == 540
     begin = struct.unpack(f"{order}q", header[168:176])[0] if second else struct.unpack(f"{order}f", header[108:112])[0]
+    first = 544 if second else 352
+    if 0 <= begin <= _MOST_BEFORE_VOXELS:
+        with gzip.open(path) if packed else path.open("rb") as file:
+            block = file.read(max(int(begin), first))
+        if not _extensions_fit(block, first, order):
+            begin = -1
     if not 0 <= begin <= _MOST_BEFORE_VOXELS:
         raise ImageError(f"{path.name} is damaged: its header says that the voxels begin at byte {begin:g}.")
     return nib.Nifti2Image if second else nib.Nifti1Image
+
+
+def _extensions_fit(block: bytes, first: int, order: str) -> bool:
+    """Whether the header's extensions end before the voxels begin; nibabel would read on to the end of the file.
+
+    Parameters
+    ----------
+    block
+        What lies before the voxels, all of it.
+    first
+        Where extensions begin.
+    order
+        Of bytes, for :mod:`struct`.
+    """
+    if len(block) < first or not block[first - 4]:
+        return True
+    place = first
+    while place + 8 <= len(block):
+        (size,) = struct.unpack(f"{order}i", block[place : place + 4])
+        if size == 0:
+            return True
+        if size < 8 or place + size > len(block):
+            return False
+        place += size
+    return place > first
 
 
 def count_volumes(path: str | Path) -> int:
@@ -155,8 +188,9 @@ def _read_provenance(image: Any, path: Path) -> Provenance | None:
     """What a record in the header or beside the file says; None where there is none."""
     texts = [extension.get_content() for extension in image.header.extensions if extension.get_code() == _COMMENT]
     beside = sidecar(path)
-    if beside.is_file():
-        texts.append(beside.read_bytes())
+    with contextlib.suppress(OSError):  # notes that cannot be read are none
+        if beside.is_file() and beside.stat().st_size <= _LARGEST_NOTES:
+            texts.append(beside.read_bytes())
     for text in texts:
         try:
             content = parse_json(text)

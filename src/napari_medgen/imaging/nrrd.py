@@ -12,7 +12,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medgen.errors import ImageError
+from napari_medgen.errors import ImageError, MedGenError
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.running.limits import require_image_bytes
@@ -28,7 +28,7 @@ _SPACES = {
     "lps": (-1, -1, 1),
 }
 _GZIP, _BZIP2 = ("gzip", "gz"), ("bzip2", "bz2")
-_MOST_SKIPPED = 2**26
+_MOST_SKIPPED, _MOST_LINES = 2**26, 10_000
 _CHUNK = 2**20
 
 
@@ -45,7 +45,7 @@ def read_nrrd(path: str | Path) -> Volume:
         voxels, header = _read(path)
     except FileNotFoundError:
         raise ImageError(f"{path.name} does not exist.") from None
-    except ImageError:
+    except MedGenError:
         raise
     except MemoryError:
         raise ImageError(f"{path.name} claims to be larger than this machine's memory.") from None
@@ -77,12 +77,12 @@ def _read(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
         require_image_bytes(wanted, path.name)
         skip = int(header.get("byteskip", header.get("byte skip", 0)))
         lines = int(header.get("lineskip", header.get("line skip", 0)))
-        if not -1 <= skip <= _MOST_SKIPPED or not 0 <= lines <= _MOST_SKIPPED:
+        if not -1 <= skip <= _MOST_SKIPPED or not 0 <= lines <= _MOST_LINES:
             raise ImageError(f"{path.name} is damaged: it skips what cannot be there.")
         beside = header.get("datafile", header.get("data file"))
         if beside is not None:
-            place = path.parent / str(beside)
-            if Path(str(beside)).name != str(beside) or not place.is_file():
+            place, own = (path.parent / str(beside)).resolve(), path.parent.resolve()
+            if not place.is_relative_to(own) or not place.is_file():
                 raise ImageError(f"{path.name} keeps its voxels in another file, which does not lie beside it.")
             require_image_bytes(place.stat().st_size, place.name)
             header = {key: value for key, value in header.items() if key not in ("datafile", "data file")}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 from pydantic import ValidationError
 
-from napari_medgen.errors import ImageError
+from napari_medgen.errors import ImageError, MedGenError
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph, natural_window
 from napari_medgen.running.limits import require_image_bytes
@@ -41,7 +41,7 @@ def read_raster(path: str | Path) -> Radiograph:
             require_image_bytes(picture.width * picture.height * _BYTES.get(picture.mode, 4), path.name)
             picture.load()
             return _radiograph(ImageOps.exif_transpose(picture), path)
-    except ImageError:
+    except MedGenError:
         raise
     except FileNotFoundError:
         raise ImageError(f"{path.name} does not exist.") from None

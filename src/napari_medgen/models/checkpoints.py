@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from napari_medgen.errors import ModelError
+from napari_medgen.errors import MedGenError, ModelError
 from napari_medgen.models.pickles import Builder, Inert, Name, UnreadablePickleError, is_module, read_pickle
 from napari_medgen.running.limits import require_model_bytes
 
@@ -28,6 +28,9 @@ _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
 _DEEPEST_NESTING = 3
 _MOST_AXES = 16
+_MOST_FILES_WITHIN = 20_000
+_LONGEST_NAME = 2_000
+_OTHER_TYPES = frozenset({"uint16", "uint32", "uint64", "float8_e4m3fn", "float8_e5m2"})
 _STORAGES = {
     "DoubleStorage": "float64",
     "FloatStorage": "float32",
@@ -83,10 +86,13 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise ModelError(f"{path.name} cannot be read: {error.strerror or error}.") from None
     except UnreadablePickleError as error:
         raise ModelError(f"{path.name} is damaged, or not a checkpoint: it holds {error}.") from None
-    except (zipfile.BadZipFile, RuntimeError, ValueError, KeyError, EOFError, NotImplementedError, struct.error):
-        raise ModelError(f"{path.name} is damaged, or not a checkpoint.") from None
     except (MemoryError, RecursionError):
         raise ModelError(f"{path.name} asks for more memory than there is.") from None
+    except MedGenError:
+        raise
+    except Exception:
+        # zipfile, zlib, struct and PyTorch raise whatever they stumble over.
+        raise ModelError(f"{path.name} is damaged, or not a checkpoint.") from None
     if is_module(content):
         content = {"module": content}
     if not isinstance(content, dict):
@@ -119,21 +125,29 @@ def _read_zip(file: IO[bytes], name: str) -> Any:
     with zipfile.ZipFile(file) as archive:
         members = {info.filename: info for info in archive.infolist()}
         require_model_bytes(sum(info.file_size for info in members.values()), name)
+        if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in members.values()):
+            raise ModelError(f"{name} is an archive, but not one that PyTorch wrote.")
+
+        def unpacked(member: str) -> bytes:
+            """A member, never more of it than the archive says."""
+            with archive.open(members[member]) as part:
+                return part.read(members[member].file_size)
+
         if any(member.endswith("/constants.pkl") for member in members):
             raise ModelError(f"{name} is a TorchScript program, not a checkpoint; it is not run.")
         pickles = [member for member in members if member.split("/")[-1] == "data.pkl" and member.count("/") <= 1]
         if len(pickles) != 1:
             raise ModelError(f"{name} is an archive, but not one that PyTorch wrote.")
         folder = pickles[0].removesuffix("data.pkl")
-        swap = f"{folder}byteorder" in members and archive.read(f"{folder}byteorder").strip() == b"big"
+        swap = f"{folder}byteorder" in members and unpacked(f"{folder}byteorder").strip() == b"big"
         stored: dict[str, _Storage] = {}
 
         def storage(kind: str, key: str, count: int) -> _Storage:
             if key not in stored:
-                stored[key] = _Storage(_numbers(archive.read(f"{folder}data/{key}"), kind, count, swap))
+                stored[key] = _Storage(_numbers(unpacked(f"{folder}data/{key}"), kind, count, swap))
             return stored[key]
 
-        return read_pickle(io.BytesIO(archive.read(pickles[0])), _builders(name, 0), _persistent(storage))
+        return read_pickle(io.BytesIO(unpacked(pickles[0])), _builders(name, 0), _persistent(storage))
 
 
 def read_legacy(file: IO[bytes], name: str, depth: int = 0) -> Any:
@@ -246,7 +260,7 @@ def _builders(name: str, depth: int) -> dict[Name, Builder]:
     """How tensors are made of what a pickle says of them; their sum is bounded, for many may look at the same bytes."""
     import torch
 
-    made = 0
+    made = files = 0
 
     def tensor(storage: Any, offset: Any, size: Any, stride: Any, dtype: torch.dtype | None = None) -> Any:
         nonlocal made
@@ -256,7 +270,7 @@ def _builders(name: str, depth: int) -> dict[Name, Builder]:
             return None
         flat = storage.flat if dtype is None else storage.flat.view(dtype)
         axes = [offset, *size, *stride]
-        if any(type(n) is not int or n < 0 for n in axes) or len(size) != len(stride) or len(size) > _MOST_AXES:
+        if any(type(n) is not int or not 0 <= n < 2**62 for n in axes) or len(size) != len(stride) or len(size) > _MOST_AXES:
             raise UnreadablePickleError("a tensor of an impossible shape")
         last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
         if 0 not in size and last >= flat.numel():
@@ -273,7 +287,7 @@ def _builders(name: str, depth: int) -> dict[Name, Builder]:
         kind: Any = None, *more: Any,
     ) -> Any:  # fmt: skip
         dtype = getattr(torch, kind.name, None) if isinstance(kind, Name) and kind.module == "torch" else None
-        if not isinstance(dtype, torch.dtype):
+        if not isinstance(dtype, torch.dtype) or kind.name not in _OTHER_TYPES:
             raise UnreadablePickleError("numbers of an unknown type")
         return tensor(storage, offset, size, stride, dtype)
 
@@ -289,7 +303,9 @@ def _builders(name: str, depth: int) -> dict[Name, Builder]:
         return known(*args) if known is not None and isinstance(args, tuple) else Inert(None, ())
 
     def within(content: Any = b"", *_: Any) -> Any:
-        if not isinstance(content, bytes | bytearray):
+        nonlocal files
+        files += 1
+        if not isinstance(content, bytes | bytearray) or files > _MOST_FILES_WITHIN:
             raise UnreadablePickleError("a tensor without bytes")
         return read_legacy(io.BytesIO(content), name, depth + 1)
 
@@ -332,7 +348,7 @@ def _plain(value: Any, depth: int, left: list[int]) -> Any:
         return None
     if isinstance(value, Inert):
         state = value.state
-        if isinstance(state, dict):
+        if isinstance(state, dict) and state:
             for inner in ("_content", "_val"):
                 if inner in state:
                     return _plain(state[inner], depth - 1, left)
@@ -360,18 +376,18 @@ def named_tensors(content: Mapping[Any, Any]) -> dict[str, torch.Tensor]:
         prefix, value = waiting.pop()
         if isinstance(value, torch.Tensor):
             found[prefix.removesuffix(".")] = value
-        elif id(value) not in seen:
+        elif id(value) not in seen and len(prefix) <= _LONGEST_NAME:
             seen.add(id(value))
             waiting.extend((f"{prefix}{key}." if key else prefix, item) for key, item in _entries(value))
     return found
 
 
 def _entries(value: Any) -> Iterator[tuple[str, Any]]:
+    held = [value]
     if is_module(value):
-        for part in ("_parameters", "_buffers", "_modules"):
-            inside = value.state.get(part)
-            yield from _entries(inside)
-    elif isinstance(value, dict):
-        yield from ((key, item) for key, item in value.items() if isinstance(key, str))
-    elif isinstance(value, Inert) and value.items:
-        yield from _entries(value.items)
+        held = [value.state.get(part) for part in ("_parameters", "_buffers", "_modules")]
+    elif isinstance(value, Inert):
+        held = [value.items]
+    for part in held:
+        if isinstance(part, dict):
+            yield from ((key, item) for key, item in part.items() if isinstance(key, str) and len(key) <= _LONGEST_NAME)

@@ -210,6 +210,8 @@ def load_weights(network: nn.Module, tensors: Mapping[str, torch.Tensor], what: 
     """
     _require_shapes(network.state_dict(), tensors, what, missing_ok)
     for name, tensor in tensors.items():
+        if tensor.is_complex():
+            raise ModelError(f"The {what} is damaged: its tensor {name} holds complex numbers.")
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise ModelError(f"The {what} is damaged: its tensor {name} holds what is no finite number.")
     network.load_state_dict(dict(tensors), strict=False)

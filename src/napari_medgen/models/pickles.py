@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from typing import IO, Any, cast
 
 _MOST_INSTRUCTIONS = 3_000_000
-_MOST_COPIED = 2**28  # entries and characters that calls may copy in all: a short pickle can name a long list many times
-_DEEPEST_KEY, _LONGEST_KEY = 4, 16
+_MOST_COPIED = 2**23  # entries that calls may copy in all: a short pickle can name a long list many times
+_MOST_TEXT = 2**28  # characters of texts and bytes, likewise
+_LONGEST_KEY = 16
 _LARGEST_KEY = 2**60  # beyond it, different whole numbers have the same hash, and a dictionary of them would never be filled
 _MARK = object()
 
@@ -120,7 +121,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self._builders, self._persistent = builders, persistent
-        self._copied = 0
+        self._copied = self._texts = 0
 
     def obey(self, name: str, argument: Any) -> None:
         if name in _CONSTANTS:
@@ -289,8 +290,9 @@ class _Machine:
             if what in _RECONSTRUCTORS and args and isinstance(args[0], Name):
                 what, args = args[0], ()
             if what in self._builders:
-                self._copied += sum(len(arg) for arg in args if isinstance(arg, str | bytes | list | tuple | dict | set))
-                if self._copied > _MOST_COPIED:
+                self._copied += sum(len(arg) for arg in args if isinstance(arg, list | tuple | dict | set | frozenset))
+                self._texts += sum(len(arg) for arg in args if isinstance(arg, str))
+                if self._copied > _MOST_COPIED or self._texts > _MOST_TEXT:
                     raise UnreadablePickleError("the same content many times")
                 return self._builders[what](*args)
             return Inert(what, args)
@@ -316,16 +318,14 @@ def _fill(target: Any, values: list[Any]) -> None:
         into[_key(key)] = value
 
 
-def _key(value: Any, depth: int = 0) -> Any:
-    """A value that may be a key: hashing it costs little and never recurses deeply."""
+def _key(value: Any) -> Any:
+    """A value that may be a key: hashing it costs little, never recurses, and few have the same hash."""
     if value is None or isinstance(value, str | bytes | bool | float | Name | Inert):
         return value
     if isinstance(value, int) and abs(value) < _LARGEST_KEY:
         return value
-    if isinstance(value, tuple | frozenset) and depth < _DEEPEST_KEY and len(value) <= _LONGEST_KEY:
-        for part in value:
-            _key(part, depth + 1)
-        return value
+    if isinstance(value, tuple) and len(value) <= _LONGEST_KEY and all(isinstance(part, str) for part in value):
+        return value  # hashes of texts are not known beforehand
     raise UnreadablePickleError("a key that is neither a number nor a text")
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari_medgen.models.checkpoints import named_tensors
+from napari_medgen.running.limits import require_model_bytes
 
 if TYPE_CHECKING:
     import torch
@@ -42,6 +43,8 @@ def weights_named(content: Mapping[Any, Any], wanted: Sequence[str]) -> tuple[st
         return None
     prefix = min(whole, key=lambda p: (not is_average(p), p.count("."), p))
     tensors = {name.removeprefix(prefix): tensor for name, tensor in found.items() if name.startswith(prefix)}
+    # Many names may share the numbers of few.
+    require_model_bytes(sum(tensor.numel() * 4 for tensor in tensors.values()), "The checkpoint")
     return prefix, {name: single(tensor) for name, tensor in tensors.items()}
 
 

@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medgen.errors import CohortError, ModelError
+from napari_medgen.errors import CohortError, MedGenError, ModelError
 from napari_medgen.models.folder import ModelFolder
 from napari_medgen.progression.architecture import COHORT_LATENTS, COHORT_TABLE, ENCODER_FILE, GENERATOR_FILE
 from napari_medgen.progression.neighbours import LatentIndex
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 ABOUT = "cohort.json"
 _SPLITS, _HIGHEST_GRADE, _LATEST_MONTH, _LONGEST_TEXT = ("", "train", "val", "test"), 4, 1500.0, 1000
 _ROW_BYTES = 2000
+_TEXTS = ("patient", "side", "image", "split", "trajectory")
+_COLUMNS = (*_TEXTS, "date", "grade", "months", "error")
 _ABOUT_KEY = b"napari_medgen"
 
 
@@ -296,11 +299,14 @@ def _read(path: Path, about: dict[str, Any]) -> Cohort:
         unpacked = sum(held.row_group(i).total_byte_size for i in range(held.num_row_groups))
         # A row takes far more as an object of Python than in the file.
         require_model_bytes(unpacked + held.num_rows * _ROW_BYTES, f"The cohort {path.name}")
-        table = parquet.read_table(path / COHORT_TABLE)
+        # Texts stay in dictionaries: one long value may stand in every row.
+        table = parquet.read_table(path / COHORT_TABLE, columns=list(_COLUMNS), read_dictionary=list(_TEXTS))
+        if any(len(str(value)) > _LONGEST_TEXT for name in _TEXTS for value in _distinct(table, name)):
+            raise ValueError
         own = parse_json((table.schema.metadata or {}).get(_ABOUT_KEY, b"{}"))
         about = (own if isinstance(own, dict) else {}) | about
         latents = load((path / COHORT_LATENTS).read_bytes())["w"].astype(np.float32)
-    except ModelError as error:
+    except MedGenError as error:
         raise CohortError(str(error)) from None
     except Exception:
         # Arrow and safetensors raise whatever they stumble over.
@@ -318,8 +324,14 @@ def _read(path: Path, about: dict[str, Any]) -> Cohort:
     texts = ("model", "checksum", "grader", "surrogate", "salt", "images", "mirror")
     if any(not isinstance(about.get(key, ""), str) for key in texts) or not _is_projection(about.get("projection")):
         raise CohortError(f"The cohort {path.name} says of itself what cannot be; build it anew.")
+    if not re.fullmatch(r"(?:[0-9a-f]{2})*", about.get("salt", "")):
+        raise CohortError(f"The cohort {path.name} says of itself what cannot be; build it anew.")
     images = Path(about["images"]) if about.get("images") else None
     return Cohort(visits, latents, errors, about, images)
+
+
+def _distinct(table: pa.Table, name: str) -> list[Any]:
+    return table[name].unique().to_pylist() if name in table.column_names else []
 
 
 def _is_projection(value: Any) -> bool:

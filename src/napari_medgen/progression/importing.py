@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 from torch import Tensor
 
-from napari_medgen.errors import ModelError
+from napari_medgen.errors import MedGenError, ModelError
 from napari_medgen.models.card import ModelCard, model_name
 from napari_medgen.models.checkpoints import named_tensors, read_bare_pickle
 from napari_medgen.models.folder import ModelFolder, build_network, write_folder
@@ -26,6 +26,7 @@ from napari_medgen.running.limits import require_model_bytes
 _NETWORK = Name("torch_utils.persistence", "_reconstruct_persistent_obj")
 # Where the stylegan3 code differs: options lie beside each other, and activations are clamped unless told otherwise.
 _CLAMP_OF_STYLEGAN3 = 256.0
+_MOST_PARTS = 10_000
 _DEEPEST = 8  # levels of parts within parts; official networks have four
 
 
@@ -50,6 +51,10 @@ def read_snapshot(path: str | Path) -> dict[str, Any]:
         raise ModelError(f"{path.name} is damaged, or not a pickle of StyleGAN2-ADA: it holds {error}.") from None
     except (MemoryError, RecursionError):
         raise ModelError(f"{path.name} asks for more memory than there is.") from None
+    except MedGenError:
+        raise
+    except Exception:
+        raise ModelError(f"{path.name} is damaged, or not a pickle of StyleGAN2-ADA.") from None
     if isinstance(content, tuple):
         raise ModelError(f"{path.name} is of the TensorFlow version; convert it with NVIDIA's legacy.py first.")
     if not isinstance(content, dict) or not _is_network(content.get("G_ema")):
@@ -67,14 +72,18 @@ def _state(network: Any) -> dict[str, Any]:
     return state if isinstance(state, dict) else {}
 
 
-def _as_module(network: Any, depth: int = 0) -> dict[str, Any]:
+def _as_module(network: Any, depth: int = 0, left: list[int] | None = None) -> dict[str, Any]:
     """Tensors and parts of a network by name, as nested dictionaries."""
+    left = [_MOST_PARTS] if left is None else left
+    left[0] -= 1
+    if left[0] < 0:
+        raise ModelError("The generator consists of more parts than any that is known.")
     state = _state(network)
     parts = _dictionary(state.get("_modules")) if depth < _DEEPEST else {}
     return {
         **_dictionary(state.get("_parameters")),
         **_dictionary(state.get("_buffers")),
-        **{name: _as_module(part, depth + 1) for name, part in parts.items() if _is_network(part)},
+        **{name: _as_module(part, depth + 1, left) for name, part in parts.items() if _is_network(part)},
     }
 
 

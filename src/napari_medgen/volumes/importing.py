@@ -174,7 +174,7 @@ def _require_same(given: Tensors, carried: Tensors, vqgan: str, ddpm: str) -> No
     both = [key for key in given if key in carried and given[key].is_floating_point()]
     for key in both:
         a, b = given[key], carried[key]
-        if a.shape != b.shape or not torch.allclose(a, b, rtol=2e-2, atol=2e-3):
+        if a.shape != b.shape or a.dtype != b.dtype or not torch.allclose(a, b, rtol=2e-2, atol=2e-3):
             raise ModelError(
                 f"{ddpm} was trained on another VQ-GAN than {vqgan}: their {key} differ; give the one of the same training."
             )
