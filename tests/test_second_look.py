@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import struct
 import zipfile
 from pathlib import Path
@@ -131,3 +132,21 @@ def test_a_salt_is_hexadecimal(tmp_path: Path) -> None:
     (tmp_path / "cohort" / ABOUT).write_text(json.dumps(about | {"salt": "zz"}))
     with pytest.raises(CohortError, match="says of itself"):
         open_cohort(tmp_path / "cohort")
+
+
+def test_a_name_that_says_otherwise_is_said_so(tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Image(np.zeros((3, 3, 3), np.int16), np.eye(4)), tmp_path / "a.nii")
+    (tmp_path / "a.nii").rename(tmp_path / "b.nii.gz")
+    with pytest.raises(ImageError, match=r"is not compressed, whatever its name says: rename it to end in \.nii\."):
+        read_volume(tmp_path / "b.nii.gz")
+    (tmp_path / "c.nii").write_bytes(gzip.compress((tmp_path / "b.nii.gz").read_bytes()))
+    with pytest.raises(ImageError, match=r"is compressed, whatever its name says: rename it to end in \.nii\.gz"):
+        read_volume(tmp_path / "c.nii")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="There are no pipes among files here.")
+def test_pipes_are_not_read(tmp_path: Path) -> None:
+    for name, read in (("a.nii", read_volume), ("a.dcm", read_radiograph), ("a.pt", read_checkpoint)):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(MedGenError, match="not an ordinary file"):
+            read(tmp_path / name)

@@ -15,6 +15,13 @@ __all__ = ["RADIOGRAPH_SUFFIXES", "read_nrrd", "read_radiograph", "read_volume"]
 RADIOGRAPH_SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm")
 
 
+def _ordinary(path: Path) -> Path:
+    """The path itself, unless it is a pipe or a device: reading would never end."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise ImageError(f"{path.name} is not an ordinary file.")
+    return path
+
+
 def read_volume(path: str | Path, *, volume: int = 0) -> Volume:
     """Read a NIfTI or NRRD file.
 
@@ -23,7 +30,7 @@ def read_volume(path: str | Path, *, volume: int = 0) -> Volume:
     ImageError
         If the file is of another kind or cannot be read.
     """
-    path = Path(path)
+    path = _ordinary(Path(path))
     if path.name.endswith(SUFFIXES):
         return read_nifti(path, volume=volume)
     if path.suffix.lower() in (".nrrd", ".nhdr"):
@@ -40,7 +47,7 @@ def read_radiograph(path: str | Path) -> Radiograph:
         If the file is of another kind or cannot be read.
     """
     # Each reader needs a library of its own.
-    path = Path(path)
+    path = _ordinary(Path(path))
     if path.suffix.lower() in (".png", ".jpg", ".jpeg"):
         from napari_medgen.imaging.raster import read_raster
 

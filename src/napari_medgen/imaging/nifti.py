@@ -102,6 +102,9 @@ def _kind_of(path: Path) -> Any:
     """
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
+    if packed != path.name.endswith(".gz"):  # nibabel goes by the name
+        kind, ending = ("compressed", ".nii.gz") if packed else ("not compressed", ".nii")
+        raise ImageError(f"{path.name} is {kind}, whatever its name says: rename it to end in {ending}.")
     with gzip.open(path) if packed else path.open("rb") as file:
         header = file.read(_HEADER_BYTES)
     sizes = {order: struct.unpack(f"{order}i", header[:4])[0] for order in "<>"} if len(header) == _HEADER_BYTES else {}

@@ -75,6 +75,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         If the file is missing, of another kind, damaged, or larger than the settings allow. Nothing of it is run.
     """
     path = Path(path)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise ModelError(f"{path.name} is not an ordinary file.")
     try:
         with path.open("rb") as file:
             content = _content(file, path.name)

@@ -39,6 +39,8 @@ def read_snapshot(path: str | Path) -> dict[str, Any]:
         If the file is missing, damaged, too large, or of another kind. Nothing that it names or carries is run.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise ModelError(f"{path.name} is not an ordinary file.")
     try:
         require_model_bytes(path.stat().st_size, path.name)
         with path.open("rb") as file:
