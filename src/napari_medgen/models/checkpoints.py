@@ -13,6 +13,7 @@ import math
 import struct
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -55,6 +56,43 @@ class _Storage:
     flat: torch.Tensor | None
 
 
+@contextmanager
+def opened_foreign(path: Path, kind: str) -> Iterator[IO[bytes]]:
+    """A file of somebody else, open for reading; whatever goes wrong with it within is one sentence.
+
+    Parameters
+    ----------
+    kind
+        What the file should be, for the sentence: "a checkpoint".
+
+    Raises
+    ------
+    ModelError
+        If it is missing, no ordinary file, larger than the settings allow, damaged, or of another kind.
+    """
+    try:
+        if path.is_dir():
+            raise ModelError(f"{path.name} is a folder, not {kind}.")
+        if path.exists() and not path.is_file():
+            raise ModelError(f"{path.name} is not an ordinary file.")
+        with path.open("rb") as file:
+            require_model_bytes(path.stat().st_size, path.name)
+            yield file
+    except FileNotFoundError:
+        raise ModelError(f"There is no {kind.split()[1]} {path.name}.") from None
+    except OSError as error:
+        raise ModelError(f"{path.name} cannot be read: {error.strerror or error}.") from None
+    except UnreadablePickleError as error:
+        raise ModelError(f"{path.name} is damaged, or not {kind}: it holds {error}.") from None
+    except (MemoryError, RecursionError):
+        raise ModelError(f"{path.name} asks for more memory than there is.") from None
+    except MedGenError:
+        raise
+    except Exception:
+        # zipfile, zlib, struct and PyTorch raise whatever they stumble over.
+        raise ModelError(f"{path.name} is damaged, or not {kind}.") from None
+
+
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Content of a checkpoint that ``torch.save`` wrote, in its zip or its legacy format, or of a safetensors file.
 
@@ -75,26 +113,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         If the file is missing, of another kind, damaged, or larger than the settings allow. Nothing of it is run.
     """
     path = Path(path)
-    if path.exists() and not path.is_file() and not path.is_dir():
-        raise ModelError(f"{path.name} is not an ordinary file.")
-    try:
-        with path.open("rb") as file:
-            content = _content(file, path.name)
-    except FileNotFoundError:
-        raise ModelError(f"There is no checkpoint {path.name}.") from None
-    except IsADirectoryError:
-        raise ModelError(f"{path.name} is a folder, not a checkpoint.") from None
-    except OSError as error:
-        raise ModelError(f"{path.name} cannot be read: {error.strerror or error}.") from None
-    except UnreadablePickleError as error:
-        raise ModelError(f"{path.name} is damaged, or not a checkpoint: it holds {error}.") from None
-    except (MemoryError, RecursionError):
-        raise ModelError(f"{path.name} asks for more memory than there is.") from None
-    except MedGenError:
-        raise
-    except Exception:
-        # zipfile, zlib, struct and PyTorch raise whatever they stumble over.
-        raise ModelError(f"{path.name} is damaged, or not a checkpoint.") from None
+    with opened_foreign(path, "a checkpoint") as file:
+        content = _content(file, path.name)
     if is_module(content):
         content = {"module": content}
     if not isinstance(content, dict):
@@ -105,7 +125,6 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 def _content(file: IO[bytes], name: str) -> Any:
     begin = file.read(512)
     size = file.seek(0, io.SEEK_END)
-    require_model_bytes(size, name)
     file.seek(0)
     if begin[:2] == b"PK":
         return _read_zip(file, name)

@@ -13,15 +13,14 @@ from typing import Any
 from pydantic import ValidationError
 from torch import Tensor
 
-from napari_medgen.errors import MedGenError, ModelError
+from napari_medgen.errors import ModelError
 from napari_medgen.models.card import ModelCard, model_name
-from napari_medgen.models.checkpoints import named_tensors, read_bare_pickle
+from napari_medgen.models.checkpoints import named_tensors, opened_foreign, read_bare_pickle
 from napari_medgen.models.folder import ModelFolder, build_network, write_folder
-from napari_medgen.models.pickles import Inert, Name, UnreadablePickleError
+from napari_medgen.models.pickles import Inert, Name
 from napari_medgen.models.weights import single
 from napari_medgen.progression.architecture import GENERATOR_FILE, ProgressionArchitecture, StyleGANSizes
 from napari_medgen.progression.stylegan import Generator
-from napari_medgen.running.limits import require_model_bytes
 
 _NETWORK = Name("torch_utils.persistence", "_reconstruct_persistent_obj")
 # Where the stylegan3 code differs: options lie beside each other, and activations are clamped unless told otherwise.
@@ -39,24 +38,8 @@ def read_snapshot(path: str | Path) -> dict[str, Any]:
         If the file is missing, damaged, too large, or of another kind. Nothing that it names or carries is run.
     """
     path = Path(path)
-    if path.exists() and not path.is_file():
-        raise ModelError(f"{path.name} is not an ordinary file.")
-    try:
-        require_model_bytes(path.stat().st_size, path.name)
-        with path.open("rb") as file:
-            content = read_bare_pickle(file, path.name)
-    except FileNotFoundError:
-        raise ModelError(f"There is no file {path.name}.") from None
-    except OSError as error:
-        raise ModelError(f"{path.name} cannot be read: {error.strerror or error}.") from None
-    except UnreadablePickleError as error:
-        raise ModelError(f"{path.name} is damaged, or not a pickle of StyleGAN2-ADA: it holds {error}.") from None
-    except (MemoryError, RecursionError):
-        raise ModelError(f"{path.name} asks for more memory than there is.") from None
-    except MedGenError:
-        raise
-    except Exception:
-        raise ModelError(f"{path.name} is damaged, or not a pickle of StyleGAN2-ADA.") from None
+    with opened_foreign(path, "a pickle of StyleGAN2-ADA") as file:
+        content = read_bare_pickle(file, path.name)
     if isinstance(content, tuple):
         raise ModelError(f"{path.name} is of the TensorFlow version; convert it with NVIDIA's legacy.py first.")
     if not isinstance(content, dict) or not _is_network(content.get("G_ema")):

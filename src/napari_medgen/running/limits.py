@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_medgen.errors import ImageError, ModelError
+from napari_medgen.errors import ImageError, MedGenError, ModelError
 from napari_medgen.running.settings import load_settings
 
 _GIGABYTE = 10**9
@@ -33,10 +33,7 @@ def require_image_bytes(count: float, name: str) -> None:
     ImageError
         The sentence says what it asks for and what is allowed.
     """
-    if not count <= (allowed := largest_image()):
-        raise ImageError(
-            f"{name} asks for {readable(count)} of memory; {readable(allowed)} are allowed (largest_image in the settings)."
-        )
+    _require(count, largest_image(), name, "largest_image", ImageError)
 
 
 def require_model_bytes(count: float, name: str) -> None:
@@ -47,7 +44,11 @@ def require_model_bytes(count: float, name: str) -> None:
     ModelError
         The sentence says what it asks for and what is allowed.
     """
-    if not count <= (allowed := largest_model()):
-        raise ModelError(
-            f"{name} asks for {readable(count)} of memory; {readable(allowed)} are allowed (largest_model in the settings)."
+    _require(count, largest_model(), name, "largest_model", ModelError)
+
+
+def _require(count: float, allowed: int, name: str, entry: str, kind: type[MedGenError]) -> None:
+    if not count <= allowed:
+        raise kind(
+            f"{name} asks for {readable(count)} of memory; {readable(allowed)} are allowed ({entry} in the settings)."
         )
