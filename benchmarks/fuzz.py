@@ -6,7 +6,8 @@
 
 The files are those that pydicom and nibabel ship for their own tests, and models, checkpoints and cohorts made here. Each
 kind is read in a process of its own with a limit of memory; a process that dies or does not answer is a finding, and the
-next one goes on after it. Every file follows from the seed and its number alone.
+next one goes on after it. So is a file that takes longer, or more memory, than any that the limits allow; the last kind,
+"bomb", is small files that ask for just that. Every file follows from the seed and its number alone.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from pathlib import Path
 from benchmarks import mutations
 
 _SILENCE = 45.0  # seconds without an answer after which a process hangs
-_MEMORY = 6 * 2**30
+_MEMORY = 12 * 2**30
+# What a file may take: an image of half a gigabyte, six times over in the decoder's process; a model of one, twice.
+_MOST_MEMORY, _MOST_SECONDS = 4 * 2**30, 30.0
 _ALLOWED = {"NAPARI_MEDGEN_LARGEST_IMAGE": "0.5", "NAPARI_MEDGEN_LARGEST_MODEL": "1"}
 
 
@@ -52,9 +55,21 @@ def _reader(kind: str) -> Callable[[Path], object]:
         return lambda path: import_snapshot(path, path.parent / "imported")
     if kind == "model":
         return _open_model
+    if kind == "bomb":
+        return lambda path: _reader(_KIND_OF_ENDING[path.name.split(".", 1)[1]])(path)
     from napari_medgen.progression.cohort import open_cohort
 
     return lambda path: open_cohort(path).trajectories
+
+
+_KIND_OF_ENDING = {
+    "nii.gz": "nifti",
+    "nrrd": "nrrd",
+    "png": "png",
+    "jpg": "jpeg",
+    "dcm": "dicom",
+    "pt": "checkpoint",
+}
 
 
 def _open_model(path: Path) -> object:
@@ -79,6 +94,7 @@ def work(kind: str, seed: int, begin: int, end: int, traceback: bool = False) ->
         make = mutations.maker(kind, Path(name))
         for number in range(begin, end):
             path = make(seed, number)
+            begun = time.perf_counter()
             try:
                 read(path)
                 outcome, detail = "opened", ""
@@ -88,7 +104,15 @@ def work(kind: str, seed: int, begin: int, end: int, traceback: bool = False) ->
                 if traceback:
                     raise
                 outcome, detail = "traceback", f"{type(error).__name__}: {str(error)[:120]}"
-            print(json.dumps({"number": number, "outcome": outcome, "detail": detail}), flush=True)
+            seconds, memory = time.perf_counter() - begun, _most_memory()
+            if memory > _MOST_MEMORY and outcome != "traceback":
+                outcome, detail = "memory", f"{memory / 2**30:.1f} GiB; {detail}"
+            elif seconds > _MOST_SECONDS and outcome != "traceback":
+                outcome, detail = "slow", f"{seconds:.0f} s; {detail}"
+            line = {"number": number, "outcome": outcome, "detail": detail, "seconds": seconds, "memory": memory}
+            print(json.dumps(line), flush=True)
+            if outcome == "memory":
+                return  # what was taken once cannot be told from what the next one takes
 
 
 def _limit_memory() -> None:
@@ -108,7 +132,7 @@ class _Kind:
         self.outcomes: Counter[str] = Counter()
         self.findings: list[str] = []
         self.sentences: Counter[str] = Counter()
-        self.peak = 0
+        self.peak, self.slowest = 0, 0.0
 
     def run(self) -> None:
         begin = 0
@@ -144,29 +168,35 @@ class _Kind:
                     break
                 said = json.loads(line)
                 number = said["number"] + 1
-                if said["outcome"] == "traceback":
-                    self._found(said["number"], "traceback", said["detail"])
+                if said["outcome"] not in ("opened", "sentence"):
+                    self._found(said["number"], said["outcome"], said["detail"])
                 else:
                     self.outcomes[said["outcome"]] += 1
                     self.sentences[said["detail"]] += said["outcome"] == "sentence"
-                self.peak = max(self.peak, _resident(process.pid))
+                self.peak, self.slowest = max(self.peak, said["memory"]), max(self.slowest, said["seconds"])
                 if time.monotonic() > self.until:
                     process.kill()
                     return self.count
             process.wait()
-            if number < self.count:
+            if number < self.count and process.returncode:
                 self._found(number, "died", f"exit status {process.returncode}")
-            return number + 1
+                return number + 1
+            return number
 
     def _found(self, number: int, outcome: str, detail: str) -> None:
         self.outcomes[outcome] += 1
         self.findings.append(f"{self.kind} --seed {self.seed} --only {number}: {outcome}: {detail}")
 
 
-def _resident(pid: int) -> int:
+def _most_memory() -> int:
+    """Bytes that this process and those that it started have taken at most; 0 where the system does not say."""
+    own = os.getpid()
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, AttributeError):
+        started = Path(f"/proc/{own}/task/{own}/children").read_text().split()
+        texts = [Path(f"/proc/{pid}/status").read_text() for pid in (own, *started)]
+        lines = [line for text in texts for line in text.splitlines() if line.startswith("VmHWM:")]
+        return sum(int(line.split()[1]) * 1024 for line in lines)
+    except OSError:
         return 0
 
 
@@ -194,7 +224,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     kinds = asked.kinds or mutations.KINDS
     findings: list[str] = []
-    print(f"| {'kind':10} | tried | opened | sentence | traceback | hang, died | most memory |\n|{' --- |' * 7}")
+    titles = ("tried", "opened", "sentence", "traceback", "memory, time", "hang, died", "most memory", "longest")
+    print(f"| {'kind':10} | {' | '.join(titles)} |\n|{' --- |' * 9}")
     end = time.monotonic() + asked.minutes * 60
     for place, name in enumerate(kinds):
         # What a kind leaves of its time goes to the others.
@@ -202,9 +233,10 @@ def main(arguments: list[str] | None = None) -> int:
         kind = _Kind(name, asked.seed, asked.count, time.monotonic() + max(left, 1.0))
         kind.run()
         counts = kind.outcomes
-        row = (counts["opened"], counts["sentence"], counts["traceback"], counts["hang"] + counts["died"])
+        pairs = (("opened",), ("sentence",), ("traceback",), ("memory", "slow"), ("hang", "died"))
+        row = tuple(sum(counts[name] for name in names) for names in pairs)
         numbers = " | ".join(f"{number:,}" for number in (counts.total(), *row))
-        print(f"| {name:10} | {numbers} | {kind.peak / 2**30:.2f} GiB |", flush=True)
+        print(f"| {name:10} | {numbers} | {kind.peak / 2**30:.2f} GiB | {kind.slowest:.1f} s |", flush=True)
         findings += kind.findings
     for finding in findings:
         print(finding)

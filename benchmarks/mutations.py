@@ -18,7 +18,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-KINDS = ("nifti", "nrrd", "png", "jpeg", "dicom", "compressed", "checkpoint", "snapshot", "model", "cohort")
+from benchmarks import bombs
+
+KINDS = ("nifti", "nrrd", "png", "jpeg", "dicom", "compressed", "checkpoint", "snapshot", "model", "cohort", "bomb")
 Make = Callable[[int, int], Path]
 
 _NUMBERS = (0, 1, -1, 2, 255, 256, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, -(2**63))
@@ -35,6 +37,8 @@ def maker(kind: str, folder: Path) -> Make:
         return _models(folder)
     if kind == "cohort":
         return _cohorts(folder)
+    if kind == "bomb":
+        return bombs.maker(folder)
     sources = _SOURCES[kind]()
 
     def make(seed: int, number: int) -> Path:

@@ -2,14 +2,15 @@
 
     python -m benchmarks.readers --against ../napari-medgen-before
 
-Each side is a process of its own; seconds are the best of its runs, the first left out, for it loads libraries and starts
-the process that decodes compressed pixels. Quote the ratios.
+Each file and side is a process of its own, for what was read before decides how the C library makes room; seconds are the
+best of its runs, the first left out, for it loads libraries and starts the process that decodes compressed pixels. Quote
+the ratios.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import itertools
 import os
 import subprocess
 import sys
@@ -53,19 +54,16 @@ def _write(folder: Path) -> None:
         packed.save_as(folder / f"{label}.dcm")
 
 
-def _measure(folder: Path, runs: int) -> None:
+def _measure(path: Path, runs: int) -> None:
     from napari_medgen.imaging.files import read_radiograph, read_volume
 
-    seconds = {}
-    for path in sorted(folder.iterdir()):
-        read: Callable[[Path], Any] = read_volume if path.name.endswith((".nii", ".gz", ".nrrd")) else read_radiograph
-        times = []
-        for _ in range(runs + 1):
-            begun = time.perf_counter()
-            read(path)
-            times.append(time.perf_counter() - begun)
-        seconds[path.name] = min(times[1:])
-    print(json.dumps(seconds))
+    read: Callable[[Path], Any] = read_volume if path.name.endswith((".nii", ".gz", ".nrrd")) else read_radiograph
+    times = []
+    for _ in range(runs + 1):
+        begun = time.perf_counter()
+        read(path)
+        times.append(time.perf_counter() - begun)
+    print(min(times[1:]))
 
 
 def main() -> None:
@@ -80,15 +78,16 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         _write(Path(folder))
+        files = sorted(Path(folder).iterdir())
         best: dict[Path, dict[str, float]] = {chosen.against: {}, _HERE: {}}
-        for source in (chosen.against, _HERE, _HERE, chosen.against):
-            command = [sys.executable, str(Path(__file__).resolve()), "--against", ".", "--measure", folder]
+        for path, source in itertools.product(files, (chosen.against, _HERE, _HERE, chosen.against)):
+            command = [sys.executable, str(Path(__file__).resolve()), "--against", ".", "--measure", str(path)]
             environment = os.environ | {"PYTHONPATH": str(source.resolve() / "src")}
             done = subprocess.run(
                 [*command, "--runs", str(chosen.runs)], capture_output=True, text=True, check=True, env=environment, cwd="/"
             )
-            for name, seconds in json.loads(done.stdout.splitlines()[-1]).items():
-                best[source][name] = min(seconds, best[source].get(name, seconds))
+            seconds = float(done.stdout.splitlines()[-1])
+            best[source][path.name] = min(seconds, best[source].get(path.name, seconds))
     print("| file | that checkout, ms | this one, ms | ratio |\n| --- | --- | --- | --- |")
     for name, before in best[chosen.against].items():
         after = best[_HERE][name]

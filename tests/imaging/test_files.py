@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import nibabel as nib
 import nrrd
 import numpy as np
 import pytest
+from pydicom.data import get_testdata_file
 
-from napari_medgen.errors import ImageError
-from napari_medgen.imaging.files import read_volume
+from napari_medgen.errors import ImageError, MedGenError
+from napari_medgen.imaging.files import read_radiograph, read_volume
+from napari_medgen.models.checkpoints import read_checkpoint
 
 
 def test_an_nrrd_lies_where_its_header_says(tmp_path: Path) -> None:
@@ -41,3 +45,50 @@ def test_a_real_nrrd_opens(real_data: Path) -> None:
     volume = read_volume(real_data / "lesion-mri" / "brain1_image.nrrd")
     assert sorted(volume.voxels.shape) == [25, 256, 256]
     assert volume.voxels.max() > 0
+
+
+@pytest.mark.parametrize("name", ["CT_small.dcm"])
+def test_invalid_settings_are_not_blamed_on_the_image(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NAPARI_MEDGEN_LARGEST_IMAGE", "4GB")
+    nib.save(nib.Nifti1Image(np.zeros((3, 3, 3), np.int16), np.eye(4)), tmp_path / "a.nii")
+    for read, path in ((read_radiograph, Path(str(get_testdata_file(name)))), (read_volume, tmp_path / "a.nii")):
+        with pytest.raises(MedGenError, match="settings file"):
+            read(path)
+
+
+def test_voxels_in_a_folder_below_are_beside(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "x.raw").write_bytes(bytes(8))
+    text = "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 2 2 2\nencoding: raw\ndata file: {}\n\n"
+    for place in ("sub/x.raw", "./sub/x.raw"):
+        (tmp_path / "a.nhdr").write_text(text.format(place))
+        assert read_volume(tmp_path / "a.nhdr").voxels.shape == (2, 2, 2)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="There are no pipes among files here.")
+def test_pipes_are_not_read(tmp_path: Path) -> None:
+    for name, read in (("a.nii", read_volume), ("a.dcm", read_radiograph), ("a.pt", read_checkpoint)):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(MedGenError, match="not an ordinary file"):
+            read(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.nrrd", "a.png", "a.dcm"])
+def test_what_may_not_be_read_is_said_so(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / name).write_bytes(bytes(400))
+
+    def closed(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("io.open", closed)
+    monkeypatch.setattr("builtins.open", closed)
+    with pytest.raises(ImageError, match=f"^{name} cannot be read: this account may not open it.$"):
+        (read_radiograph if name.endswith(("png", "dcm")) else read_volume)(tmp_path / name)
+
+
+@pytest.mark.parametrize("lines", [-1, 10**9])
+def test_an_nrrd_skips_no_more_than_there_can_be(lines: int, tmp_path: Path) -> None:
+    text = f"NRRD0004\ntype: uchar\ndimension: 3\nsizes: 2 2 2\nencoding: gzip\nline skip: {lines}\n\n"
+    (tmp_path / "a.nrrd").write_bytes(text.encode() + bytes(8))
+    with pytest.raises(ImageError, match="skips what cannot be there"):
+        read_volume(tmp_path / "a.nrrd")

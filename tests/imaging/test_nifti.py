@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import struct
 from pathlib import Path
 
 import nibabel as nib
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_medgen.errors import ImageError
+from napari_medgen.imaging.files import read_volume
 from napari_medgen.imaging.nifti import count_volumes, read_nifti, sidecar, write_nifti
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.volume import Volume
@@ -203,3 +205,32 @@ def test_gaps_around_a_standardised_head_are_background_and_not_grey(tmp_path: P
     nib.save(nib.Nifti1Image(voxels, np.eye(4)), tmp_path / "z.nii")
     found = read_nifti(tmp_path / "z.nii").voxels
     assert found[0, 0, 0] == found.min() == np.nanmin(voxels)
+
+
+def test_extensions_end_before_the_voxels_begin(tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Image(np.zeros((3, 3, 3), np.int16), np.eye(4)), tmp_path / "a.nii")
+    content = bytearray((tmp_path / "a.nii").read_bytes())
+    content[348] = 1
+    for begin, size in ((0.0, 64), (384.0, 2**30), (384.0, -4)):
+        content[108:112] = struct.pack("<f", begin)
+        content[352:352] = struct.pack("<ii", size, 6)
+        (tmp_path / "b.nii.gz").write_bytes(gzip.compress(bytes(content) + bytes(10_000_000)))
+        with pytest.raises(ImageError, match="voxels begin"):
+            read_volume(tmp_path / "b.nii.gz")
+
+
+def test_a_sidecar_that_cannot_be_read_costs_nothing(tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Image(np.zeros((3, 3, 3), np.int16), np.eye(4)), tmp_path / "a.nii")
+    with (tmp_path / "a.json").open("wb") as file:
+        file.truncate(2**25)
+    assert read_volume(tmp_path / "a.nii").voxels.shape == (3, 3, 3)
+
+
+def test_a_name_that_says_otherwise_is_said_so(tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Image(np.zeros((3, 3, 3), np.int16), np.eye(4)), tmp_path / "a.nii")
+    (tmp_path / "a.nii").rename(tmp_path / "b.nii.gz")
+    with pytest.raises(ImageError, match=r"is not compressed, whatever its name says: rename it to end in \.nii\."):
+        read_volume(tmp_path / "b.nii.gz")
+    (tmp_path / "c.nii").write_bytes(gzip.compress((tmp_path / "b.nii.gz").read_bytes()))
+    with pytest.raises(ImageError, match=r"is compressed, whatever its name says: rename it to end in \.nii\.gz"):
+        read_volume(tmp_path / "c.nii")

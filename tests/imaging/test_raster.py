@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.files import read_radiograph
@@ -121,3 +122,34 @@ def test_notes_that_another_program_changed_are_passed_over(tmp_path: Path, chan
     image = read_radiograph(save(tmp_path / "a.png", np.array([[0, 200]], np.uint8), pnginfo=text))
     assert image.window == (0, 255)
     assert (image.laterality, image.spacing) == ("", None)
+
+
+def test_a_colour_picture_takes_little_more_than_its_pixels(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (3000, 2000, 3)).astype(np.uint8)
+    path = save(tmp_path / "a.png", pixels)
+    tracemalloc.start()
+    try:
+        image = read_raster(path)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert image.coloured
+    np.testing.assert_allclose(image.pixels, np.rint(pixels @ np.array([0.299, 0.587, 0.114])), atol=1)
+    assert most < 6 * image.pixels.size  # whole, it took thirty bytes a pixel
+
+
+def test_the_limit_counts_what_a_picture_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(tmp_path / "a.png", np.zeros((1000, 1000, 3), np.uint8))
+    monkeypatch.setenv("NAPARI_MEDGEN_LARGEST_IMAGE", "0.005")
+    with pytest.raises(ImageError, match=r"asks for 6.0 MB of memory; 5.0 MB are allowed"):
+        read_raster(path)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_jpeg_is_turned_back(tmp_path: Path, orientation: int) -> None:
+    picture = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8) * 5)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture.save(tmp_path / "a.png", exif=exif)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "a.png")))
+    np.testing.assert_array_equal(read_raster(tmp_path / "a.png").pixels, expected)

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 from napari_medgen.errors import ModelError
-from napari_medgen.models.checkpoints import named_tensors, plain, read_checkpoint
-from napari_medgen.models.pickles import Inert
+from napari_medgen.models.checkpoints import named_tensors, plain, read_bare_pickle, read_checkpoint
+from napari_medgen.models.inert import Inert, UnreadablePickleError
 
 both = pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
 
@@ -256,7 +256,80 @@ def test_numbers_of_a_machine_with_the_other_byte_order(tmp_path: Path) -> None:
 
 def test_a_checkpoint_within_a_checkpoint_within_a_checkpoint_ends() -> None:
     from napari_medgen.models.checkpoints import read_legacy
-    from napari_medgen.models.pickles import UnreadablePickleError
+    from napari_medgen.models.inert import UnreadablePickleError
 
     with pytest.raises(UnreadablePickleError, match="in a file"):
         read_legacy(io.BytesIO(b""), "a.pt", depth=9)
+
+
+def test_a_member_that_unpacks_to_more_than_it_says_is_no_checkpoint(tmp_path: Path) -> None:
+    torch.save({"w": torch.zeros(4)}, tmp_path / "a.pt")
+    for kind in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        with zipfile.ZipFile(tmp_path / "a.pt") as source, zipfile.ZipFile(tmp_path / "b.pt", "w", kind) as out:
+            for item in source.namelist():
+                out.writestr(item, source.read(item))
+        with pytest.raises(ModelError, match="not one that PyTorch wrote"):
+            read_checkpoint(tmp_path / "b.pt")
+
+
+def test_networks_that_hold_themselves_end() -> None:
+    whole = Inert(state={"_parameters": {}, "_buffers": {}})
+    whole.state["_modules"] = whole
+    assert named_tensors({"m": whole}) == {}
+    whole.state["_modules"] = {"again": whole, "w": torch.ones(1)}
+    assert list(named_tensors({"m": whole})) == ["m.w"]
+
+
+def test_many_large_tensors_of_a_stylegan_pickle_are_not_copies(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    torch.save(torch.zeros(70_000_000, dtype=torch.uint8).untyped_storage(), buffer, _use_new_zipfile_serialization=False)
+    inner = buffer.getvalue()
+    call = b"ctorch.storage\n_load_from_bytes\nB" + struct.pack("<I", len(inner)) + inner + b"\x85R"
+    held = read_bare_pickle(io.BytesIO(b"\x80\x03(" + call * 4 + b"l."), "a.pkl")
+    assert len(held) == 4
+
+
+def archive(path: Path, program: bytes, numbers: bytes = bytes(16)) -> Path:
+    """A checkpoint whose pickle is written by hand; one storage of single-precision numbers."""
+    with zipfile.ZipFile(path, "w") as out:
+        out.writestr("a/data.pkl", program)
+        out.writestr("a/data/0", numbers)
+    return path
+
+
+_STORED = b"((U\x07storagectorch\nFloatStorage\nU\x010U\x03cpuK\x04tQ"
+
+
+@pytest.mark.parametrize("large", [2**62, 2**70, -1])
+@pytest.mark.parametrize("place", ["offset", "size", "stride"])
+def test_numbers_of_a_shape_that_no_machine_knows_are_refused(tmp_path: Path, place: str, large: int) -> None:
+    offset, size, stride = (
+        b"L%dL\n" % (large if place == name else n) for name, n in (("offset", 0), ("size", 2), ("stride", 1))
+    )
+    call = b"ctorch._utils\n_rebuild_tensor_v2\n" + _STORED + offset + b"(" + size + b"t(" + stride + b"ttR"
+    with pytest.raises(ModelError, match=r"impossible shape|beyond its numbers"):
+        read_checkpoint(archive(tmp_path / "a.pt", b"\x80\x02}U\x01w" + call + b"s."))
+
+
+def test_names_that_grow_on_their_way_are_left_out() -> None:
+    long = "a" * 1500
+    assert list(named_tensors({long: {long: {long: torch.ones(1)}}, "b" * 3000: torch.ones(1), "w": torch.ones(1)})) == ["w"]
+
+
+def test_few_numbers_under_many_names_are_counted_as_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari_medgen.models.weights import weights_named
+
+    monkeypatch.setenv("NAPARI_MEDGEN_LARGEST_MODEL", "0.001")
+    shared = torch.zeros(1).expand(100_000)
+    with pytest.raises(ModelError, match="largest_model"):
+        weights_named({"w": shared} | {f"x{i}": shared for i in range(3)}, ["w"])
+
+
+def test_files_in_a_file_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_medgen.models.checkpoints._MOST_FILES_WITHIN", 3)
+    buffer = io.BytesIO()
+    torch.save(torch.zeros(1).untyped_storage(), buffer, _use_new_zipfile_serialization=False)
+    call = b"ctorch.storage\n_load_from_bytes\nB" + struct.pack("<I", len(buffer.getvalue())) + buffer.getvalue() + b"\x85R"
+    assert len(read_bare_pickle(io.BytesIO(b"\x80\x03(" + call * 3 + b"l."), "a.pkl")) == 3
+    with pytest.raises(UnreadablePickleError, match="without bytes"):
+        read_bare_pickle(io.BytesIO(b"\x80\x03(" + call * 4 + b"l."), "a.pkl")

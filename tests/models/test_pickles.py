@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_medgen.models.pickles import Inert, Name, UnreadablePickleError, read_pickle
+from napari_medgen.models.inert import Inert, Name, UnreadablePickleError
+from napari_medgen.models.pickles import read_pickle
 
 
 def read(content: bytes) -> Any:
@@ -163,3 +164,9 @@ def test_only_the_pickle_is_read() -> None:
     file = io.BytesIO(pickle.dumps([1], 2) + b"beyond")
     assert read_pickle(file) == [1]
     assert file.read() == b"beyond"
+
+
+@pytest.mark.parametrize("key", [b"((K\x01tt", b"(K\x01K\x02t", b"(K\x01K\x02\x91"])
+def test_keys_whose_hash_is_known_beforehand_are_refused(key: bytes) -> None:
+    with pytest.raises(UnreadablePickleError, match="key"):
+        read_pickle(io.BytesIO(b"\x80\x04}" + key + b"K\x01s."))

@@ -107,3 +107,39 @@ def test_latents_of_another_width_belong_to_another_model(folder: Path, tmp_path
     (folder / ABOUT).write_text(json.dumps(about))
     with pytest.raises(ModelError, match="numbers, those of"):
         require_model(open_cohort(folder), model)
+
+
+def test_a_salt_is_hexadecimal(tmp_path: Path) -> None:
+    save_cohort(three_visit_cohort(), tmp_path / "cohort")
+    about = json.loads((tmp_path / "cohort" / ABOUT).read_text())
+    (tmp_path / "cohort" / ABOUT).write_text(json.dumps(about | {"salt": "zz"}))
+    with pytest.raises(CohortError, match="says of itself"):
+        open_cohort(tmp_path / "cohort")
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("grade", pa.array(["4"]).dictionary_encode()),
+        ("months", pa.array(["12"])),
+        ("error", pa.array([b"0"])),
+        ("date", pa.array(["2020-01-01"])),
+        ("patient", pa.array([9001])),
+        ("image", pa.array([["a.png"]])),
+    ],
+)
+def test_columns_of_another_kind_are_refused_before_they_are_unpacked(folder: Path, name: str, column: Any) -> None:
+    table = parquet.read_table(folder / COHORT_TABLE)
+    place = table.column_names.index(name)
+    many = pa.chunked_array([column] * len(table))
+    parquet.write_table(table.set_column(place, name, many), folder / COHORT_TABLE)
+    with pytest.raises(CohortError, match=f"in the column {name}, which cannot be"):
+        open_cohort(folder)
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.float64()])
+def test_numbers_of_another_width_are_numbers(folder: Path, kind: Any) -> None:
+    table = parquet.read_table(folder / COHORT_TABLE)
+    place = table.column_names.index("months")
+    parquet.write_table(table.set_column(place, "months", table["months"].cast(kind, safe=False)), folder / COHORT_TABLE)
+    assert len(open_cohort(folder).visits) == len(table)

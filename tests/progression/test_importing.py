@@ -14,9 +14,10 @@ import pytest
 import torch
 
 from napari_medgen.errors import ModelError
+from napari_medgen.models.inert import Inert, Name
 from napari_medgen.progression.architecture import GENERATOR_FILE, StyleGANSizes, progression_architecture
 from napari_medgen.progression.extrapolator import load_networks
-from napari_medgen.progression.importing import import_snapshot
+from napari_medgen.progression.importing import import_snapshot, tensors_of
 from napari_medgen.progression.stylegan import Generator
 
 SIZES = StyleGANSizes(resolution=16, z_dim=12, w_dim=12, mapping_layers=2, channel_base=128, channel_max=8)
@@ -180,6 +181,15 @@ def test_a_layer_s_own_clamp_counts(tmp_path: Path, official: types.ModuleType) 
     (tmp_path / "a.pkl").write_bytes(pickle.dumps({"G_ema": network}))
     own = progression_architecture(import_snapshot(tmp_path / "a.pkl", tmp_path / "out").card).generator
     assert (own.clamp, own.mapping_layers) == (64, 2)
+
+
+def test_parts_that_hold_themselves_are_counted() -> None:
+    state: dict[str, Any] = {"_parameters": {"w": torch.ones(1)}}
+    network = Inert(Name("torch_utils.persistence", "_reconstruct_persistent_obj"), ({"state": state},))
+    assert list(tensors_of(network)) == ["w"]
+    state["_modules"] = {f"part{place}": network for place in range(10)}
+    with pytest.raises(ModelError, match="more parts than any"):
+        tensors_of(network)
 
 
 def test_stylegan3_is_named(tmp_path: Path, official: types.ModuleType) -> None:

@@ -86,6 +86,10 @@ def test_a_diffusion_file_with_another_vqgan_is_refused(tmp_path: Path, monkeypa
     with pytest.raises(ModelError, match=r"other\.pt was trained on another VQ-GAN than .*ckpt"):
         import_official(first, tmp_path / "other.pt", tmp_path / "other")
     assert not (tmp_path / "other").exists()
+    content["ema"] = {key: value.cfloat() if key in own else value for key, value in content["ema"].items()}
+    torch.save(content, tmp_path / "complex.pt")
+    with pytest.raises(ModelError, match="another VQ-GAN"):
+        import_official(first, tmp_path / "complex.pt", tmp_path / "other")
 
 
 def test_the_published_padding_stops_where_the_published_code_stops() -> None:

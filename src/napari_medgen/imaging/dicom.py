@@ -31,8 +31,9 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from napari_medgen.errors import ImageError, MedGenError
+from napari_medgen.errors import ImageError
 from napari_medgen.imaging.decoding import DECODING, NoDecoderError
+from napari_medgen.imaging.opening import opened_image
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Laterality, Radiograph
 from napari_medgen.running.limits import largest_image, require_image_bytes
@@ -74,24 +75,18 @@ def read_dicom(path: str | Path) -> Radiograph:
     """
     path = Path(path)
     data = _read(path)
-    try:
-        frames = _frames(data, path)
-        if frames > 1:
-            raise ImageError(f"{path.name} holds {frames} frames; save the one you want as a single image first.")
-        pixels, notes = _pixels(data, path)
-        return cast(Radiograph, _quiet(_radiograph, data, pixels, notes))
-    except MedGenError as error:
-        if not isinstance(error, ImageError):
-            raise
-        # An image is called by what it shows; a person looks for the file.
-        raise error if path.name in str(error) else ImageError(f"{path.name}: {error}") from None
-    except MemoryError:
-        raise ImageError(f"{path.name} claims to be larger than this machine's memory.") from None
-    except Exception:
-        # pydicom converts a value when it is asked for: a malformed one raises whatever its conversion raises.
-        raise ImageError(
-            f"{path.name} holds a value that DICOM does not allow where it describes its grey values."
-        ) from None
+    # pydicom converts a value when it is asked for: a malformed one raises whatever its conversion raises.
+    odd = "holds a value that DICOM does not allow where it describes its grey values"
+    with opened_image(path, "a DICOM file", damaged=odd):
+        try:
+            frames = _frames(data, path)
+            if frames > 1:
+                raise ImageError(f"{path.name} holds {frames} frames; save the one you want as a single image first.")
+            pixels, notes = _pixels(data, path)
+            return cast(Radiograph, _quiet(_radiograph, data, pixels, notes))
+        except ImageError as error:
+            # An image is called by what it shows; a person looks for the file.
+            raise error if path.name in str(error) else ImageError(f"{path.name}: {error}") from None
 
 
 def _radiograph(data: Dataset, stored: NDArray[Any], notes: list[str]) -> Radiograph:
@@ -136,7 +131,7 @@ def _quiet(function: Any, *arguments: Any, **more: Any) -> Any:
 
 
 def _read(path: Path) -> Dataset:
-    try:
+    with opened_image(path, "a DICOM file", foreign=(InvalidDicomError,)):
         content = path.read_bytes() if path.stat().st_size <= largest_image() else b""
         if not content:
             require_image_bytes(path.stat().st_size, path.name)
@@ -145,19 +140,7 @@ def _read(path: Path) -> Dataset:
         data: Dataset = _quiet(pydicom.dcmread, BytesIO(content))
         if "PixelData" not in data:
             raise ImageError(f"{path.name} is a DICOM file without an image.")
-    except FileNotFoundError:
-        raise ImageError(f"{path.name} does not exist.") from None
-    except IsADirectoryError:
-        raise ImageError(f"{path.name} is a folder, not a DICOM file.") from None
-    except InvalidDicomError:
-        raise ImageError(f"{path.name} is not a DICOM file, whatever its name says.") from None
-    except MedGenError:
-        raise
-    except MemoryError:
-        raise ImageError(f"{path.name} claims to be larger than this machine's memory.") from None
-    except Exception:
-        raise ImageError(f"{path.name} is damaged or ends too early.") from None
-    return data
+        return data
 
 
 def _require_small_when_inflated(content: bytes, name: str) -> None:
@@ -195,15 +178,12 @@ def _pixels(data: Dataset, path: Path) -> tuple[NDArray[Any], list[str]]:
     except ValueError:
         raise ImageError(f"{path.name} stores its pixels in a way that DICOM does not know.") from None
     expected = _promised_bytes(data, path)
-    try:
-        pixels = DECODING.decode(path, expected) if compressed else _quiet(lambda: data.pixel_array)
-    except NoDecoderError:
-        hint = "pip install 'napari-medgen[dicom]'"
-        raise ImageError(f"{path.name} is compressed as {syntax.name}, for which no decoder is here: {hint}.") from None
-    except MedGenError:
-        raise
-    except Exception:
-        raise ImageError(f"{path.name} is damaged or ends too early.") from None
+    with opened_image(path, "a DICOM file"):
+        try:
+            pixels = DECODING.decode(path, expected) if compressed else _quiet(lambda: data.pixel_array)
+        except NoDecoderError:
+            hint = "pip install 'napari-medgen[dicom]'"
+            raise ImageError(f"{path.name} is compressed as {syntax.name}, for which no decoder is here: {hint}.") from None
     if pixels.ndim not in (2, 3) or 0 in pixels.shape or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
         raise ImageError(f"{path.name} has pixels of the shape {pixels.shape}; one grey image is needed.")
     if np.issubdtype(pixels.dtype, np.floating):
@@ -261,7 +241,7 @@ def _padding(stored: NDArray[Any], data: Dataset) -> NDArray[np.bool_]:
         return np.zeros(stored.shape, bool)
     last = data.get("PixelPaddingRangeLimit")
     low, high = sorted((int(first), int(first if last is None else last)))
-    padding = (stored >= low) & (stored <= high)
+    padding = stored == low if low == high else (stored >= low) & (stored <= high)
     return np.zeros(stored.shape, bool) if padding.all() else padding
 
 

@@ -20,7 +20,8 @@ from nibabel.spatialimages import HeaderDataError
 from pydantic import ValidationError
 
 from napari_medgen import __version__
-from napari_medgen.errors import ImageError, MedGenError
+from napari_medgen.errors import ImageError
+from napari_medgen.imaging.opening import opened_image
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.running.limits import require_image_bytes
@@ -69,22 +70,13 @@ def read_nifti(path: str | Path, *, volume: int = 0, gaps: float | None = None) 
         more memory than the settings allow.
     """
     path = Path(path)
-    try:
+    with opened_image(path, "a NIfTI file", damaged="is damaged or incomplete: its voxels cannot be read"):
         # The kind is known from the header alone: nibabel would also try CIFTI, and take what it says of itself for granted.
-        image: Any = _kind_of(path).from_filename(path)
-        voxels, note = _voxels(image, path.name, volume, gaps)
-    except FileNotFoundError:
-        raise ImageError(f"{path.name} does not exist.") from None
-    except IsADirectoryError:
-        raise ImageError(f"{path.name} is a folder, not a NIfTI file.") from None
-    except (ImageFileError, HeaderDataError):
-        raise ImageError(f"{path.name} is not a NIfTI file, or its header is damaged.") from None
-    except MedGenError:
-        raise
-    except (MemoryError, OverflowError):
-        raise ImageError(f"{path.name} claims to be larger than this machine's memory.") from None
-    except Exception:
-        raise ImageError(f"{path.name} is damaged or incomplete: its voxels cannot be read.") from None
+        try:
+            image: Any = _kind_of(path).from_filename(path)
+            voxels, note = _voxels(image, path.name, volume, gaps)
+        except (ImageFileError, HeaderDataError):
+            raise ImageError(f"{path.name} is not a NIfTI file, or its header is damaged.") from None
     affine = image.affine
     if affine is None:
         raise ImageError(f"{path.name} has no usable position in space: its affine is not finite.")

@@ -12,7 +12,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medgen.errors import ImageError, MedGenError
+from napari_medgen.errors import ImageError
+from napari_medgen.imaging.opening import opened_image
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.running.limits import require_image_bytes
@@ -41,16 +42,8 @@ def read_nrrd(path: str | Path) -> Volume:
         If the file is missing, damaged, not three-dimensional, larger than the settings allow, or has no usable axes.
     """
     path = Path(path)
-    try:
+    with opened_image(path, "an NRRD file", damaged="is damaged, or not an NRRD file"):
         voxels, header = _read(path)
-    except FileNotFoundError:
-        raise ImageError(f"{path.name} does not exist.") from None
-    except MedGenError:
-        raise
-    except MemoryError:
-        raise ImageError(f"{path.name} claims to be larger than this machine's memory.") from None
-    except Exception:
-        raise ImageError(f"{path.name} is damaged, or not an NRRD file.") from None
     if voxels.ndim != 3 or not np.isrealobj(voxels):
         raise ImageError(f"{path.name} has the shape {voxels.shape}; a volume of grey values needs three axes.")
     note = ""

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 from pydantic import ValidationError
 
-from napari_medgen.errors import ImageError, MedGenError
+from napari_medgen.errors import ImageError
+from napari_medgen.imaging.opening import opened_image
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph, natural_window
 from napari_medgen.running.limits import require_image_bytes
@@ -24,7 +25,9 @@ _KEY = "napari-medgen"
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # Channels of a grey JPEG that was stored in colour differ by a few steps.
 _COLOUR = 24
-_BYTES = {"1": 1, "L": 1, "P": 1, "LA": 2, "PA": 2, "I;16": 2, "I;16B": 2, "RGB": 3}
+_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}  # a pixel in Pillow's memory; all other modes take 4
+_GREY_BYTES = 2
+_STRIP = 2**20  # pixels that are turned grey at a time; whole, a picture would take ten times its bytes
 
 
 def read_raster(path: str | Path) -> Radiograph:
@@ -36,24 +39,16 @@ def read_raster(path: str | Path) -> Radiograph:
         If the file is missing, damaged, truncated, of another kind, too large, or CMYK.
     """
     path = Path(path)
-    try:
-        with _OWN_LIMIT, Image.open(path, formats=("PNG", "JPEG")) as picture:
-            require_image_bytes(picture.width * picture.height * _BYTES.get(picture.mode, 4), path.name)
-            picture.load()
-            return _radiograph(ImageOps.exif_transpose(picture), path)
-    except MedGenError:
-        raise
-    except FileNotFoundError:
-        raise ImageError(f"{path.name} does not exist.") from None
-    except IsADirectoryError:
-        raise ImageError(f"{path.name} is a folder, not an image.") from None
-    except UnidentifiedImageError:
-        raise ImageError(f"{path.name} is not a PNG or JPEG file, whatever its name says.") from None
-    except (Image.DecompressionBombError, MemoryError):
-        raise ImageError(f"{path.name} has too many pixels to be read.") from None
-    except Exception:
-        # Pillow's decoders raise whatever they stumble over: OSError, ValueError, SyntaxError, IndexError, struct.error.
-        raise ImageError(f"{path.name} is damaged or ends too early.") from None
+    with (
+        opened_image(path, "a PNG or JPEG file", foreign=(UnidentifiedImageError,)),
+        _OWN_LIMIT,
+        Image.open(path, formats=("PNG", "JPEG")) as picture,
+    ):
+        # What Pillow holds, and the grey values that are made of it.
+        require_image_bytes(picture.width * picture.height * (_BYTES.get(picture.mode, 4) + _GREY_BYTES), path.name)
+        picture.load()
+        ImageOps.exif_transpose(picture, in_place=True)
+        return _radiograph(picture, path)
 
 
 class _OwnLimit:
@@ -84,10 +79,10 @@ def _radiograph(picture: Image.Image, path: Path) -> Radiograph:
     notes: tuple[str, ...] = ()
     coloured = False
     if picture.mode in ("RGB", "RGBA", "P", "PA", "LA"):
-        pixels, coloured = _grey(np.asarray(picture.convert("RGB")))
+        pixels, coloured = _grey(picture)
         notes = ("The picture was stored in colour and has been turned grey.",)
     elif picture.mode in ("1", "L"):
-        pixels = np.asarray(picture.convert("L"))
+        pixels = np.asarray(picture if picture.mode == "L" else picture.convert("L"))
     else:
         pixels = np.asarray(picture)
         if pixels.dtype == np.int32:  # 16-bit PNG in older versions of Pillow
@@ -98,10 +93,15 @@ def _radiograph(picture: Image.Image, path: Path) -> Radiograph:
     return Radiograph(pixels, shown, coloured=coloured, name=path.stem, notes=notes, provenance=provenance, **kept)
 
 
-def _grey(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], bool]:
+def _grey(picture: Image.Image) -> tuple[NDArray[np.uint8], bool]:
     """Luminance, and whether there is true colour in more than one pixel of a hundred."""
-    spread = rgb.max(2).astype(np.int16) - rgb.min(2)
-    return np.rint(rgb.astype(np.float32) @ _LUMA).astype(np.uint8), bool((spread > _COLOUR).mean() > 0.01)
+    width, height = picture.size
+    pixels, colourful, rows = np.empty((height, width), np.uint8), 0, max(1, _STRIP // width)
+    for top in range(0, height, rows):
+        rgb = np.asarray(picture.crop((0, top, width, min(top + rows, height))).convert("RGB"))
+        pixels[top : top + rows] = np.rint(rgb.astype(np.float32) @ _LUMA)
+        colourful += int(np.count_nonzero(rgb.max(2) - rgb.min(2) > _COLOUR))
+    return pixels, colourful > 0.01 * width * height
 
 
 def _own_notes(text: Any) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from napari_medgen.errors import MedGenError, ModelError
-from napari_medgen.models.pickles import Builder, Inert, Name, UnreadablePickleError, is_module, read_pickle
+from napari_medgen.models.inert import Builder, Inert, Name, UnreadablePickleError, is_module
+from napari_medgen.models.pickles import read_pickle
 from napari_medgen.running.limits import require_model_bytes
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        Tensors on the CPU, plain Python values, and :class:`~napari_medgen.models.pickles.Inert` objects; see
+        Tensors on the CPU, plain Python values, and :class:`~napari_medgen.models.inert.Inert` objects; see
         :func:`plain`. A network that was saved whole is under ``module``.
 
     Raises

@@ -2,7 +2,8 @@
 
 A pickle is a program for a stack machine. The standard library's :mod:`pickletools` takes it apart, one instruction at a
 time, and this module obeys those that build containers and numbers. A name (``GLOBAL``) stays a name: what is called,
-built or filled through it becomes an :class:`Inert` record of that, except for the few below that only hold numbers. No
+built or filled through it becomes an :class:`Inert` record of that, except for the few of
+:mod:`napari_medgen.models.inert` that only hold content. No
 name is ever imported, so that nothing that a file says can run or change an object of this process.
 """
 
@@ -11,54 +12,24 @@ from __future__ import annotations
 import io
 import pickletools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import IO, Any, cast
+
+from napari_medgen.models.inert import (
+    BUILDERS,
+    RECONSTRUCTORS,
+    Builder,
+    Inert,
+    Name,
+    NumericType,
+    UnreadablePickleError,
+    as_key,
+    in_byte_order,
+)
 
 _MOST_INSTRUCTIONS = 3_000_000
 _MOST_COPIED = 2**23  # entries that calls may copy in all: a short pickle can name a long list many times
 _MOST_TEXT = 2**28  # characters of texts and bytes, likewise
-_LONGEST_KEY = 16
-_LARGEST_KEY = 2**60  # beyond it, different whole numbers have the same hash, and a dictionary of them would never be filled
 _MARK = object()
-
-# Names by which pickles of NumPy call numeric types, in the byte order that its state says.
-_NUMERIC = frozenset({"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"})
-
-
-class UnreadablePickleError(Exception):
-    """The pickle is damaged, or does what no pickle of numbers does."""
-
-
-@dataclass(frozen=True)
-class Name:
-    """A name that a pickle mentions; never what it stands for."""
-
-    module: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
-
-
-@dataclass(eq=False)
-class Inert:
-    """What stands for an object of any class: what it was called with, filled with and given as its state."""
-
-    of: Name | None = None
-    args: tuple[Any, ...] = ()
-    state: Any = None
-    items: dict[Any, Any] = field(default_factory=dict)
-    entries: list[Any] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class NumericType:
-    """A type of NumPy's that holds numbers, by its short name."""
-
-    short: str
-
-
-Builder = Callable[..., Any]
 
 
 def read_pickle(
@@ -81,7 +52,7 @@ def read_pickle(
     UnreadablePickleError
         If it is damaged, too long, or its instructions make no sense on what they act on.
     """
-    machine = _Machine({**_BUILDERS, **(builders or {})}, persistent)
+    machine = _Machine({**BUILDERS, **(builders or {})}, persistent)
     try:
         for count, (instruction, argument, _) in enumerate(pickletools.genops(cast(Any, Bounded(file)))):
             if count > _MOST_INSTRUCTIONS:
@@ -136,7 +107,7 @@ class _Machine:
     def _pop(self) -> Any:
         value = self.stack.pop()
         if value is _MARK:
-            raise UnreadablePickleError("a value is missing")
+            raise UnreadablePickleError("a missing value")
         return value
 
     def _since_mark(self) -> list[Any]:
@@ -145,7 +116,7 @@ class _Machine:
         while self.stack[place] is not _MARK:
             place -= 1
             if place < 0:
-                raise UnreadablePickleError("a mark is missing")
+                raise UnreadablePickleError("a missing mark")
         values = self.stack[place + 1 :]
         del self.stack[place:]
         return values
@@ -204,7 +175,7 @@ class _Machine:
         self.stack.append(made)
 
     def to_frozenset(self, _: Any) -> None:
-        self.stack.append(frozenset(_key(value) for value in self._since_mark()))
+        self.stack.append(frozenset(as_key(value) for value in self._since_mark()))
 
     def append(self, _: Any) -> None:
         value = self._pop()
@@ -226,7 +197,7 @@ class _Machine:
         values = self._since_mark()
         if not isinstance(self.stack[-1], set):
             raise UnreadablePickleError("something else than a set is added to")
-        self.stack[-1].update(_key(value) for value in values)
+        self.stack[-1].update(as_key(value) for value in values)
 
     # -- objects ------------------------------------------------------------------------------------------------------
 
@@ -266,7 +237,7 @@ class _Machine:
         if isinstance(built, Inert):
             built.state = state
         elif isinstance(built, NumericType):
-            self.stack[-1] = _in_byte_order(built, state)
+            self.stack[-1] = in_byte_order(built, state)
         elif isinstance(built, Name):
             raise UnreadablePickleError("the state of a name is changed")
         # Attributes of a container or a tensor (an ordered state dict's _metadata) say nothing of its content.
@@ -287,7 +258,7 @@ class _Machine:
             raise UnreadablePickleError("a call without arguments")
         if isinstance(what, Name):
             # copyreg's reconstructor names the class first; the class is what counts.
-            if what in _RECONSTRUCTORS and args and isinstance(args[0], Name):
+            if what in RECONSTRUCTORS and args and isinstance(args[0], Name):
                 what, args = args[0], ()
             if what in self._builders:
                 self._copied += sum(len(arg) for arg in args if isinstance(arg, list | tuple | dict | set | frozenset))
@@ -315,130 +286,8 @@ def _fill(target: Any, values: list[Any]) -> None:
     if not isinstance(into, dict):
         raise UnreadablePickleError("something else than a dictionary is filled")
     for key, value in zip(values[::2], values[1::2], strict=True):
-        into[_key(key)] = value
+        into[as_key(key)] = value
 
-
-def _key(value: Any) -> Any:
-    """A value that may be a key: hashing it costs little, never recurses, and few have the same hash."""
-    if value is None or isinstance(value, str | bytes | bool | float | Name | Inert):
-        return value
-    if isinstance(value, int) and abs(value) < _LARGEST_KEY:
-        return value
-    if isinstance(value, tuple) and len(value) <= _LONGEST_KEY and all(isinstance(part, str) for part in value):
-        return value  # hashes of texts are not known beforehand
-    raise UnreadablePickleError("a key that is neither a number nor a text")
-
-
-# -- names that only hold numbers -----------------------------------------------------------------------------------------
-
-
-def _dictionary(*args: Any) -> dict[Any, Any]:
-    """``dict()``, ``OrderedDict()`` or either of a list of pairs."""
-    made: dict[Any, Any] = {}
-    if args and isinstance(args[0], dict):
-        made.update(args[0])
-    elif args and isinstance(args[0], list | tuple):
-        for key, value in args[0]:
-            made[_key(key)] = value
-    return made
-
-
-def _default_dictionary(*args: Any) -> dict[Any, Any]:
-    return _dictionary(*args[1:])
-
-
-def _contents(*args: Any) -> list[Any]:
-    """What a container was made of, where that is a container."""
-    if not args:
-        return []
-    if not isinstance(args[0], list | tuple | set | frozenset):
-        raise UnreadablePickleError("a container of something else")
-    return list(args[0])
-
-
-def _set(*args: Any) -> set[Any]:
-    return {_key(value) for value in _contents(*args)}
-
-
-def _number(*args: Any) -> Any:
-    """``int``, ``float`` and ``bool`` of a number."""
-    if len(args) != 1 or not isinstance(args[0], int | float):
-        raise UnreadablePickleError("a number of something else")
-    return args[0]
-
-
-def _text(*args: Any) -> str:
-    if len(args) != 1 or not isinstance(args[0], str):
-        raise UnreadablePickleError("a text of something else")
-    return args[0]
-
-
-def _bytes(*args: Any) -> bytes:
-    """Bytes, as protocol 2 writes them: a text and its encoding."""
-    if not args:
-        return b""
-    if isinstance(args[0], bytes):
-        return args[0]
-    if isinstance(args[0], str):
-        return args[0].encode("latin-1")
-    raise UnreadablePickleError("bytes of something else")
-
-
-def _complex(real: Any = 0.0, imaginary: Any = 0.0) -> complex:
-    return complex(float(real), float(imaginary))
-
-
-def _numeric_type(short: Any = "", *_: Any) -> NumericType | Inert:
-    if isinstance(short, str) and short.lstrip("<>=|") in _NUMERIC:
-        return NumericType(short)
-    return Inert(Name("numpy", "dtype"), (short,))
-
-
-def _in_byte_order(kind: NumericType, state: Any) -> NumericType:
-    order = state[1] if isinstance(state, tuple) and len(state) > 1 else ""
-    return NumericType((">" if order == ">" else "<") + kind.short.lstrip("<>=|"))
-
-
-def _scalar(kind: Any = None, content: Any = b"") -> Any:
-    """One number of a plain numeric type; anything else is inert."""
-    import numpy as np
-
-    if isinstance(content, str):  # what Python 2 wrote
-        content = content.encode("latin-1")
-    if isinstance(kind, NumericType) and isinstance(content, bytes):
-        dtype = np.dtype(kind.short)
-        if len(content) == dtype.itemsize:
-            return np.frombuffer(content, dtype)[0].item()
-    return Inert(Name("numpy", "scalar"), (kind,))
-
-
-def _names(modules: str, name: str, builder: Builder) -> dict[Name, Builder]:
-    return {Name(module, name): builder for module in modules.split()}
-
-
-_BUILTINS = "builtins __builtin__"
-_BUILDERS: dict[Name, Builder] = {
-    **_names("collections", "OrderedDict", _dictionary),
-    **_names("collections", "defaultdict", _default_dictionary),
-    **_names("dnnlib.util", "EasyDict", _dictionary),
-    **_names(_BUILTINS, "dict", _dictionary),
-    **_names(_BUILTINS, "list", _contents),
-    **_names(_BUILTINS, "tuple", lambda *args: tuple(_contents(*args))),
-    **_names(_BUILTINS, "set", _set),
-    **_names(_BUILTINS, "frozenset", lambda *args: frozenset(_set(*args))),
-    **_names(_BUILTINS, "int", _number),
-    **_names(_BUILTINS, "long", _number),
-    **_names(_BUILTINS, "float", _number),
-    **_names(_BUILTINS, "bool", _number),
-    **_names(_BUILTINS, "complex", _complex),
-    **_names(_BUILTINS, "str", _text),
-    **_names(_BUILTINS, "bytes", _bytes),
-    **_names(_BUILTINS, "bytearray", _bytes),
-    **_names("_codecs", "encode", _bytes),
-    **_names("numpy", "dtype", _numeric_type),
-    **_names("numpy.core.multiarray numpy._core.multiarray", "scalar", _scalar),
-}
-_RECONSTRUCTORS = frozenset({Name("copyreg", "_reconstructor"), Name("copy_reg", "_reconstructor")})
 
 # -- instructions ---------------------------------------------------------------------------------------------------------
 
@@ -518,8 +367,3 @@ _INSTRUCTIONS: dict[str, Callable[[_Machine, Any], None]] = {
     "EXT4": _Machine.refuse,
     "NEXT_BUFFER": _Machine.refuse,
 }
-
-
-def is_module(value: Any) -> bool:
-    """Whether an inert object was a whole network: it has parameters and parts."""
-    return isinstance(value, Inert) and isinstance(value.state, dict) and {"_parameters", "_modules"} <= set(value.state)

@@ -299,6 +299,7 @@ def _read(path: Path, about: dict[str, Any]) -> Cohort:
         unpacked = sum(held.row_group(i).total_byte_size for i in range(held.num_row_groups))
         # A row takes far more as an object of Python than in the file.
         require_model_bytes(unpacked + held.num_rows * _ROW_BYTES, f"The cohort {path.name}")
+        _require_kinds(parquet.read_schema(path / COHORT_TABLE))
         # Texts stay in dictionaries: one long value may stand in every row.
         table = parquet.read_table(path / COHORT_TABLE, columns=list(_COLUMNS), read_dictionary=list(_TEXTS))
         if any(len(str(value)) > _LONGEST_TEXT for name in _TEXTS for value in _distinct(table, name)):
@@ -328,6 +329,30 @@ def _read(path: Path, about: dict[str, Any]) -> Cohort:
         raise CohortError(f"The cohort {path.name} says of itself what cannot be; build it anew.")
     images = Path(about["images"]) if about.get("images") else None
     return Cohort(visits, latents, errors, about, images)
+
+
+def _require_kinds(schema: pa.Schema) -> None:
+    """Refuse columns of other kinds: only texts are bounded in their length, numbers and dates by themselves.
+
+    Raises
+    ------
+    CohortError
+        The message names the column.
+    """
+    from pyarrow import types
+
+    def is_text(kind: pa.DataType) -> bool:
+        inner = kind.value_type if types.is_dictionary(kind) else kind
+        return bool(types.is_string(inner) or types.is_large_string(inner) or types.is_null(inner))
+
+    def is_number(kind: pa.DataType) -> bool:
+        return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_null(kind))
+
+    for name in set(_COLUMNS) & set(schema.names):
+        kind = schema.field(name).type
+        fits = is_text(kind) if name in _TEXTS else types.is_temporal(kind) or types.is_null(kind)
+        if not (fits if name in (*_TEXTS, "date") else is_number(kind)):
+            raise CohortError(f"The cohort's table holds {kind} in the column {name}, which cannot be.")
 
 
 def _distinct(table: pa.Table, name: str) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_medgen.progression.futures import Futures
+from napari_medgen.running.figures import as_written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +19,7 @@ GRADE_COLOURS = ("#2c7bb6", "#74add1", "#a8a26b", "#f28e2b", "#b2182b")
 _RISK = "#5b2a86"
 
 
+@as_written
 def draw_futures(figure: Figure, futures: Futures, months: float | None = None, *, dark: bool = False) -> list[Line2D]:
     """Draw probabilities of the grades above and the risk below, each with its band; dots are those of the real image.
 

@@ -17,7 +17,7 @@ from napari_medgen.errors import ModelError
 from napari_medgen.models.card import ModelCard, model_name
 from napari_medgen.models.checkpoints import named_tensors, opened_foreign, read_bare_pickle
 from napari_medgen.models.folder import ModelFolder, build_network, write_folder
-from napari_medgen.models.pickles import Inert, Name
+from napari_medgen.models.inert import Inert, Name
 from napari_medgen.models.weights import single
 from napari_medgen.progression.architecture import GENERATOR_FILE, ProgressionArchitecture, StyleGANSizes
 from napari_medgen.progression.stylegan import Generator

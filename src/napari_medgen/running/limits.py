@@ -49,6 +49,5 @@ def require_model_bytes(count: float, name: str) -> None:
 
 def _require(count: float, allowed: int, name: str, entry: str, kind: type[MedGenError]) -> None:
     if not count <= allowed:
-        raise kind(
-            f"{name} asks for {readable(count)} of memory; {readable(allowed)} are allowed ({entry} in the settings)."
-        )
+        asked = readable(count) if readable(count) != readable(allowed) else f"more than {readable(allowed)}"
+        raise kind(f"{name} asks for {asked} of memory; {readable(allowed)} are allowed ({entry} in the settings).")

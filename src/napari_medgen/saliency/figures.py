@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_medgen.errors import MedGenError
+from napari_medgen.running.figures import as_written
 from napari_medgen.running.writing import write_whole
 from napari_medgen.saliency.layer_similarity import LayerSimilarity
 from napari_medgen.saliency.loss_surface import LossSurface
@@ -20,17 +20,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def _figure(width: float, height: float) -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MedGenError("Figures need matplotlib: pip install 'napari-medgen[explain]'.") from None
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(width, height), layout="constrained")
 
 
+@as_written
 def robustness_figure(curves: Mapping[str, Sequence[RobustnessPoint]]) -> Figure:
     """AUC (mean over classes) against epsilon, a line for each name; the band is the first class's 95 % interval."""
-    figure: Figure = _figure(6, 4)
+    figure = _figure(6, 4)
     axes = figure.add_subplot()
     for name, points in curves.items():
         x = [point.epsilon for point in points]
@@ -45,9 +44,10 @@ def robustness_figure(curves: Mapping[str, Sequence[RobustnessPoint]]) -> Figure
     return figure
 
 
+@as_written
 def similarity_figure(found: LayerSimilarity, first: str, second: str) -> Figure:
     """The layers' similarity as a picture."""
-    figure: Figure = _figure(5.2, 4.4)
+    figure = _figure(5.2, 4.4)
     axes = figure.add_subplot()
     picture = axes.imshow(found.matrix, vmin=0, vmax=1, cmap="magma", origin="lower")
     axes.set(xlabel=f"Convolutions of {second}, from input to output", ylabel=f"Convolutions of {first}")
@@ -55,9 +55,10 @@ def similarity_figure(found: LayerSimilarity, first: str, second: str) -> Figure
     return figure
 
 
+@as_written
 def surface_figure(surfaces: Mapping[str, LossSurface]) -> Figure:
     """Loss surfaces side by side, with a common scale."""
-    figure: Figure = _figure(4.2 * len(surfaces), 3.8)
+    figure = _figure(4.2 * len(surfaces), 3.8)
     top = max(float(surface.loss.max()) for surface in surfaces.values())
     for place, (name, surface) in enumerate(surfaces.items(), 1):
         axes = figure.add_subplot(1, len(surfaces), place, projection="3d")
@@ -67,9 +68,10 @@ def surface_figure(surfaces: Mapping[str, LossSurface]) -> Figure:
     return figure
 
 
+@as_written
 def survival_figure(survival: Sequence[Survival]) -> Figure:
     """How much of a map is left while layers are shuffled."""
-    figure: Figure = _figure(5, 4)
+    figure = _figure(5, 4)
     axes = figure.add_subplot()
     places = range(1, len(survival) + 1)
     axes.plot([0, *places], [1, *(s.similarity for s in survival)], marker="o", label="Absolute map")

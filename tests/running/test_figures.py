@@ -1,0 +1,41 @@
+"""No word of a file is a formula in a figure."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pytest
+
+pytest.importorskip("matplotlib")
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from napari_medgen.running.figures import as_written
+
+ODD = r"A$\frac{$ B$^_"
+
+
+@as_written
+def draw() -> Figure:
+    figure = Figure()
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], label=ODD)
+    axes.set(title=ODD, xlabel=ODD)
+    axes.set_xticks([0, 1], [ODD, ODD])
+    axes.legend()
+    return figure
+
+
+def test_dollar_signs_are_dollar_signs_even_when_it_is_painted_later() -> None:
+    figure = draw()
+    for kind in ("png", "svg", "pdf"):
+        figure.savefig(BytesIO(), format=kind)
+    assert not any(text.get_parse_math() for text in figure.findobj(Text) if text.get_text() == ODD)
+
+
+def test_the_figures_of_classifiers_and_of_knees_show_names_as_they_are() -> None:
+    from napari_medgen.progression.figures import draw_futures
+    from napari_medgen.saliency import figures
+
+    for function in (draw_futures, figures.robustness_figure, figures.similarity_figure, figures.surface_figure):
+        assert hasattr(function, "__wrapped__")
