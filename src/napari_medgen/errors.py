@@ -2,7 +2,14 @@
 
 
 class MedGenError(Exception):
-    """Something expected went wrong: a bad file, an unsuitable image, a missing model, too little memory."""
+    """Something expected went wrong: a bad file, an unsuitable image, a missing model, too little memory.
+
+    What no alphabet holds, as in a file's name from an old disc, is a question mark in the message: a window or a console
+    would fail over it.
+    """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(str(message).encode("utf-8", "replace").decode())
 
 
 class ImageError(MedGenError):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import PIL.Image
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
@@ -19,6 +23,7 @@ from napari_medgen.imaging.dicom import read_dicom, write_secondary_capture
 from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
+from napari_medgen.imaging.raster import write_png
 
 
 def packaged(name: str) -> Path:
@@ -266,3 +271,127 @@ def test_real_computed_radiographs_open_bright_on_dark(real_data: Path, file: st
     assert image.name.startswith(name)
     assert min(image.shape) > 1000
     assert 0.05 < image.grey().mean() < 0.95
+
+
+STORED = np.arange(48, dtype=np.uint16).reshape(6, 8) * 80
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("kept", ["highest", "lowest"])
+def test_values_in_other_bits_than_the_lowest(tmp_path: Path, kept: str, signed: bool) -> None:
+    values = STORED.astype(np.int32) + np.arange(8) - (1900 if signed else 0)
+    stored = (values << 4 if kept == "highest" else values & 0xFFF).astype(np.uint16)
+    path = write(tmp_path / "a.dcm", stored, BitsAllocated=16, BitsStored=12, HighBit=15, PixelRepresentation=int(signed))
+    np.testing.assert_array_equal(read_dicom(path).pixels, values)
+
+
+def test_values_in_bits_that_nobody_can_tell_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="other bits than they do"):
+        read_dicom(write(tmp_path / "a.dcm", STORED * 16 + 1, BitsStored=12, HighBit=15))
+    with pytest.raises(ImageError, match="bits that are not there"):
+        read_dicom(write(tmp_path / "a.dcm", STORED, BitsStored=12, HighBit=17))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_indices_of_a_grey_palette_are_looked_up(tmp_path: Path, bits: int) -> None:
+    table = (np.random.default_rng(0).permutation(256) * (257 if bits == 16 else 1)).astype(f"u{bits // 8}")
+    indices = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    tags: dict[str, object] = {"PhotometricInterpretation": "PALETTE COLOR"}
+    for colour in ("Red", "Green", "Blue"):
+        tags[f"{colour}PaletteColorLookupTableDescriptor"] = [256, 0, bits]
+        tags[f"{colour}PaletteColorLookupTableData"] = table.tobytes()
+    image = read_dicom(write(tmp_path / "a.dcm", indices, **tags))
+    np.testing.assert_array_equal(image.pixels, table[indices])
+    assert (image.coloured, image.window) == (False, (0.0, 2.0**bits - 1))
+
+
+@pytest.mark.parametrize(
+    ("said", "turn"),
+    [
+        (["L", "F"], lambda p: p),
+        (["R", "F"], lambda p: p[:, ::-1]),
+        (["L", "H"], lambda p: p[::-1]),
+        (["R", "H"], lambda p: p[::-1, ::-1]),
+        (["LA", "FP"], lambda p: p),
+        (["F", "L"], lambda p: p.T),
+        (["F", "R"], lambda p: p.T[:, ::-1]),
+        (["A", "F"], lambda p: p),
+        (["P", "F"], lambda p: p),
+        (["A", "H"], lambda p: p[::-1]),
+        (["R", "P"], lambda p: p[:, ::-1]),
+        (["L", "A"], lambda p: p[::-1]),
+    ],
+)
+def test_an_image_is_shown_the_right_way_round_and_it_is_said(tmp_path: Path, said: list[str], turn: Any) -> None:
+    path = write(tmp_path / "a.dcm", STORED, PatientOrientation=said, PixelSpacing=["0.2", "0.1"])
+    image, expected = read_dicom(path), turn(STORED)
+    np.testing.assert_array_equal(image.pixels, expected)
+    changed = expected.shape != STORED.shape or (expected != STORED).any()
+    assert any("patient's right on the left" in note for note in image.notes) == changed
+    assert image.spacing == ((0.1, 0.2) if expected.shape != STORED.shape else (0.2, 0.1))
+
+
+def test_a_slice_that_runs_to_the_right_is_mirrored(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.dcm", STORED, ImageOrientationPatient=[-1, 0, 0, 0, 1, 0])
+    np.testing.assert_array_equal(read_dicom(path).pixels, STORED[:, ::-1])
+
+
+def test_pixels_that_are_not_square_without_a_size(tmp_path: Path) -> None:
+    image = read_dicom(write(tmp_path / "a.dcm", STORED, PixelAspectRatio=[2, 1]))
+    assert (image.spacing, image.aspect) == (None, 2.0)
+    assert any("not square" in note for note in image.notes)
+    again = read_dicom(write_secondary_capture(image, tmp_path / "b.dcm"))
+    assert again.aspect == 2.0
+
+
+def test_colours_of_sixteen_bits_keep_their_white(tmp_path: Path) -> None:
+    pixels = np.full((4, 5, 3), 65535, np.uint16)
+    path = write(tmp_path / "a.dcm", pixels, SamplesPerPixel=3, PhotometricInterpretation="RGB", PlanarConfiguration=0)
+    assert read_dicom(path).grey() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("said", "removed", "burned"), [("YES", "NO", "YES"), ("NO", "YES", "NO"), (None, "NO", None), ("", "NO", None)]
+)
+def test_an_identity_is_said_to_be_removed_only_where_it_is(
+    tmp_path: Path, said: str | None, removed: str, burned: str | None
+) -> None:
+    image = read_dicom(write(tmp_path / "a.dcm", STORED, **({} if said is None else {"BurnedInAnnotation": said})))
+    written = pydicom.dcmread(write_secondary_capture(image, tmp_path / "b.dcm"))
+    assert written.PatientIdentityRemoved == removed
+    assert written.get("BurnedInAnnotation") == burned
+    again = read_dicom(tmp_path / "b.dcm")
+    assert again.identity == image.identity
+    assert read_radiograph(write_png(image, tmp_path / "b.png")).identity == image.identity
+
+
+def test_a_picture_of_unknown_origin_is_not_said_to_be_anonymous(tmp_path: Path) -> None:
+    PIL.Image.fromarray(np.zeros((4, 5), np.uint8)).save(tmp_path / "a.png")
+    written = pydicom.dcmread(write_secondary_capture(read_radiograph(tmp_path / "a.png"), tmp_path / "b.dcm"))
+    assert written.PatientIdentityRemoved == "NO"
+    made = Radiograph(np.zeros((4, 5), np.uint8), (0, 255), provenance=Provenance(synthetic=True))
+    assert pydicom.dcmread(write_secondary_capture(made, tmp_path / "c.dcm")).PatientIdentityRemoved == "YES"
+
+
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy of Debian's dicom3tools is not installed.")
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("side", ["", "L", "B"])
+@pytest.mark.parametrize("synthetic", [False, True])
+def test_dciodvfy_finds_no_error(tmp_path: Path, kind: type, side: Any, synthetic: bool) -> None:
+    image = Radiograph(
+        (np.random.default_rng(0).random((30, 41)) * 200).astype(kind), (0, 200), spacing=(0.143, 0.2), laterality=side,
+        provenance=Provenance(synthetic=synthetic, model="brain-t1", seed=3), identity="present",
+    )  # fmt: skip
+    path = write_secondary_capture(image, tmp_path / "a.dcm")
+    done = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True)
+    lines = (done.stdout + done.stderr).splitlines()
+    assert not [line for line in lines if line.startswith("Error")], lines
+
+
+def test_the_name_that_was_asked_for_is_the_name(tmp_path: Path) -> None:
+    image = Radiograph(np.zeros((4, 5), np.uint8), (0, 255))
+    assert write_secondary_capture(image, tmp_path / "KNEE.DCM").name == "KNEE.DCM"
+    assert write_secondary_capture(image, tmp_path / "knee.v2").name == "knee.v2.dcm"
+    (tmp_path / "KNEE.png").write_bytes(b"kept")
+    assert write_png(image, tmp_path / "KNEE.PNG").name == "KNEE.PNG"
+    assert (tmp_path / "KNEE.png").read_bytes() == b"kept"

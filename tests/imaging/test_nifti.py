@@ -33,21 +33,35 @@ def save(path: Path, voxels: np.ndarray, affine: np.ndarray | None = None) -> Pa
     voxels=hnp.arrays(np.int16, hnp.array_shapes(min_dims=3, max_dims=3, min_side=2, max_side=5)),
     order=st.permutations([0, 1, 2]),
     signs=st.tuples(*[st.sampled_from((-1, 1))] * 3),
-    suffix=st.sampled_from((".nii", ".nii.gz")),
+    suffix=st.sampled_from((".nii", ".nii.gz", ".NII", ".NII.GZ")),
+    unit=st.sampled_from(("mm", "unknown")),
+    codes=st.sampled_from(((1, 1), (0, 2), (1, 0), (2, 4))),
 )
 def test_what_is_written_is_what_was_read(
-    tmp_path_factory: pytest.TempPathFactory, voxels: np.ndarray, order: list[int], signs: tuple[int, ...], suffix: str
+    tmp_path_factory: pytest.TempPathFactory,
+    voxels: np.ndarray,
+    order: list[int],
+    signs: tuple[int, ...],
+    suffix: str,
+    unit: str,
+    codes: tuple[int, int],
 ) -> None:
     folder = tmp_path_factory.mktemp("round-trip")
     affine = np.eye(4)
     affine[:3, :3] = (np.diag((1.5, 2.0, 0.75)) * signs)[:, order]
     affine[:3, 3] = (10, -20, 30)
-    source = save(folder / f"in{suffix}", voxels, affine)
+    image = nib.Nifti1Image(voxels, affine)
+    image.header.set_xyzt_units(unit)
+    image.set_qform(affine, codes[0])
+    image.set_sform(affine, codes[1])
+    source = folder / "in.nii"
+    nib.save(image, source)
     out, _ = write_nifti(read_nifti(source), folder / f"out{suffix}")
     written = nib.load(out)
     np.testing.assert_array_equal(np.asarray(written.dataobj), voxels)
     np.testing.assert_allclose(written.affine, affine, atol=1e-5)
-    assert written.header.get_xyzt_units()[0] == "mm"
+    assert written.header.get_xyzt_units()[0] == unit
+    assert (int(written.header["qform_code"]), int(written.header["sform_code"])) == codes
 
 
 def test_real_files_open_in_patient_orientation() -> None:
@@ -100,7 +114,7 @@ def test_an_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest
     def fail(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(nib, "save", fail)
+    monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(ImageError, match="No space left"):
         write_nifti(Volume.on_grid(np.zeros((2, 2, 2), np.float32), (1, 1, 1)), tmp_path / "a.nii")
     assert not list(tmp_path.iterdir())
@@ -226,11 +240,122 @@ def test_a_sidecar_that_cannot_be_read_costs_nothing(tmp_path: Path) -> None:
     assert read_volume(tmp_path / "a.nii").voxels.shape == (3, 3, 3)
 
 
-def test_a_name_that_says_otherwise_is_said_so(tmp_path: Path) -> None:
-    nib.save(nib.Nifti1Image(np.zeros((3, 3, 3), np.int16), np.eye(4)), tmp_path / "a.nii")
-    (tmp_path / "a.nii").rename(tmp_path / "b.nii.gz")
-    with pytest.raises(ImageError, match=r"is not compressed, whatever its name says: rename it to end in \.nii\."):
-        read_volume(tmp_path / "b.nii.gz")
-    (tmp_path / "c.nii").write_bytes(gzip.compress((tmp_path / "b.nii.gz").read_bytes()))
-    with pytest.raises(ImageError, match=r"is compressed, whatever its name says: rename it to end in \.nii\.gz"):
-        read_volume(tmp_path / "c.nii")
+def test_whether_a_file_is_compressed_follows_from_its_content(tmp_path: Path) -> None:
+    voxels = np.arange(27, dtype=np.int16).reshape(3, 3, 3)
+    nib.save(nib.Nifti1Image(voxels, np.eye(4)), tmp_path / "a.nii")
+    content = (tmp_path / "a.nii").read_bytes()
+    (tmp_path / "b.nii.gz").write_bytes(content)
+    (tmp_path / "c.nii").write_bytes(gzip.compress(content))
+    for name in ("b.nii.gz", "c.nii"):
+        np.testing.assert_array_equal(read_volume(tmp_path / name).voxels, read_volume(tmp_path / "a.nii").voxels)
+
+
+def test_notes_of_a_scanner_are_kept_and_believed_of_their_own_image_alone(tmp_path: Path) -> None:
+    notes = {"Manufacturer": "Siemens", "RepetitionTime": 2.3, "napari": [1, {"a": None}]}
+    real = save(tmp_path / "x.nii.gz", np.arange(27, dtype=np.float32).reshape(3, 3, 3))
+    (tmp_path / "x.json").write_text(json.dumps(notes))
+    made = Volume.on_grid(np.ones((3, 3, 3), np.float32), (1, 1, 1), "made", provenance=SYNTHETIC)
+    write_nifti(made, tmp_path / "x.nii")
+    kept = json.loads((tmp_path / "x.json").read_text())
+    assert {key: kept[key] for key in notes} == notes
+    assert kept["napari_medgen"]["synthetic"] is True
+    assert not read_nifti(real).provenance.synthetic
+    assert read_nifti(tmp_path / "x.nii").provenance == SYNTHETIC
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "no JSON", ""])
+def test_a_file_beside_it_that_is_none_of_ours_is_not_touched(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.json").write_text(text)
+    assert write_nifti(Volume.on_grid(np.ones((3, 3, 3), np.float32), (1, 1, 1)), tmp_path / "x.nii") == [tmp_path / "x.nii"]
+    assert (tmp_path / "x.json").read_text() == text
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("micron", 1e-3), ("meter", 1e3), ("mm", 1.0)])
+def test_units_are_converted_and_said(tmp_path: Path, unit: str, factor: float) -> None:
+    image = nib.Nifti1Image(np.zeros((4, 5, 6), np.int16), np.diag((2, 2, 2, 1)) / factor)
+    image.header["srow_x"][3] = 10 / factor
+    image.header.set_xyzt_units(unit)
+    nib.save(image, tmp_path / "a.nii")
+    volume = read_nifti(tmp_path / "a.nii")
+    assert volume.spacing == pytest.approx((2, 2, 2))
+    assert any("converted to millimetres" in remark for remark in volume.remarks) == (unit != "mm")
+    out, _ = write_nifti(volume, tmp_path / "b.nii")
+    written = nib.load(out)
+    assert written.header.get_xyzt_units()[0] == "mm"
+    np.testing.assert_allclose(written.affine, np.vstack([nib.load(tmp_path / "a.nii").affine[:3] * factor, [0, 0, 0, 1]]))
+
+
+def test_a_size_that_no_patient_has_is_asked_about(tmp_path: Path) -> None:
+    for step in (1000.0, 0.001):
+        image = nib.Nifti1Image(np.zeros((4, 5, 6), np.int16), np.diag((step, step, step, 1)))
+        image.header.set_xyzt_units("mm")
+        nib.save(image, tmp_path / "a.nii")
+        assert any(remark.endswith("is its unit of length right?") for remark in read_nifti(tmp_path / "a.nii").remarks)
+
+
+def test_what_a_file_does_not_say_stays_unknown(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(np.arange(120, dtype=np.int16).reshape(4, 5, 6), None)
+    image.header.set_zooms((1, 2, 3))
+    nib.save(image, tmp_path / "a.nii")
+    volume = read_nifti(tmp_path / "a.nii")
+    assert not volume.placement.oriented
+    assert not volume.placement.known_size
+    assert len(volume.remarks) == 2
+    out, _ = write_nifti(volume, tmp_path / "b.nii")
+    written = nib.load(out)
+    assert (int(written.header["qform_code"]), int(written.header["sform_code"])) == (0, 0)
+    assert written.header.get_xyzt_units()[0] == "unknown"
+    assert written.header.get_zooms() == (1, 2, 3)
+    np.testing.assert_array_equal(np.asarray(written.dataobj), np.asarray(image.dataobj))
+
+
+def test_a_quaternion_that_was_rounded_opens(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(np.zeros((3, 3, 3), np.int16), np.eye(4))
+    image.set_qform(np.diag((-1, -1, 1, 1)), 1)
+    image.set_sform(None, 0)
+    nib.save(image, tmp_path / "a.nii")
+    content = bytearray((tmp_path / "a.nii").read_bytes())
+    content[256:268] = struct.pack("<3f", 0, 0, 1 + 1e-6)
+    (tmp_path / "a.nii").write_bytes(content)
+    assert read_nifti(tmp_path / "a.nii").source_codes == ("L", "P", "S")
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5, 1, 1), (3, 4, 5, 2, 1), (3, 4, 5, 1)])
+def test_axes_of_length_one_say_nothing(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    voxels = np.arange(np.prod(shape), dtype=np.int16).reshape(shape)
+    nib.save(nib.Nifti1Image(voxels, np.eye(4)), tmp_path / "a.nii")
+    last = max(shape[3:])
+    assert count_volumes(tmp_path / "a.nii") == last
+    found = read_nifti(tmp_path / "a.nii", volume=last - 1)
+    expected = voxels.reshape(3, 4, 5, last)[..., last - 1]
+    np.testing.assert_array_equal(found.oriented(found.source_codes)[0], expected)
+
+
+@pytest.mark.parametrize("ending", [".hdr", ".img", ".HDR"])
+@pytest.mark.parametrize("kind", [nib.Nifti1Pair, nib.Nifti2Pair])
+def test_pairs_of_header_and_image(tmp_path: Path, ending: str, kind: type) -> None:
+    voxels = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+    nib.save(kind(voxels, np.eye(4)), tmp_path / "a.img")
+    if ending.isupper():
+        (tmp_path / "a.hdr").rename(tmp_path / "a.HDR")
+    found = read_volume(tmp_path / f"a{ending}")
+    np.testing.assert_array_equal(found.oriented(found.source_codes)[0], voxels)
+    assert found.name == "a"
+    (tmp_path / "a.img").unlink()
+    with pytest.raises(ImageError, match=r"a\.img does not exist"):
+        read_volume(next(tmp_path.glob("a.*")))
+
+
+def test_the_format_before_nifti_is_named(tmp_path: Path) -> None:
+    nib.save(nib.AnalyzeImage(np.zeros((3, 3, 3), np.int16), np.eye(4)), tmp_path / "a.img")
+    with pytest.raises(ImageError, match="Analyze format, which does not say left from right"):
+        read_volume(tmp_path / "a.img")
+
+
+def test_what_is_open_does_not_depend_on_its_file(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.nii", np.ones((3, 3, 3), np.int16))
+    volume = read_nifti(path)
+    path.write_bytes(bytes(path.stat().st_size))
+    assert volume.voxels.min() == 1
+    path.write_bytes(b"")
+    assert volume.voxels.min() == 1

@@ -60,7 +60,7 @@ def test_every_file_of_nibabel() -> None:
             try:
                 found = read_volume(path)
             except ImageError as error:
-                assert path.name in str(error), error
+                assert path.stem in str(error), error  # of a pair, it may be the other file that is missing
                 continue
             opened.append(path.name)
             image = nib.load(path)

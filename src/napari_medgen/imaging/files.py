@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_medgen.errors import ImageError
-from napari_medgen.imaging.nifti import SUFFIXES, read_nifti
+from napari_medgen.imaging.nifti import READABLE, read_nifti
 from napari_medgen.imaging.nrrd import read_nrrd
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.imaging.volume import Volume
@@ -31,7 +31,7 @@ def read_volume(path: str | Path, *, volume: int = 0) -> Volume:
         If the file is of another kind or cannot be read.
     """
     path = _ordinary(Path(path))
-    if path.name.endswith(SUFFIXES):
+    if path.name.lower().endswith(READABLE):
         return read_nifti(path, volume=volume)
     if path.suffix.lower() in (".nrrd", ".nhdr"):
         return read_nrrd(path)

@@ -12,6 +12,11 @@ def plain(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name).strip("_")
 
 
+def with_ending(path: Path, endings: tuple[str, ...]) -> Path:
+    """The path itself if its name has one of the endings, in whatever case; else with the first of them added."""
+    return path if path.name.lower().endswith(endings) else path.with_name(path.name + endings[0])
+
+
 def unused(folder: Path, stem: str, endings: Iterable[str]) -> str:
     """The stem, or the stem with a number, such that no file of the folder has it with one of the endings.
 

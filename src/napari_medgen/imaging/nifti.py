@@ -6,38 +6,47 @@ import contextlib
 import gzip
 import json
 import math
-import os
+import re
 import struct
-import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.fileholders import FileHolder
 from nibabel.nifti1 import Nifti1Extension
 from nibabel.spatialimages import HeaderDataError
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from napari_medgen import __version__
 from napari_medgen.errors import ImageError
+from napari_medgen.imaging.geometry import MILLIMETRES, Placement, Unit
 from napari_medgen.imaging.opening import opened_image
+from napari_medgen.imaging.orientation import Affine
 from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.sidecar import KEY, merged, read_record
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.running.limits import require_image_bytes
+from napari_medgen.running.writing import json_bytes, write_all
 from napari_medgen.validity import parse_json, without_gaps
 
 _HEADER_BYTES = 352
-_LARGEST_NOTES = 2**24
+_PAIR_BYTES = 348
 _MOST_BEFORE_VOXELS = 2**26  # header, extensions and notes of scanners; the largest that were seen have some megabytes
 _COMMENT = 6  # NIfTI-1 extension code "comment": text that other programs pass over
-_KEY = "napari_medgen"
+_UNITS: dict[int, Unit] = {1: "m", 2: "mm", 3: "um"}
+# A quaternion that was rounded in single precision may be a little longer than one.
+_QUATERNION_ROUNDING = -1e-4
 SUFFIXES = (".nii", ".nii.gz")
+READABLE = (*SUFFIXES, ".hdr", ".hdr.gz", ".img", ".img.gz")
 
 
 def stem(path: Path) -> str:
-    """File name without ``.nii`` or ``.nii.gz``."""
-    return path.name.removesuffix(".gz").removesuffix(".nii")
+    """File name without its ending, as ``.nii`` or ``.nii.gz``, in whatever case."""
+    return re.sub(r"(?i)\.(nii|hdr|img)(\.gz)?$", "", path.name)
 
 
 def sidecar(path: Path) -> Path:
@@ -46,12 +55,12 @@ def sidecar(path: Path) -> Path:
 
 
 def read_nifti(path: str | Path, *, volume: int = 0, gaps: float | None = None) -> Volume:
-    """Read a NIfTI-1 or NIfTI-2 file.
+    """Read a NIfTI-1 or NIfTI-2 file, or a pair of header and image.
 
     Parameters
     ----------
     path
-        ``.nii`` or ``.nii.gz``.
+        ``.nii``, ``.nii.gz``, ``.hdr`` or ``.img``; whether it is compressed follows from its content.
     volume
         Which volume of a 4D file, counted from zero.
     gaps
@@ -71,49 +80,92 @@ def read_nifti(path: str | Path, *, volume: int = 0, gaps: float | None = None) 
     """
     path = Path(path)
     with opened_image(path, "a NIfTI file", damaged="is damaged or incomplete: its voxels cannot be read"):
-        # The kind is known from the header alone: nibabel would also try CIFTI, and take what it says of itself for granted.
         try:
-            image: Any = _kind_of(path).from_filename(path)
-            voxels, note = _voxels(image, path.name, volume, gaps)
+            with _opened(path) as image:
+                voxels, note = _voxels(image, path.name, volume, gaps)
         except (ImageFileError, HeaderDataError):
             raise ImageError(f"{path.name} is not a NIfTI file, or its header is damaged.") from None
-    affine = image.affine
-    if affine is None:
-        raise ImageError(f"{path.name} has no usable position in space: its affine is not finite.")
-    made = _read_provenance(image, path) or Provenance(software="")
-    return Volume.of(voxels, affine, stem(path), made, notes=(note,) if note else ())
+    placement, affine = _placement(image, path.name)
+    found = Volume.of(voxels, affine, stem(path), None, (note,) if note else (), placement)
+    made = _header_record(image) or read_record(sidecar(path), voxels) or Provenance(software="")
+    return replace(found, provenance=made)
 
 
-def _kind_of(path: Path) -> Any:
-    """Nibabel's class for a file, from the size of its header.
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Nibabel's image of a file, or of a pair of files, whatever they are called; voxels can be read within.
+
+    Nothing of it is mapped into memory: what is open does not depend on its file any more.
+    """
+    ending = path.name.lower()
+    header, data = path, path
+    if ending.endswith((".hdr", ".hdr.gz", ".img", ".img.gz")):
+        header, data = (_partner(path, kind) for kind in (".hdr", ".img"))
+    with contextlib.ExitStack() as files:
+        kind = _kind_of(header, paired=header != data)
+        holders = {"image": FileHolder(fileobj=files.enter_context(_unpacked(data)))}
+        if header != data:
+            holders["header"] = FileHolder(fileobj=files.enter_context(_unpacked(header)))
+        yield kind.from_file_map(holders, mmap=False)
+
+
+def _partner(path: Path, ending: str) -> Path:
+    """The header or the image of a pair, by the name of either."""
+    packed = ".gz" if path.name.lower().endswith(".gz") else ""
+    name = path.name[: -len(".hdr" + packed)]
+    wanted = name + ending + packed
+    return next((file for file in path.parent.iterdir() if file.name.lower() == wanted.lower()), path.with_name(wanted))
+
+
+def _is_packed(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _unpacked(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path)) if _is_packed(path) else path.open("rb")
+
+
+def _kind_of(path: Path, *, paired: bool = False) -> Any:
+    """Nibabel's class for a file, from its header alone: nibabel would also try CIFTI, and believe what it says of itself.
 
     Raises
     ------
     ImageError
         If it is none, or says that the voxels begin far behind the header: all that lies between would be unpacked.
     """
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    if packed != path.name.endswith(".gz"):  # nibabel goes by the name
-        kind, ending = ("compressed", ".nii.gz") if packed else ("not compressed", ".nii")
-        raise ImageError(f"{path.name} is {kind}, whatever its name says: rename it to end in {ending}.")
-    with gzip.open(path) if packed else path.open("rb") as file:
+    with _unpacked(path) as file:
         header = file.read(_HEADER_BYTES)
-    sizes = {order: struct.unpack(f"{order}i", header[:4])[0] for order in "<>"} if len(header) == _HEADER_BYTES else {}
+    enough = len(header) >= (_PAIR_BYTES if paired else _HEADER_BYTES)
+    sizes = {order: struct.unpack(f"{order}i", header[:4])[0] for order in "<>"} if enough else {}
     order = next((order for order, size in sizes.items() if size in (348, 540)), None)
     if order is None:
         raise ImageError(f"{path.name} is not a NIfTI file, or its header is damaged.")
     second = sizes[order] == 540
+    if paired:
+        if not second and header[344:347] != b"ni1":
+            raise ImageError(f"{path.name} is in the Analyze format, which does not say left from right; save it as NIfTI.")
+        return _Pair2 if second else _Pair1
     begin = struct.unpack(f"{order}q", header[168:176])[0] if second else struct.unpack(f"{order}f", header[108:112])[0]
     first = 544 if second else 352
     if 0 <= begin <= _MOST_BEFORE_VOXELS:
-        with gzip.open(path) if packed else path.open("rb") as file:
+        with _unpacked(path) as file:
             block = file.read(max(int(begin), first))
         if not _extensions_fit(block, first, order):
             begin = -1
     if not 0 <= begin <= _MOST_BEFORE_VOXELS:
         raise ImageError(f"{path.name} is damaged: its header says that the voxels begin at byte {begin:g}.")
-    return nib.Nifti2Image if second else nib.Nifti1Image
+    return _Single2 if second else _Single1
+
+
+def _tolerant(kind: Any) -> Any:
+    """Nibabel's class, for quaternions that were rounded too."""
+    header = type(kind.header_class.__name__, (kind.header_class,), {"quaternion_threshold": _QUATERNION_ROUNDING})
+    return type(kind.__name__, (kind,), {"header_class": header})
+
+
+_Single1, _Single2 = _tolerant(nib.Nifti1Image), _tolerant(nib.Nifti2Image)
+_Pair1, _Pair2 = _tolerant(nib.Nifti1Pair), _tolerant(nib.Nifti2Pair)
 
 
 def _extensions_fit(block: bytes, first: int, order: str) -> bool:
@@ -143,17 +195,34 @@ def _extensions_fit(block: bytes, first: int, order: str) -> bool:
 
 def count_volumes(path: str | Path) -> int:
     """Number of volumes in a NIfTI file that can be read: one for a 3D file."""
-    path = Path(path)
-    shape = _kind_of(path).from_filename(path).shape
-    return math.prod(shape[3:])
+    with _opened(Path(path)) as image:
+        return math.prod(image.shape[3:])
+
+
+def _placement(image: Any, name: str) -> tuple[Placement, Affine]:
+    """What the header says of place and size, and the affine in millimetres.
+
+    Raises
+    ------
+    ImageError
+        If there is no usable affine.
+    """
+    affine = image.affine
+    if affine is None or not np.isfinite(affine).all():
+        raise ImageError(f"{name} has no usable position in space: its affine is not finite.")
+    unit: Unit = _UNITS.get(int(image.header["xyzt_units"]) & 7, "unknown")
+    codes = int(image.header["qform_code"]), int(image.header["sform_code"])
+    scaled = np.array(affine, np.float64)
+    scaled[:3] *= MILLIMETRES[unit]
+    return Placement(oriented=max(codes) > 0, unit=unit, codes=codes), scaled
 
 
 def _voxels(image: Any, name: str, volume: int, gaps: float | None) -> tuple[np.ndarray[Any, Any], str]:
     shape = image.shape
-    if image.get_data_dtype().fields is not None or (len(shape) == 5 and shape[3] == 1):
-        raise ImageError(f"{name} is a colour or vector image; a volume of grey values is needed.")
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
+    if image.get_data_dtype().fields is not None or (len(shape) == 5 and shape[3] == 1):
+        raise ImageError(f"{name} is a colour or vector image; a volume of grey values is needed.")
     if len(shape) not in (3, 4) or 0 in shape or (len(shape) == 3 and 1 in shape and sorted(shape)[1] == 1):
         raise ImageError(f"{name} has the shape {tuple(shape)}; a volume needs three axes.")
     proxy = image.dataobj
@@ -162,7 +231,7 @@ def _voxels(image: Any, name: str, volume: int, gaps: float | None) -> tuple[np.
     if len(shape) == 4:
         if not 0 <= volume < shape[3]:
             raise ImageError(f"{name} has {shape[3]} volumes; there is no volume {volume}.")
-        data = np.asarray(proxy[..., volume])
+        data = np.asarray(proxy[(slice(None), slice(None), slice(None), volume, *(0 for _ in image.shape[4:]))])
     else:
         data = np.asarray(proxy).reshape(shape)
     if np.iscomplexobj(data):
@@ -179,18 +248,15 @@ def _voxels(image: Any, name: str, volume: int, gaps: float | None) -> tuple[np.
     return data, ""
 
 
-def _read_provenance(image: Any, path: Path) -> Provenance | None:
-    """What a record in the header or beside the file says; None where there is none."""
-    texts = [extension.get_content() for extension in image.header.extensions if extension.get_code() == _COMMENT]
-    beside = sidecar(path)
-    with contextlib.suppress(OSError):  # notes that cannot be read are none
-        if beside.is_file() and beside.stat().st_size <= _LARGEST_NOTES:
-            texts.append(beside.read_bytes())
-    for text in texts:
+def _header_record(image: Any) -> Provenance | None:
+    """What our record in the header says; None where there is none."""
+    for extension in image.header.extensions:
+        if extension.get_code() != _COMMENT:
+            continue
         try:
-            content = parse_json(text)
-            if isinstance(content, dict) and _KEY in content:
-                return Provenance.model_validate(content[_KEY])
+            content = parse_json(extension.get_content())
+            if isinstance(content, dict) and KEY in content:
+                return Provenance.model_validate(content[KEY])
         except (ValueError, ValidationError):
             continue
     return None
@@ -212,35 +278,45 @@ def write_nifti(volume: Volume, path: str | Path) -> list[Path]:
         If the suffix is not a NIfTI one or the place cannot be written.
     """
     path = Path(path)
-    if not path.name.endswith(SUFFIXES):
+    if not path.name.lower().endswith(SUFFIXES):
         raise ImageError(f"{path.name}: a NIfTI file ends in .nii or .nii.gz.")
+    if volume.voxels.dtype in (np.int64, np.uint64):
+        fits = np.abs(volume.voxels).max() < 2**31
+        volume = replace(volume, voxels=volume.voxels.astype(np.int32 if fits else np.float32))
+    content = {KEY: volume.provenance.model_dump(exclude_none=True)}
     voxels, affine = volume.oriented(volume.source_codes)
-    if voxels.dtype in (np.int64, np.uint64):
-        voxels = voxels.astype(np.int32) if np.abs(voxels).max() < 2**31 else voxels.astype(np.float32)
-    image = nib.Nifti1Image(np.ascontiguousarray(voxels), affine)
-    image.header.set_xyzt_units("mm")
+    voxels = np.ascontiguousarray(voxels)
+    image = _image(voxels, affine, volume.placement)
     image.header["descrip"] = volume.provenance.summary.encode()
-    content = {_KEY: volume.provenance.model_dump(exclude_none=True)}
     image.header.extensions.append(Nifti1Extension(_COMMENT, json.dumps(content).encode()))
+    whole = image.to_bytes()
+    if path.name.lower().endswith(".gz"):
+        whole = gzip.compress(whole, 1, mtime=0)
     # An image as it was read is its own source; its name takes a pass over all voxels, so that it is made when it is needed.
     source = volume.provenance.source or ("" if volume.provenance.synthetic else volume.origin_name)
-    notes = {
-        "Description": volume.provenance.summary,
-        "GeneratedBy": [{"Name": "napari-medgen", "Version": __version__}],
-        "Sources": [source] if source else [],
-        "Synthetic": volume.provenance.synthetic,
-        **content,
-    }
     beside = sidecar(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
-            whole = Path(folder) / path.name
-            nib.save(image, whole)
-            text = Path(folder) / beside.name
-            text.write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
-            os.replace(whole, path)
-            os.replace(text, beside)
-    except OSError as error:
-        raise ImageError(f"{path.name} cannot be written: {error.strerror or error}.") from None
-    return [path, beside]
+    notes = merged(beside, volume.provenance, source, voxels)
+    files = {path: whole} | ({} if notes is None else {beside: json_bytes(notes)})
+    return write_all(files, ImageError)
+
+
+def _image(voxels: NDArray[Any], affine: Affine, said: Placement) -> Any:
+    """Nibabel's image; its header says no more of place and size than is known."""
+    quaternion, matrix = said.codes or ((0, 2) if said.oriented else (0, 0))
+    if not max(quaternion, matrix):
+        image = nib.Nifti1Image(voxels, None)
+        image.header.set_zooms(np.linalg.norm(affine[:3, :3], axis=0))
+    else:
+        image = nib.Nifti1Image(voxels, affine)
+        image.header.set_qform(affine, quaternion, strip_shears=True)
+        if not matrix and not _says(image.header.get_qform(), affine, voxels.shape):
+            matrix = quaternion  # a quaternion in single precision cannot say it
+        image.header.set_sform(affine, matrix)
+    image.header.set_xyzt_units("mm" if said.known_size else "unknown")
+    return image
+
+
+def _says(said: Affine, meant: Affine, shape: tuple[int, ...]) -> bool:
+    """Whether two affines put the corners of a volume at the same places, to a hundredth of a voxel."""
+    off = np.abs((said - meant)[:3]) @ [*shape, 1]
+    return bool(off.max() < 0.01 * np.linalg.norm(meant[:3, :3], axis=0).min())

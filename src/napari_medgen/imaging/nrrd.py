@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medgen.errors import ImageError
+from napari_medgen.imaging.geometry import MILLIMETRES, Placement, Unit
 from napari_medgen.imaging.opening import opened_image
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.volume import Volume
@@ -28,13 +29,21 @@ _SPACES = {
     "left-posterior-superior": (-1, -1, 1),
     "lps": (-1, -1, 1),
 }
+_UNITS: dict[str, Unit] = {
+    **dict.fromkeys(("mm", "millimeter", "millimeters", "millimetre", "millimetres"), "mm"),
+    **dict.fromkeys(
+        ("um", "µm", "\u03bcm", "micron", "microns", "micrometer", "micrometers", "micrometre", "micrometres"), "um"
+    ),
+    **dict.fromkeys(("cm", "centimeter", "centimeters", "centimetre", "centimetres"), "cm"),
+    **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), "m"),
+}
 _GZIP, _BZIP2 = ("gzip", "gz"), ("bzip2", "bz2")
 _MOST_SKIPPED, _MOST_LINES = 2**26, 10_000
 _CHUNK = 2**20
 
 
 def read_nrrd(path: str | Path) -> Volume:
-    """Read a 3D NRRD file; one that names no patient space is taken as left-posterior-superior, as scanners write.
+    """Read a 3D NRRD file; of one that names no patient space, left and right are unknown.
 
     Raises
     ------
@@ -53,7 +62,8 @@ def read_nrrd(path: str | Path) -> Volume:
         except ValueError:
             raise ImageError(f"{path.name} holds no finite voxel.") from None
     name, made = path.name.rsplit(".", 1)[0], Provenance(software="")
-    return Volume.of(voxels, _affine(header, path.name), name, made, notes=(note,) if note else ())
+    placement, affine = _placement(header, path.name)
+    return Volume.of(voxels, affine, name, made, (note,) if note else (), placement)
 
 
 def _read(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
@@ -110,11 +120,39 @@ def _unpacked(file: IO[bytes], unpacker: Any, most: int) -> bytes:
     return bytes(made)
 
 
+def _units(header: dict[str, Any]) -> list[Unit]:
+    """What lengths are counted in along each axis; the format leaves it open, and millimetres are only a habit."""
+    said = header.get("space units", header.get("units"))
+    if not isinstance(said, list | tuple | np.ndarray) or len(said) != 3:
+        return ["unknown"]
+    # Two letters stand for micro: the sign of that name and the Greek one.
+    words = (str(unit).strip(' "').lower().replace("\u00b5", "u").replace("\u03bc", "u") for unit in said)
+    units = [_UNITS.get(word, "unknown") for word in words]
+    return ["unknown"] if "unknown" in units else units
+
+
+def _placement(header: dict[str, Any], name: str) -> tuple[Placement, NDArray[np.float64]]:
+    """What the header says of place and size, and indices to RAS+ millimetres."""
+    space, units = str(header.get("space", "")).lower(), _units(header)
+    signs = _SPACES.get(space)
+    if signs is None and space.endswith("time"):
+        raise ImageError(f"{name} has time as an axis; a volume of grey values needs three axes of space.")
+    oriented = signs is not None and header.get("space directions") is not None
+    placement = Placement(oriented, units[0] if len(set(units)) == 1 else "mm")
+    factors = np.array(signs or _SPACES["lps"]) * [MILLIMETRES[unit] for unit in units]
+    affine = _affine(header, name)
+    affine[:3] *= factors[:, None]
+    return placement, affine
+
+
 def _affine(header: dict[str, Any], name: str) -> NDArray[np.float64]:
-    """Indices to RAS+ millimetres; what is not three numbers three times over ends in a sentence of :class:`Volume`."""
-    signs = _SPACES.get(str(header.get("space", "lps")).lower())
-    if signs is None:
-        raise ImageError(f"{name} lies in the space {str(header['space'])[:40]}, which is not a patient's.")
+    """Indices to places in the file's own space and unit.
+
+    Raises
+    ------
+    ImageError
+        If it does not say in three numbers each how its axes lie.
+    """
     affine = np.eye(4)
     directions = header.get("space directions")
     if directions is not None:
@@ -131,5 +169,4 @@ def _affine(header: dict[str, Any], name: str) -> NDArray[np.float64]:
     if origin is None:
         raise ImageError(f"{name} does not say in three numbers where it lies.")
     affine[:3, 3] = origin
-    affine[:3] *= np.asarray(signs)[:, None]
     return affine

@@ -33,8 +33,9 @@ def opened_image(
         yield
     except MedGenError:
         raise
-    except FileNotFoundError:
-        raise ImageError(f"{path.name} does not exist.") from None
+    except FileNotFoundError as error:
+        # Of a pair of files it may be the other one.
+        raise ImageError(f"{Path(error.filename or path).name} does not exist.") from None
     except IsADirectoryError:
         raise ImageError(f"{path.name} is a folder, not {kind}.") from None
     except PermissionError:

@@ -20,6 +20,8 @@ Codes = tuple[str, str, str]
 Affine = NDArray[np.float64]
 
 CANONICAL: Codes = ("S", "P", "L")
+# The canonical directions in RAS+, a column each.
+CANONICAL_AXES: NDArray[np.float64] = np.array([(0.0, 0.0, 1.0), (0.0, -1.0, 0.0), (-1.0, 0.0, 0.0)]).T
 
 
 def axis_codes(affine: Affine) -> Codes:
@@ -31,6 +33,20 @@ def axis_codes(affine: Affine) -> Codes:
         If the affine is not finite, does not span space, or holds distances that no image has.
     """
     return cast(Codes, orientations.ornt2axcodes(_directions(affine)))
+
+
+def is_canonical(affine: Affine) -> bool:
+    """Whether each index grows towards its canonical direction; halfway between two of them, either is right.
+
+    Raises
+    ------
+    ValueError
+        As :func:`axis_codes`.
+    """
+    if axis_codes(affine) == CANONICAL:
+        return True
+    left, _, right = np.linalg.svd(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0))
+    return bool((np.diag(CANONICAL_AXES.T @ left @ right) > 0).all())
 
 
 def reorient(voxels: NDArray[np.generic], affine: Affine, codes: Codes) -> tuple[NDArray[np.generic], Affine]:

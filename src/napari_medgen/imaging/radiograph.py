@@ -14,6 +14,8 @@ from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.pseudonym import origin_name
 
 Laterality = Literal["", "L", "R", "B"]
+Identity = Literal["removed", "present", "unknown"]
+_OPPOSITE = {"R": "L", "A": "P", "H": "F"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +30,8 @@ class Radiograph:
         Grey values that are shown black and white; what lies outside is clipped.
     spacing
         Distance of rows and of columns in millimetres; None where nobody knows.
+    aspect
+        Height of a pixel over its width, where the spacing is not known.
     laterality
         Side of the body: "L", "R", "B" for both; empty where nobody knows.
     view
@@ -40,6 +44,9 @@ class Radiograph:
         What was changed or guessed on reading, in sentences for the user.
     provenance
         Where it comes from.
+    identity
+        Whether its pixels may tell who the patient is: ``removed`` where the file or its origin says that they do not,
+        ``present`` where a name is burned in. What a model made shows nobody.
 
     Raises
     ------
@@ -56,6 +63,8 @@ class Radiograph:
     name: str = "radiograph"
     notes: tuple[str, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
+    identity: Identity = "unknown"
+    aspect: float = 1.0
 
     def __post_init__(self) -> None:
         kind = self.pixels.dtype
@@ -65,6 +74,8 @@ class Radiograph:
             raise ImageError(f"{self.name}: a radiograph holds float32 or integer pixels, not {kind}.")
         if kind == np.float32 and not np.isfinite(self.pixels).all():
             raise ImageError(f"{self.name}: some pixels are not finite numbers; replace them before you use the image.")
+        if self.provenance.synthetic:
+            object.__setattr__(self, "identity", "removed")
         if validity.window(self.window) is None:
             raise ImageError(f"{self.name}: the window must rise, not go from {self.window[0]:g} to {self.window[1]:g}.")
 
@@ -88,6 +99,42 @@ class Radiograph:
     def with_pixels(self, pixels: NDArray[Any], window: tuple[float, float], name: str, made: Provenance) -> Radiograph:
         """Other pixels in the same place."""
         return replace(self, pixels=pixels, window=window, name=name, provenance=made)
+
+
+def upright_pixels(pixels: NDArray[Any], directions: tuple[str, str]) -> tuple[NDArray[Any], str, bool]:
+    """An image with the feet (or the back) below and the patient's right on the left, as it is read.
+
+    Parameters
+    ----------
+    pixels
+        (rows, columns).
+    directions
+        Where rows and columns run in the patient: letters of ``LRAPHF`` (PS3.3 C.7.6.1.1.1), empty where nobody knows. Which
+        way a lateral view faces is left as it is.
+
+    Returns
+    -------
+    tuple
+        The pixels; what was turned, in a sentence; and whether rows and columns changed places.
+    """
+    across, down = directions
+    kinds = [next((axis for axis in ("LR", "AP", "HF") if letter and letter in axis), "") for letter in directions]
+    if "" in kinds or kinds[0] == kinds[1]:
+        return pixels, "", False
+    transposed = kinds[0] == "HF" or (kinds[0] == "AP" and kinds[1] == "LR")
+    if transposed:
+        pixels, (across, down) = pixels.T, (down, across)
+    mirrored, over = across == "R", _OPPOSITE.get(down) in ("F", "P")
+    pixels = pixels[:, ::-1] if mirrored else pixels
+    pixels = pixels[::-1] if over else pixels
+    ways = [
+        "lying on its side" if transposed else "",
+        "mirrored" if mirrored else "",
+        "upside down" if over else "",
+    ]
+    turned = " and ".join(way for way in ways if way)
+    note = f"The file says that it was stored {turned}; it is shown with the patient's right on the left, upright."
+    return pixels, note if turned else "", transposed
 
 
 def natural_window(pixels: NDArray[Any]) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 from pydantic import ValidationError
 
 from napari_medgen.errors import ImageError
+from napari_medgen.imaging.naming import with_ending
 from napari_medgen.imaging.opening import opened_image
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph, natural_window
 from napari_medgen.running.limits import require_image_bytes
-from napari_medgen.validity import parse_json, spacing, window
+from napari_medgen.running.writing import write_whole
+from napari_medgen.validity import finite, parse_json, spacing, window
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 _KEY = "napari-medgen"
@@ -120,6 +123,8 @@ def _own_notes(text: Any) -> dict[str, Any]:
             "spacing": steps,
             "laterality": laterality,
             "view": view,
+            "identity": identity if (identity := found.get("identity")) in ("removed", "present") else "unknown",
+            "aspect": ratio if (ratio := finite(found.get("aspect", 1))) and 0.05 < ratio < 20 else 1.0,
         }
     except (ValueError, TypeError, KeyError, AttributeError, ValidationError):
         return {}
@@ -135,7 +140,7 @@ def write_png(radiograph: Radiograph, path: str | Path) -> Path:
     ImageError
         If the file cannot be written.
     """
-    path = Path(path).with_suffix(".png")
+    path = with_ending(Path(path), (".png",))
     pixels, shown = radiograph.pixels, radiograph.window
     if pixels.dtype not in (np.uint8, np.uint16):
         pixels, shown = np.rint(radiograph.grey() * 65535).astype(np.uint16), (0.0, 65535.0)
@@ -146,13 +151,17 @@ def write_png(radiograph: Radiograph, path: str | Path) -> Path:
         "spacing": radiograph.spacing,
         "laterality": radiograph.laterality,
         "view": radiograph.view,
+        "identity": radiograph.identity,
+        "aspect": radiograph.aspect,
     }
     text.add_text(_KEY, json.dumps(notes))
     text.add_text("Description", radiograph.provenance.summary)
     dots = {"dpi": tuple(25.4 / step for step in reversed(radiograph.spacing))} if radiograph.spacing else {}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(path, pnginfo=text, **dots)
-    except OSError as error:
-        raise ImageError(f"{path.name} cannot be written: {error.strerror or error}.") from None
-    return path
+    return write_whole(path, png_bytes(Image.fromarray(pixels), text, **dots), ImageError)
+
+
+def png_bytes(picture: Image.Image, text: PngImagePlugin.PngInfo | None = None, **more: Any) -> bytes:
+    """A picture as the content of a PNG file."""
+    content = BytesIO()
+    picture.save(content, "PNG", pnginfo=text, **more)
+    return content.getvalue()

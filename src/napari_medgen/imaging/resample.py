@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_medgen.imaging.geometry import screen_place
+from napari_medgen.imaging.orientation import CANONICAL, CANONICAL_AXES
 from napari_medgen.imaging.volume import Volume
+from napari_medgen.running.limits import require_image_bytes
+from napari_medgen.running.progress import Progress, Steps
+
+_SLAB = 8
 
 Triple = tuple[int, int, int]
 Spacing = tuple[float, float, float]
@@ -68,4 +77,46 @@ def resample(
     affine = volume.affine.copy()
     affine[:3, :3] = volume.affine[:3, :3] * steps
     affine[:3, 3] = volume.affine[:3, :3] @ offset + volume.affine[:3, 3]
-    return Volume(voxels, affine, volume.name, volume.provenance, volume.source_codes)
+    return replace(volume, voxels=voxels, affine=affine)
+
+
+def upright(volume: Volume) -> Steps[Volume]:
+    """A rotated or tilted volume on the patient's own axes, with its spacing, around all that it covers.
+
+    Yields
+    ------
+    Progress
+        By slabs.
+
+    Returns
+    -------
+    Volume
+        float32 voxels (cubic, kept within the range of the data); the lowest grey value where there was nothing.
+
+    Raises
+    ------
+    ImageError
+        If it would take more memory than the settings allow.
+    """
+    steps, _ = screen_place(volume.affine, volume.voxels.shape)
+    corners = np.stack(np.meshgrid(*[(0, n - 1) for n in volume.voxels.shape], indexing="ij"), -1).reshape(-1, 3)
+    places = (corners @ volume.affine[:3, :3].T + volume.affine[:3, 3]) @ CANONICAL_AXES
+    first, last = places.min(0), places.max(0)
+    shape = tuple(int(n) for n in np.ceil((last - first) / steps - 1e-6) + 1)
+    require_image_bytes(4 * math.prod(shape) * 2, f"{volume.name} on upright axes")
+    affine = np.eye(4)
+    affine[:3, :3] = CANONICAL_AXES * steps
+    affine[:3, 3] = CANONICAL_AXES @ first
+    back = np.linalg.inv(volume.affine) @ affine  # indices of the new grid to those of the old
+    source = ndimage.spline_filter(volume.voxels.astype(np.float32), 3, output=np.float32)
+    low, high = float(volume.voxels.min()), float(volume.voxels.max())
+    made = np.empty(shape, np.float32)
+    for begin in range(0, shape[0], _SLAB):
+        yield Progress(begin, shape[0], "Making it upright")
+        slab = made[begin : begin + _SLAB]
+        offset = back[:3, 3] + back[:3, 0] * begin
+        slab[:] = ndimage.affine_transform(
+            source, back[:3, :3], offset, slab.shape, order=3, cval=low, prefilter=False, output=np.float32
+        )
+    np.clip(made, low, high, out=made)
+    return replace(volume, voxels=made, affine=affine, source_codes=CANONICAL)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medgen.errors import ImageError
-from napari_medgen.imaging.orientation import CANONICAL, Affine, Codes, axis_codes, obliquity, reorient
+from napari_medgen.imaging.geometry import Placement, remarks, screen_place
+from napari_medgen.imaging.orientation import CANONICAL, Affine, Codes, axis_codes, is_canonical, obliquity, reorient
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.pseudonym import origin_name
 
@@ -23,8 +24,8 @@ class Volume:
     voxels
         (S, P, L) array, float32 or an integer type.
     affine
-        (4, 4) map of (s, p, l) indices to RAS+ millimetres. Its axes are the canonical ones up to a rotation of
-        less than 45 degrees, which an oblique scan has.
+        (4, 4) map of (s, p, l) indices to RAS+ millimetres. Its axes are the patient's axes that lie nearest: an oblique
+        scan keeps its rotation, a tilted one its angles.
     name
         What to call it on screen; never a path.
     provenance
@@ -33,6 +34,8 @@ class Volume:
         Directions of the axes of the file it was read from, and will be written with.
     notes
         What was changed or guessed on reading, in sentences for the user.
+    placement
+        How sure its place, orientation and size are.
 
     Raises
     ------
@@ -46,6 +49,7 @@ class Volume:
     provenance: Provenance = field(default_factory=Provenance)
     source_codes: Codes = CANONICAL
     notes: tuple[str, ...] = ()
+    placement: Placement = field(default_factory=Placement)
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 3 or 0 in self.voxels.shape:
@@ -54,11 +58,12 @@ class Volume:
         if not (kind == np.float32 or np.issubdtype(kind, np.integer)):
             raise ImageError(f"A volume holds float32 or integer voxels, not {kind}.")
         try:
-            codes = axis_codes(self.affine)
+            canonical = is_canonical(self.affine)
         except ValueError as error:
             raise ImageError(f"{self.name}: {error}.") from None
-        if codes != CANONICAL:
-            raise ImageError(f"{self.name}: axes point to {''.join(codes)}, not {''.join(CANONICAL)}; use Volume.of.")
+        if not canonical:
+            codes = "".join(axis_codes(self.affine))
+            raise ImageError(f"{self.name}: axes point to {codes}, not {''.join(CANONICAL)}; use Volume.of.")
 
     @classmethod
     def of(
@@ -68,6 +73,7 @@ class Volume:
         name: str = "volume",
         provenance: Provenance | None = None,
         notes: tuple[str, ...] = (),
+        placement: Placement | None = None,
     ) -> Volume:
         """Volume of an array with any axes: permuted and flipped to canonical ones, never resampled.
 
@@ -85,7 +91,9 @@ class Volume:
         except ValueError as error:
             raise ImageError(f"{name}: {error}.") from None
         turned, placed = reorient(voxels, affine, CANONICAL)
-        return cls(np.ascontiguousarray(turned), placed, name, provenance or Provenance(), source, notes)
+        return cls(
+            np.ascontiguousarray(turned), placed, name, provenance or Provenance(), source, notes, placement or Placement()
+        )
 
     @classmethod
     def on_grid(cls, voxels: NDArray[Any], spacing: tuple[float, float, float], name: str = "volume", **more: Any) -> Volume:
@@ -115,9 +123,14 @@ class Volume:
 
     @property
     def origin(self) -> tuple[float, float, float]:
-        """Place of the first voxel along the axes (S, P, L), in millimetres, an oblique scan's rotation left out."""
-        right, anterior, superior = self.affine[:3, 3]
-        return float(superior), float(-anterior), float(-right)
+        """Place of the first voxel on a screen, along (S, P, L) in millimetres; see :func:`.geometry.screen_place`."""
+        s, p, l = screen_place(self.affine, self.voxels.shape)[1]
+        return float(s), float(p), float(l)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The notes, and what is not known of its place or not shown on a screen."""
+        return (*self.notes, *remarks(self.affine, self.voxels.shape, self.placement))
 
     def oriented(self, codes: Codes) -> tuple[NDArray[Any], Affine]:
         """Array and affine on other axes, for example those of the source file."""

@@ -1,9 +1,19 @@
-"""Files that appear whole or not at all, and cells of tables that no spreadsheet runs."""
+"""One way to write: files appear whole or not at all, and nothing else is touched.
+
+The content is made in memory, goes to a file beside its place, to the disk, and takes its place in one step. Whatever goes
+wrong before leaves what was there. A link is followed; a file that is write-protected is refused, though its folder would
+let it be replaced.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import json
 import os
-import tempfile
+import secrets
+import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,37 +23,97 @@ from napari_medgen.errors import MedGenError
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write_whole(path: Path, content: bytes) -> Path:
-    """Write a file; it appears whole or not at all, and one that is there is replaced in one step.
+def write_whole(path: Path, content: bytes, kind: type[MedGenError] = MedGenError) -> Path:
+    """Write one file; see :func:`write_all`."""
+    return write_all({path: content}, kind)[0]
+
+
+def write_all(contents: Mapping[Path, bytes], kind: type[MedGenError] = MedGenError) -> list[Path]:
+    """Write files that belong together: all of them are on the disk before the first takes its place.
+
+    Parameters
+    ----------
+    contents
+        Bytes by path; missing folders are made.
+    kind
+        Of the error.
+
+    Returns
+    -------
+    list of Path
+        The paths, in order.
 
     Raises
     ------
     MedGenError
-        If the place cannot be written; the sentence says why.
+        If one cannot be written: what was there is there still. The sentence says why.
     """
-    part: str | None = None
+    parts: list[tuple[Path, Path]] = []
+    path = Path()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise MedGenError(f"{path} is a folder; name a file in it.")
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(part).chmod(0o666 & ~_umask())
-        os.replace(part, path)
-        part = None
+        for path, content in contents.items():
+            parts.append(_prepared(path, content, kind))
+        for path, (part, place) in zip(contents, parts, strict=True):  # noqa: B007  # named in the sentence
+            os.replace(part, place)
     except OSError as error:
-        raise MedGenError(f"{path} cannot be written: {error.strerror or error}.") from None
+        raise kind(f"{path} cannot be written: {error.strerror or error}.") from None
     finally:
-        if part is not None:
-            Path(part).unlink(missing_ok=True)
-    return path
+        for part, _ in parts:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+    for folder in {place.parent for _, place in parts}:
+        _settle(folder)
+    return list(contents)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _prepared(path: Path, content: bytes, kind: type[MedGenError]) -> tuple[Path, Path]:
+    """A file beside its place with the content on the disk, and the place itself."""
+    place = Path(os.path.realpath(path))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    mode = None
+    if place.exists():
+        if not place.is_file():
+            raise kind(f"{path} is {'a folder; name a file in it' if place.is_dir() else 'not an ordinary file'}.")
+        mode = stat.S_IMODE(place.stat().st_mode)
+        if not mode & stat.S_IWUSR or not os.access(place, os.W_OK):
+            raise kind(f"{path} is write-protected; choose another name.")
+    part = place.parent / f".writing-{secrets.token_hex(8)}"
+    try:
+        # The system takes the usual rights off those that are asked for.
+        with os.fdopen(
+            os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666), "wb"
+        ) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if mode is not None:
+            part.chmod(mode)
+        if len(os.fsencode(place.name)) > 255:  # said before anything takes its place
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    return part, place
+
+
+def _settle(folder: Path) -> None:
+    """Have a folder's new entries on the disk, where the system knows how."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def text_bytes(text: str) -> bytes:
+    """A text for a file, UTF-8; what no alphabet holds, as in a file's name from an old disc, becomes a question mark."""
+    return text.encode("utf-8", "replace")
+
+
+def json_bytes(content: Any) -> bytes:
+    """Content as a JSON file for people."""
+    return text_bytes(json.dumps(content, indent=2) + "\n")
 
 
 def harmless(cell: Any) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_medgen.errors import ImageError
+from napari_medgen.imaging.resample import upright
+from napari_medgen.imaging.volume import Volume
 from napari_medgen.models.catalogue import list_models
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.viewer import generators
@@ -14,6 +16,52 @@ from napari_medgen.viewer.work_queue import Job, shared_queue
 
 if TYPE_CHECKING:
     import napari.viewer
+
+
+def make_upright(viewer: napari.viewer.Viewer) -> int:
+    """Resample the selected volume to the patient's own axes in the background, and show it in the place of the other.
+
+    Returns
+    -------
+    int
+        Number of the job in the queue.
+
+    Raises
+    ------
+    ImageError
+        If no volume is selected, or nobody knows how it lies in the patient.
+    """
+    from napari.utils.notifications import show_error
+
+    layer, volume = _selected_volume(viewer)
+    if not volume.placement.oriented:
+        raise ImageError(f"{volume.name} does not say how it lies in the patient, so that nobody knows what upright is.")
+    hang(viewer)
+
+    def show(made: Volume) -> None:
+        limits = tuple(layer.contrast_limits)
+        options = image_options(made) | {"name": f"{volume.name}, upright", "contrast_limits": limits}
+        viewer.add_image(made.voxels, **options)
+        layer.visible = False
+
+    return shared_queue().submit(
+        Job(
+            f"Making {volume.name} upright",
+            lambda: upright(volume),
+            on_result=show,
+            on_error=lambda error: show_error(str(error)),
+        )
+    )
+
+
+def _selected_volume(viewer: napari.viewer.Viewer) -> tuple[Any, Volume]:
+    from napari.layers import Image
+
+    layer = viewer.layers.selection.active
+    if not isinstance(layer, Image):
+        raise ImageError("Select an image layer first.")
+    data, meta, _ = layer.as_layer_data_tuple()
+    return layer, volume_of(data, meta)
 
 
 def reconstruct_selected(viewer: napari.viewer.Viewer, model: str = "") -> int:
@@ -34,14 +82,9 @@ def reconstruct_selected(viewer: napari.viewer.Viewer, model: str = "") -> int:
     ImageError
         If no volume is selected.
     """
-    from napari.layers import Image
     from napari.utils.notifications import show_error
 
-    layer = viewer.layers.selection.active
-    if not isinstance(layer, Image):
-        raise ImageError("Select an image layer first.")
-    data, meta, _ = layer.as_layer_data_tuple()
-    volume = volume_of(data, meta)
+    _, volume = _selected_volume(viewer)
     hang(viewer)
     chosen = model or next(folder.name for folder in list_models("volumes"))
 

@@ -8,7 +8,7 @@ from typing import Any
 from napari.components.overlays import TextOverlay
 
 from napari_medgen.imaging.orientation import CANONICAL
-from napari_medgen.viewer.layers import is_synthetic
+from napari_medgen.viewer.layers import is_oriented, is_synthetic
 
 MARK = "SYNTHETIC"
 _MARK_KEY = "medgen_synthetic"
@@ -82,6 +82,8 @@ def _update_letters(viewer: Any) -> None:
         "left": _OPPOSITE[horizontal],
         "right": horizontal,
     }
+    if not all(is_oriented(layer) for layer in viewer.layers if layer.visible):
+        texts = dict.fromkeys(texts, "?")  # some file does not say which side is which
     for side, text in texts.items():
         overlays[f"medgen_{side}"].text = text
 

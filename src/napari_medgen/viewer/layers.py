@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from napari_medgen.errors import ImageError
-from napari_medgen.imaging.orientation import CANONICAL
+from napari_medgen.imaging.geometry import Placement, Unit, from_screen
+from napari_medgen.imaging.orientation import CANONICAL, CANONICAL_AXES
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.validity import window
 
 KEY = "napari_medgen"
+# The screen's axes (S, P, L) in RAS+; a matrix of signs, so that its inverse is its transpose.
+CANONICAL_WORLD = np.eye(4)
+CANONICAL_WORLD[:3, :3] = CANONICAL_AXES
 LayerData = tuple[NDArray[Any], dict[str, Any], str]
 
 
@@ -22,18 +28,20 @@ def layer_options(volume: Volume) -> dict[str, Any]:
     """Everything that ``add_image`` needs beside the voxels.
 
     The layer carries spacing and place in millimetres; the rotation of an oblique scan stays in its metadata, since
-    napari cannot slice obliquely.
+    napari cannot slice obliquely. Where a size is unknown, its numbers have no unit.
     """
+    placement = volume.placement
     return {
         "name": volume.name,
         "scale": volume.spacing,
         "translate": volume.origin,
-        "units": ("mm", "mm", "mm"),
+        "units": ("mm" if placement.known_size else "dimensionless",) * 3,
         "axis_labels": CANONICAL,
         "metadata": {
             KEY: volume.provenance.model_dump(exclude_none=True),
             f"{KEY}_affine": volume.affine.tolist(),
             f"{KEY}_source_codes": list(volume.source_codes),
+            f"{KEY}_placement": asdict(placement),
         },
     }
 
@@ -80,11 +88,18 @@ def is_synthetic(layer: Any) -> bool:
     return provenance_of(layer).synthetic
 
 
+def is_oriented(layer: Any) -> bool:
+    """Whether it is known which side of a volume is which; a layer that follows another's is as sure as that."""
+    own = layer.metadata.get(f"{KEY}_placement")
+    return not isinstance(own, dict) or bool(own.get("oriented", True))
+
+
 def volume_of(data: Any, meta: dict[str, Any]) -> Volume:
     """Volume of a layer's array and attributes.
 
     A layer of this plugin gets its own affine back, with the scale and translation that it has now. Any other layer is
-    taken to have the axes (S, P, L).
+    taken to have the axes (S, P, L), and nobody knows how it lies in the patient. What somebody turned or sheared in the
+    window is turned or sheared in the volume too.
 
     Raises
     ------
@@ -98,14 +113,33 @@ def volume_of(data: Any, meta: dict[str, Any]) -> Volume:
     metadata = meta.get("metadata", {})
     placed = Volume.on_grid(np.zeros(voxels.shape, np.uint8), (1, 1, 1)).affine
     stored = np.asarray(metadata.get(f"{KEY}_affine", placed), np.float64)
-    affine = stored.copy()
     scale, translate = (
         np.asarray(meta.get("scale", (1, 1, 1)), float),
         np.asarray(meta.get("translate", (0, 0, 0)), float),
     )
-    affine[:3, :3] = stored[:3, :3] / np.linalg.norm(stored[:3, :3], axis=0) * scale
-    superior, posterior, left = translate
-    affine[:3, 3] = (-left, -posterior, superior)
-    volume = Volume.of(voxels, affine, name, provenance_in(metadata))
+    affine = CANONICAL_WORLD @ _turned(meta) @ CANONICAL_WORLD.T @ from_screen(stored, voxels.shape, scale, translate)
     codes = metadata.get(f"{KEY}_source_codes", CANONICAL)
-    return Volume(volume.voxels, volume.affine, name, volume.provenance, tuple(codes))
+    volume = Volume.of(voxels, affine, name, provenance_in(metadata))
+    return replace(volume, source_codes=tuple(codes), placement=_placement(meta))
+
+
+def _turned(meta: dict[str, Any]) -> NDArray[np.float64]:
+    """What a layer's rotation, shear and affine add to its scale and place, (4, 4) on the screen's axes; one as a rule."""
+    scale = np.asarray(meta.get("scale", (1, 1, 1)), float)
+    place = np.asarray(meta.get("translate", (0, 0, 0)), float)
+    whole = Affine(scale=scale, translate=place, rotate=meta.get("rotate"), shear=meta.get("shear")).affine_matrix
+    plain = Affine(scale=scale, translate=place).affine_matrix
+    after = meta.get("affine")
+    turned: NDArray[np.float64] = (np.eye(4) if after is None else np.asarray(after)) @ whole @ np.linalg.inv(plain)
+    return turned
+
+
+def _placement(meta: dict[str, Any]) -> Placement:
+    """How sure a layer's place is: what its file said; of a layer of somebody else's, what its units say."""
+    own = meta.get("metadata", {}).get(f"{KEY}_placement")
+    known = all("millimeter" in str(unit) or str(unit) == "mm" for unit in meta.get("units") or ("mm",))
+    if not isinstance(own, dict):
+        return Placement(oriented=False, unit="mm" if known else "unknown")
+    codes = own.get("codes")
+    unit: Unit = "mm" if known else "unknown"
+    return Placement(bool(own.get("oriented")), unit, (int(codes[0]), int(codes[1])) if codes else None)

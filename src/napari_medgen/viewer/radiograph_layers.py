@@ -31,7 +31,7 @@ def radiograph_layer(image: Radiograph) -> LayerData:
             "colormap": "gray",
             "interpolation2d": "linear",
             "contrast_limits": image.window,
-            "scale": image.spacing or (1.0, 1.0),
+            "scale": image.spacing or (image.aspect, 1.0),
             "units": ("mm", "mm") if known else ("pixel", "pixel"),
             "axis_labels": AXES,
             "metadata": {
@@ -43,6 +43,7 @@ def radiograph_layer(image: Radiograph) -> LayerData:
                     "view": image.view,
                     "coloured": image.coloured,
                     "notes": image.notes,
+                    "identity": image.identity,
                 },
             },
         },
@@ -75,6 +76,8 @@ def radiograph_of(data: Any, meta: dict[str, Any]) -> Radiograph:
         coloured=about.get("coloured", False),
         name=name,
         provenance=provenance_in(meta.get("metadata", {})),
+        identity=about.get("identity", "unknown"),
+        aspect=_aspect(meta.get("scale", (1, 1))),
     )
 
 
@@ -164,6 +167,7 @@ class Plane:
             coloured=coloured or bool(about.get("coloured", False)),
             name=layer.name if not whole else f"{layer.name}, slice {' '.join(str(i) for i in self.index if i is not None)}",
             notes=tuple(about.get("notes", ())),
+            identity=about.get("identity", "unknown"),
             provenance=provenance_in(layer.metadata),
         )
 
@@ -215,6 +219,11 @@ def _plain(pixels: NDArray[Any]) -> NDArray[Any]:
     if pixels.dtype == bool:
         return pixels.astype(np.uint8)
     return pixels if np.issubdtype(pixels.dtype, np.integer) else pixels.astype(np.float32)
+
+
+def _aspect(scale: Any) -> float:
+    row, column = (float(step) for step in list(scale)[-2:])
+    return row / column
 
 
 def _millimetres(scale: Any, units: list[str]) -> tuple[float, float] | None:

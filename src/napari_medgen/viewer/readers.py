@@ -68,7 +68,7 @@ def _read(path: Path) -> LayerData:
     first = read_volume(path)
     count = count_volumes(path) if path.name.endswith(SUFFIXES) else 1
     options = image_options(first)
-    for note in first.notes:
+    for note in first.remarks:
         show_warning(f"{path.name}: {note}")
     if count == 1:
         return first.voxels, options, "image"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari.utils.notifications import show_warning
+
 from napari_medgen.imaging.nifti import write_nifti
 from napari_medgen.viewer.layers import volume_of
 from napari_medgen.viewer.radiograph_layers import radiograph_of
@@ -29,6 +31,9 @@ def write_radiograph(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
         If the layer is not a grey image with rows and columns, or the file cannot be written.
     """
     image = radiograph_of(data, meta)
+    if image.identity != "removed":
+        known = "says that it holds text" if image.identity == "present" else "does not say whether it holds text"
+        show_warning(f"The source of {image.name} {known}: look whether it names a patient before you share it.")
     if path.lower().endswith(".dcm"):
         from napari_medgen.imaging.dicom import write_secondary_capture
 
