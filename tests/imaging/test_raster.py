@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import struct
 import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -153,3 +155,35 @@ def test_a_turned_jpeg_is_turned_back(tmp_path: Path, orientation: int) -> None:
     picture.save(tmp_path / "a.png", exif=exif)
     expected = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "a.png")))
     np.testing.assert_array_equal(read_raster(tmp_path / "a.png").pixels, expected)
+
+
+def deep_png(path: Path, pixels: np.ndarray) -> Path:
+    """A PNG of 16 bits with one to four channels, which Pillow does not write."""
+    colour = {1: 0, 2: 4, 3: 2, 4: 6}[pixels.shape[2]]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    content = b"\x89PNG\r\n\x1a\n"
+    header = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 16, colour, 0, 0, 0)
+    for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
+        content += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("bits", [12, 16])
+def test_sixteen_bits_of_colour_or_transparency_are_as_those_of_grey(tmp_path: Path, channels: int, bits: int) -> None:
+    grey = np.random.default_rng(0).integers(0, 2**bits, (30, 41)).astype(np.uint16)
+    pixels = np.repeat(grey[..., None], channels, 2)
+    if channels in (2, 4):
+        pixels[..., -1] = 65535
+    image = read_raster(deep_png(tmp_path / "a.png", pixels))
+    np.testing.assert_array_equal(image.pixels, grey)
+    assert image.window == (0.0, 2.0**bits - 1)
+    assert not image.coloured
+
+
+def test_sixteen_bits_of_true_colour(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 65536, (30, 41, 3)).astype(np.uint16)
+    image = read_raster(deep_png(tmp_path / "a.png", pixels))
+    np.testing.assert_allclose(image.pixels, pixels @ np.array([0.299, 0.587, 0.114]), atol=0.6)
+    assert image.coloured

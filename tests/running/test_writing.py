@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from napari_medgen.errors import MedGenError
-from napari_medgen.running.writing import harmless, write_whole
+from napari_medgen.running.writing import harmless, text_bytes, write_all, write_whole
 
 
 def test_a_file_appears_whole_with_the_usual_rights(tmp_path: Path) -> None:
@@ -40,3 +40,52 @@ def test_cells_that_a_spreadsheet_would_compute_are_quoted(cell: str) -> None:
 @pytest.mark.parametrize("cell", ["a", "", "-1.5", "+3", "knee-1", 5, -2.5, None])
 def test_other_cells_stay(cell: object) -> None:
     assert harmless(cell) == cell
+
+
+def test_files_that_belong_together_appear_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    with pytest.raises(MedGenError, match="is a folder"):
+        write_all({tmp_path / "a": b"new", tmp_path: b"new"})
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Links need rights there.")
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "a").write_bytes(b"old")
+    (tmp_path / "link").symlink_to(tmp_path / "there" / "a")
+    write_whole(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "there" / "a").read_bytes() == b"new"
+    assert len(list((tmp_path / "there").iterdir())) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Rights are others there.")
+def test_what_is_write_protected_is_refused_and_other_rights_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    path.chmod(0o444)
+    with pytest.raises(MedGenError, match="is write-protected"):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    path.chmod(0o640)
+    write_whole(path, b"new")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_a_name_that_is_too_long_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(MedGenError, match="cannot be written"):
+        write_whole(tmp_path / ("a" * 300), b"x")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="File names are texts there.")
+def test_a_name_from_an_old_disc_works(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"M\xfcller.csv")
+    write_whole(path, text_bytes(path.name))
+    assert path.read_bytes() == b"M?ller.csv"
+    path.chmod(0o444)
+    with pytest.raises(MedGenError) as caught:
+        write_whole(path, b"x")
+    str(caught.value).encode()

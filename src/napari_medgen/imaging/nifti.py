@@ -106,7 +106,7 @@ def _opened(path: Path) -> Iterator[Any]:
         holders = {"image": FileHolder(fileobj=files.enter_context(_unpacked(data)))}
         if header != data:
             holders["header"] = FileHolder(fileobj=files.enter_context(_unpacked(header)))
-        yield kind.from_file_map(holders, mmap=False)
+        yield _image_of(kind, holders)
 
 
 def _partner(path: Path, ending: str) -> Path:
@@ -145,7 +145,7 @@ def _kind_of(path: Path, *, paired: bool = False) -> Any:
     if paired:
         if not second and header[344:347] != b"ni1":
             raise ImageError(f"{path.name} is in the Analyze format, which does not say left from right; save it as NIfTI.")
-        return _Pair2 if second else _Pair1
+        return nib.Nifti2Pair if second else nib.Nifti1Pair
     begin = struct.unpack(f"{order}q", header[168:176])[0] if second else struct.unpack(f"{order}f", header[108:112])[0]
     first = 544 if second else 352
     if 0 <= begin <= _MOST_BEFORE_VOXELS:
@@ -155,17 +155,18 @@ def _kind_of(path: Path, *, paired: bool = False) -> Any:
             begin = -1
     if not 0 <= begin <= _MOST_BEFORE_VOXELS:
         raise ImageError(f"{path.name} is damaged: its header says that the voxels begin at byte {begin:g}.")
-    return _Single2 if second else _Single1
+    return nib.Nifti2Image if second else nib.Nifti1Image
 
 
-def _tolerant(kind: Any) -> Any:
-    """Nibabel's class, for quaternions that were rounded too."""
-    header = type(kind.header_class.__name__, (kind.header_class,), {"quaternion_threshold": _QUATERNION_ROUNDING})
-    return type(kind.__name__, (kind,), {"header_class": header})
-
-
-_Single1, _Single2 = _tolerant(nib.Nifti1Image), _tolerant(nib.Nifti2Image)
-_Pair1, _Pair2 = _tolerant(nib.Nifti1Pair), _tolerant(nib.Nifti2Pair)
+def _image_of(kind: Any, holders: dict[str, FileHolder]) -> Any:
+    try:
+        return kind.from_file_map(holders, mmap=False)
+    except ValueError:  # of a quaternion that is longer than one, among others
+        for holder in holders.values():
+            holder.fileobj.seek(0)
+        # Not at once: nibabel takes all that lies within the threshold for a half turn.
+        header = type(kind.header_class.__name__, (kind.header_class,), {"quaternion_threshold": _QUATERNION_ROUNDING})
+        return type(kind.__name__, (kind,), {"header_class": header}).from_file_map(holders, mmap=False)  # type: ignore[attr-defined]
 
 
 def _extensions_fit(block: bytes, first: int, order: str) -> bool:

@@ -30,6 +30,8 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _COLOUR = 24
 _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}  # a pixel in Pillow's memory; all other modes take 4
 _GREY_BYTES = 2
+# How to read the low bytes of what Pillow would cut to 8 bits, by how it reads the high ones.
+_LOW_BYTES = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L", "LA;16B": "RGBA"}
 _STRIP = 2**20  # pixels that are turned grey at a time; whole, a picture would take ten times its bytes
 
 
@@ -47,11 +49,33 @@ def read_raster(path: str | Path) -> Radiograph:
         _OWN_LIMIT,
         Image.open(path, formats=("PNG", "JPEG")) as picture,
     ):
+        deep = _LOW_BYTES.get(_layout(picture))
         # What Pillow holds, and the grey values that are made of it.
-        require_image_bytes(picture.width * picture.height * (_BYTES.get(picture.mode, 4) + _GREY_BYTES), path.name)
+        held = 8 if deep else _BYTES.get(picture.mode, 4)
+        require_image_bytes(picture.width * picture.height * (held + _GREY_BYTES), path.name)
+        low = _low_bytes(path, deep) if deep else None
+        whole = deep == "RGBA"
         picture.load()
         ImageOps.exif_transpose(picture, in_place=True)
-        return _radiograph(picture, path)
+        return _radiograph(picture, low, whole, path)
+
+
+def _layout(picture: Image.Image) -> str:
+    """How Pillow reads the bytes of a PNG, in its own words; empty for others."""
+    tiles: list[Any] = getattr(picture, "tile", [])
+    return str(tiles[0].args) if picture.format == "PNG" and len(tiles) == 1 else ""
+
+
+def _low_bytes(path: Path, layout: str) -> Image.Image:
+    """The bytes that Pillow drops of 16 bits of colour or of grey with transparency: the file read once more, otherwise.
+
+    Of grey with transparency all four bytes of a pixel come, as if they were colours.
+    """
+    with Image.open(path, formats=("PNG",)) as again:
+        again.tile = [tile._replace(args=layout) for tile in again.tile]
+        again.load()
+        ImageOps.exif_transpose(again, in_place=True)
+        return again.copy()
 
 
 class _OwnLimit:
@@ -76,13 +100,14 @@ class _OwnLimit:
 _OWN_LIMIT = _OwnLimit()
 
 
-def _radiograph(picture: Image.Image, path: Path) -> Radiograph:
+def _radiograph(picture: Image.Image, low: Image.Image | None, whole: bool, path: Path) -> Radiograph:
     if picture.mode in ("CMYK", "YCCK", "LAB"):
         raise ImageError(f"{path.name} is a {picture.mode} picture for print, not a radiograph; save it in grey first.")
     notes: tuple[str, ...] = ()
     coloured = False
-    if picture.mode in ("RGB", "RGBA", "P", "PA", "LA"):
-        pixels, coloured = _grey(picture)
+    pixels: NDArray[Any]
+    if low is not None or picture.mode in ("RGB", "RGBA", "P", "PA", "LA"):
+        pixels, coloured = _grey(picture, low, whole)
         notes = ("The picture was stored in colour and has been turned grey.",)
     elif picture.mode in ("1", "L"):
         pixels = np.asarray(picture if picture.mode == "L" else picture.convert("L"))
@@ -96,14 +121,25 @@ def _radiograph(picture: Image.Image, path: Path) -> Radiograph:
     return Radiograph(pixels, shown, coloured=coloured, name=path.stem, notes=notes, provenance=provenance, **kept)
 
 
-def _grey(picture: Image.Image) -> tuple[NDArray[np.uint8], bool]:
-    """Luminance, and whether there is true colour in more than one pixel of a hundred."""
+def _grey(picture: Image.Image, low: Image.Image | None, whole: bool) -> tuple[NDArray[Any], bool]:
+    """Luminance in 8 bits, or in 16 where there are low bytes; and whether more than a hundredth of it is truly coloured.
+
+    ``whole`` says that the low bytes hold the high ones too, as those of grey with transparency do.
+    """
     width, height = picture.size
-    pixels, colourful, rows = np.empty((height, width), np.uint8), 0, max(1, _STRIP // width)
+    pixels, limit = np.empty((height, width), np.uint8 if low is None else np.uint16), _COLOUR * (1 if low is None else 257)
+    colourful, rows = 0, max(1, _STRIP // width)
     for top in range(0, height, rows):
-        rgb = np.asarray(picture.crop((0, top, width, min(top + rows, height))).convert("RGB"))
+        box = (0, top, width, min(top + rows, height))
+        rgb: NDArray[Any] = np.asarray(picture.crop(box).convert("RGB"))
+        if low is not None:
+            rest = np.asarray(low.crop(box)).astype(np.uint16)
+            rgb = (rest[..., :1] << 8 | rest[..., 1:2]) if whole else rgb.astype(np.uint16) << 8 | rest[..., :3]
+        if (rgb == rgb[..., :1]).all():
+            pixels[top : top + rows] = rgb[..., 0]
+            continue
         pixels[top : top + rows] = np.rint(rgb.astype(np.float32) @ _LUMA)
-        colourful += int(np.count_nonzero(rgb.max(2) - rgb.min(2) > _COLOUR))
+        colourful += int(np.count_nonzero(rgb.max(2) - rgb.min(2) > limit))
     return pixels, colourful > 0.01 * width * height
 
 
@@ -140,7 +176,11 @@ def write_png(radiograph: Radiograph, path: str | Path) -> Path:
     ImageError
         If the file cannot be written.
     """
-    path = with_ending(Path(path), (".png",))
+    return write_whole(with_ending(Path(path), (".png",)), radiograph_png(radiograph), ImageError)
+
+
+def radiograph_png(radiograph: Radiograph) -> bytes:
+    """Content of the file that :func:`write_png` writes."""
     pixels, shown = radiograph.pixels, radiograph.window
     if pixels.dtype not in (np.uint8, np.uint16):
         pixels, shown = np.rint(radiograph.grey() * 65535).astype(np.uint16), (0.0, 65535.0)
@@ -157,7 +197,7 @@ def write_png(radiograph: Radiograph, path: str | Path) -> Path:
     text.add_text(_KEY, json.dumps(notes))
     text.add_text("Description", radiograph.provenance.summary)
     dots = {"dpi": tuple(25.4 / step for step in reversed(radiograph.spacing))} if radiograph.spacing else {}
-    return write_whole(path, png_bytes(Image.fromarray(pixels), text, **dots), ImageError)
+    return png_bytes(Image.fromarray(pixels), text, **dots)
 
 
 def png_bytes(picture: Image.Image, text: PngImagePlugin.PngInfo | None = None, **more: Any) -> bytes:

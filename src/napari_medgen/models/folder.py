@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from pydantic import ValidationError
 from napari_medgen.errors import ModelError
 from napari_medgen.models.card import ModelCard
 from napari_medgen.running.limits import require_model_bytes
+from napari_medgen.running.writing import text_bytes, write_whole
 from napari_medgen.validity import parse_json
 
 if TYPE_CHECKING:
@@ -188,9 +188,7 @@ def half_precision(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tenso
 
 def write_card(path: Path, card: ModelCard) -> None:
     """Replace the card of a model folder."""
-    part = path / (CARD + ".part")
-    part.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    os.replace(part, path / CARD)
+    write_whole(path / CARD, text_bytes(card.model_dump_json(indent=2) + "\n"), ModelError)
 
 
 def load_weights(network: nn.Module, tensors: Mapping[str, torch.Tensor], what: str, *, missing_ok: str = "") -> None:

@@ -6,7 +6,6 @@ import datetime
 import functools
 import hashlib
 import json
-import os
 import re
 import secrets
 from collections import Counter, defaultdict
@@ -27,6 +26,7 @@ from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.progression.unusualness import LatentReference
 from napari_medgen.progression.visits import Visit, parse_side
 from napari_medgen.running.limits import require_model_bytes
+from napari_medgen.running.writing import json_bytes, write_all
 from napari_medgen.validity import finite, parse_json
 
 if TYPE_CHECKING:
@@ -255,18 +255,25 @@ def cohort_of_model(folder: ModelFolder) -> Cohort | None:
 
 
 def save_cohort(cohort: Cohort, path: Path) -> None:
-    """Write a cohort's folder: the latents, then the table, then what it is; each file whole or not at all."""
-    from pyarrow import parquet
-    from safetensors.numpy import save_file
+    """Write a cohort's folder: the latents, the table, and what it is.
 
-    path.mkdir(parents=True, exist_ok=True)
-    save_file({"w": cohort.latents}, path / (COHORT_LATENTS + ".part"))
-    os.replace(path / (COHORT_LATENTS + ".part"), path / COHORT_LATENTS)
-    parquet.write_table(table_of(cohort.visits, cohort.errors), path / (COHORT_TABLE + ".part"), compression="zstd")
-    os.replace(path / (COHORT_TABLE + ".part"), path / COHORT_TABLE)
+    Raises
+    ------
+    CohortError
+        If it cannot be written; a cohort that was there is there still.
+    """
+    from pyarrow import parquet
+    from safetensors.numpy import save
+
+    table = BytesIO()
+    parquet.write_table(table_of(cohort.visits, cohort.errors), table, compression="zstd")
     about = cohort.about | {"images": str(cohort.images) if cohort.images else ""}
-    (path / (ABOUT + ".part")).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-    os.replace(path / (ABOUT + ".part"), path / ABOUT)
+    files = {
+        path / COHORT_LATENTS: save({"w": cohort.latents}),
+        path / COHORT_TABLE: table.getvalue(),
+        path / ABOUT: json_bytes(about),
+    }
+    write_all(files, CohortError)
 
 
 def open_cohort(path: str | Path) -> Cohort:

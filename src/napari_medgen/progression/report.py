@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -18,10 +17,11 @@ from PIL import Image, PngImagePlugin
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.naming import plain, unused
 from napari_medgen.imaging.radiograph import Radiograph
-from napari_medgen.imaging.raster import write_png
+from napari_medgen.imaging.raster import png_bytes, radiograph_png
 from napari_medgen.progression.extrapolator import Extrapolator, ProjectedRadiograph
 from napari_medgen.progression.figures import draw_futures
 from napari_medgen.progression.futures import Futures
+from napari_medgen.running.writing import json_bytes, text_bytes, write_all
 
 _NOTICE = "Not for diagnosis and not for prognosis."
 _LIMIT = 0.5  # grey values at which the difference has its full colour
@@ -136,22 +136,16 @@ def export_outlook(outlook: Outlook, folder: Path) -> list[Path]:
     stem = plain(f"{outlook.projected.image.name}_{outlook.extrapolator.name}")
     # Two images that are called alike lie beside each other: the numbers are written for every outlook.
     stem = unused(folder, stem, (".json", ".html", "_projection.png"))
-    paths = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for index, months in enumerate(outlook.futures.months):
-            name = "projection" if index == 0 else f"month_{months:03.0f}"
-            paths.append(write_png(outlook.radiograph(index), folder / f"{stem}_{name}.png"))
-            if index:
-                paths.append(folder / f"{stem}_{name}_difference.png")
-                Image.fromarray(paint_difference(outlook.difference(index))).save(paths[-1], pnginfo=_text(outlook))
-        paths.append(folder / f"{stem}.json")
-        paths[-1].write_text(json.dumps(describe(outlook), indent=2) + "\n", encoding="utf-8")
-        paths.append(folder / f"{stem}.html")
-        paths[-1].write_text(report(outlook), encoding="utf-8")
-    except OSError as error:
-        raise ImageError(f"{folder} cannot be written: {error.strerror or error}.") from None
-    return paths
+    files: dict[Path, bytes] = {}
+    for index, months in enumerate(outlook.futures.months):
+        name = "projection" if index == 0 else f"month_{months:03.0f}"
+        files[folder / f"{stem}_{name}.png"] = radiograph_png(outlook.radiograph(index))
+        if index:
+            painted = Image.fromarray(paint_difference(outlook.difference(index)))
+            files[folder / f"{stem}_{name}_difference.png"] = png_bytes(painted, _text(outlook))
+    files[folder / f"{stem}.json"] = json_bytes(describe(outlook))
+    files[folder / f"{stem}.html"] = text_bytes(report(outlook))
+    return write_all(files, ImageError)
 
 
 def _text(outlook: Outlook) -> PngImagePlugin.PngInfo:

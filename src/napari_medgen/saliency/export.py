@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from torch import Tensor
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.naming import plain, unused
 from napari_medgen.imaging.radiograph import Radiograph
+from napari_medgen.imaging.raster import png_bytes
+from napari_medgen.running.writing import json_bytes, write_all, write_whole
 from napari_medgen.saliency.attribution import published_normalisation
 from napari_medgen.saliency.colours import paint
 from napari_medgen.saliency.maps import SaliencyMap
@@ -42,15 +44,10 @@ def export_map(image: Radiograph, found: SaliencyMap, folder: Path, *, signed: b
     endings = (".png", ".npy", ".json")
     stem = unused(folder, plain(f"{image.name}_{found.provenance.model}_{found.label}"), endings)
     paths = [folder / f"{stem}{ending}" for ending in endings]
-    picture, raw, about = paths
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _save_picture(image, found, picture, signed)
-        np.save(raw, found.values * np.float32(found.limit))
-        about.write_text(json.dumps(describe(image, found), indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ImageError(f"{folder} cannot be written: {error.strerror or error}.") from None
-    return paths
+    raw = BytesIO()
+    np.save(raw, found.values * np.float32(found.limit))
+    contents = (_picture(image, found, signed), raw.getvalue(), json_bytes(describe(image, found)))
+    return write_all(dict(zip(paths, contents, strict=True)), ImageError)
 
 
 def export_published(gradient: Tensor, beside: Path) -> Path:
@@ -65,11 +62,7 @@ def export_published(gradient: Tensor, beside: Path) -> Path:
     path = beside.with_name(f"{beside.stem}_published.png")
     text = PngImagePlugin.PngInfo()
     text.add_text("Description", _NOTICE)
-    try:
-        Image.fromarray(np.rint(shown * 255).astype(np.uint8)).save(path, pnginfo=text)
-    except OSError as error:
-        raise ImageError(f"{path.name} cannot be written: {error.strerror or error}.") from None
-    return path
+    return write_whole(path, png_bytes(Image.fromarray(np.rint(shown * 255).astype(np.uint8)), text), ImageError)
 
 
 def describe(image: Radiograph, found: SaliencyMap) -> dict[str, Any]:
@@ -96,11 +89,11 @@ def describe(image: Radiograph, found: SaliencyMap) -> dict[str, Any]:
     }
 
 
-def _save_picture(image: Radiograph, found: SaliencyMap, path: Path, signed: bool) -> None:
+def _picture(image: Radiograph, found: SaliencyMap, signed: bool) -> bytes:
     grey = image.grey()
     plain = np.repeat(np.rint(grey * 255).astype(np.uint8)[..., None], 3, 2)
     pixels = np.concatenate([plain, paint(grey, found.values, signed=signed and found.signed)], 1)
     text = PngImagePlugin.PngInfo()
     text.add_text("Description", f"{found.provenance.summary}; {_NOTICE}")
     text.add_text("Comment", "; ".join(found.warnings))
-    Image.fromarray(pixels).save(path, pnginfo=text)
+    return png_bytes(Image.fromarray(pixels), text)

@@ -10,8 +10,16 @@ import numpy as np
 from napari.utils.notifications import show_warning
 
 from napari_medgen.errors import ImageError
-from napari_medgen.imaging.files import RADIOGRAPH_SUFFIXES, read_radiograph, read_volume
-from napari_medgen.imaging.nifti import SUFFIXES, count_volumes
+from napari_medgen.imaging.files import (
+    RADIOGRAPH_SUFFIXES,
+    VOLUME_SUFFIXES,
+    format_of,
+    images_in,
+    kind_of,
+    read_radiograph,
+    read_volume,
+)
+from napari_medgen.imaging.nifti import count_volumes
 from napari_medgen.running.limits import require_image_bytes
 from napari_medgen.viewer.layers import LayerData, image_options
 from napari_medgen.viewer.radiograph_layers import radiograph_layer
@@ -21,13 +29,23 @@ Reader = Callable[[str | list[str]], list[LayerData]]
 
 
 def get_reader(path: str | list[str]) -> Reader | None:
-    """The reader of volumes, for files whose suffix is known."""
-    return read_layers if _all_end(path, (*SUFFIXES, ".nrrd")) else None
+    """The reader of volumes, for files that are called like one."""
+    return read_layers if _all_end(path, VOLUME_SUFFIXES) else None
 
 
 def get_radiograph_reader(path: str | list[str]) -> Reader | None:
-    """The reader of radiographs, for files whose suffix is known."""
-    return read_radiographs if _all_end(path, RADIOGRAPH_SUFFIXES) else None
+    """The reader of radiographs, for files that are called like one, and of whatever else holds an image that is known.
+
+    Archives and discs call DICOM files as they like, without an ending.
+    """
+    if _all_end(path, RADIOGRAPH_SUFFIXES):
+        return read_radiographs
+    return read_any if all(kind_of(Path(p)) for p in _paths(path)) else None
+
+
+def get_folder_reader(path: str | list[str]) -> Reader | None:
+    """The reader of all images that lie in a folder."""
+    return read_folders if all(Path(p).is_dir() for p in _paths(path)) else None
 
 
 def _all_end(path: str | list[str], suffixes: tuple[str, ...]) -> bool:
@@ -39,7 +57,7 @@ def _paths(path: str | list[str]) -> list[str]:
 
 
 def read_layers(path: str | list[str]) -> list[LayerData]:
-    """One layer a volume file.
+    """A layer for a volume file; one layer for several that are to be a stack.
 
     Raises
     ------
@@ -48,11 +66,13 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
     """
     layers = [_read(Path(p)) for p in _paths(path)]
     _hang_current_viewer()
-    return layers
+    return stacked(layers, [Path(p).name for p in _paths(path)])
 
 
 def read_radiographs(path: str | list[str]) -> list[LayerData]:
-    """One layer a radiograph; what was changed or guessed on reading is in its metadata, and in the widgets that use it.
+    """A layer for a radiograph; one layer for several that are to be a stack.
+
+    What was changed or guessed on reading is in its metadata, and in the widgets that use it.
 
     Raises
     ------
@@ -61,12 +81,76 @@ def read_radiographs(path: str | list[str]) -> list[LayerData]:
     """
     images = [read_radiograph(p) for p in _paths(path)]
     _hang_current_viewer()
-    return [radiograph_layer(image) for image in images]
+    return stacked([radiograph_layer(image) for image in images], [Path(p).name for p in _paths(path)])
+
+
+def read_any(path: str | list[str]) -> list[LayerData]:
+    """A layer for a file whose name does not say what it is.
+
+    Raises
+    ------
+    ImageError
+        One sentence about the file that cannot be read.
+    """
+    layers = [_read(Path(p)) if kind_of(Path(p)) == "volume" else radiograph_layer(read_radiograph(p)) for p in _paths(path)]
+    _hang_current_viewer()
+    return stacked(layers, [Path(p).name for p in _paths(path)])
+
+
+def read_folders(path: str | list[str]) -> list[LayerData]:
+    """A layer for each image that lies in a folder; what cannot be read is told, and costs nothing else.
+
+    Raises
+    ------
+    ImageError
+        If nothing can be opened.
+    """
+    layers: list[LayerData] = []
+    faults: list[str] = []
+    for folder in _paths(path):
+        for file in images_in(folder):
+            try:
+                layers += read_any(str(file))
+            except ImageError as error:
+                faults.append(str(error))
+    if not layers:
+        raise ImageError(faults[0])
+    for fault in faults:
+        show_warning(fault)
+    return layers
+
+
+def stacked(layers: list[LayerData], names: list[str]) -> list[LayerData]:
+    """Layers of files that a person opens as a stack: one layer, whose first axis counts the files.
+
+    Raises
+    ------
+    ImageError
+        If their shapes differ.
+    """
+    if len(layers) == 1:
+        return layers
+    (first, options, kind), shape = layers[0], layers[0][0].shape
+    other = next((name for (data, _, _), name in zip(layers, names, strict=True) if data.shape != shape), "")
+    if other:
+        raise ImageError(f"{names[0]} and {other} have different sizes; open them one by one, not as a stack.")
+    require_image_bytes(len(layers) * first.nbytes, f"The stack of {len(layers)} files")
+    limits = [made["contrast_limits"] for _, made, _ in layers]
+    options = options | {
+        "name": f"{options['name']} and {len(layers) - 1} more",
+        "scale": (1, *options["scale"]),
+        "units": ("pixel", *options["units"]),
+        "axis_labels": ("image", *options["axis_labels"]),
+        "contrast_limits": (min(low for low, _ in limits), max(high for _, high in limits)),
+    }
+    if "translate" in options:
+        options["translate"] = (0, *options["translate"])
+    return [(np.stack([data for data, _, _ in layers]), options, kind)]
 
 
 def _read(path: Path) -> LayerData:
     first = read_volume(path)
-    count = count_volumes(path) if path.name.endswith(SUFFIXES) else 1
+    count = count_volumes(path) if format_of(path) == "nifti" else 1
     options = image_options(first)
     for note in first.remarks:
         show_warning(f"{path.name}: {note}")

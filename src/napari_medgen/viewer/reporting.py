@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_medgen.errors import ImageError
 from napari_medgen.progression.report import report
+from napari_medgen.running.writing import text_bytes, write_whole
 
 if TYPE_CHECKING:
     from napari_medgen.progression.report import Outlook
@@ -23,23 +24,17 @@ def write_report(outlook: Outlook, path: Path) -> Path:
     if path.suffix.lower() not in (".pdf", ".html", ".htm"):
         path = path.with_name(path.name + ".pdf")
     text = report(outlook)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix.lower() == ".pdf":
-            path.write_bytes(b"")  # says now whether it can be written: Qt would only warn
-            _write_pdf(text, path)
-        else:
-            path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ImageError(f"{path} cannot be written: {error.strerror or error}.") from None
-    return path
+    content = _pdf(text) if path.suffix.lower() == ".pdf" else text_bytes(text)
+    return write_whole(path, content, ImageError)
 
 
-def _write_pdf(text: str, path: Path) -> None:
-    from qtpy.QtCore import QMarginsF, QSizeF
+def _pdf(text: str) -> bytes:
+    from qtpy.QtCore import QBuffer, QIODevice, QMarginsF, QSizeF
     from qtpy.QtGui import QPageLayout, QPageSize, QPdfWriter, QTextDocument
 
-    writer = QPdfWriter(str(path))
+    content = QBuffer()
+    content.open(QIODevice.OpenModeFlag.WriteOnly)
+    writer = QPdfWriter(content)
     writer.setResolution(96)  # so that the style sheet's pixels are what they are on a screen
     writer.setPageSize(QPageSize(QPageSize.PageSizeId.A4))
     writer.setPageMargins(QMarginsF(15, 15, 15, 15), QPageLayout.Unit.Millimeter)
@@ -48,3 +43,5 @@ def _write_pdf(text: str, path: Path) -> None:
     document.setPageSize(QSizeF(writer.width(), writer.height()))
     document.setHtml(text)
     document.print_(writer) if hasattr(document, "print_") else document.print(writer)
+    del writer  # ends the last page
+    return bytes(content.data())

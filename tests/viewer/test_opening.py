@@ -1,0 +1,144 @@
+"""The window opens what the engine can: by content and not by ending, folders, pairs and stacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+from nibabel.testing import data_path
+from PIL import Image
+from pydicom.data import get_testdata_file
+
+from napari_medgen.errors import ImageError
+
+CT = Path(str(get_testdata_file("CT_small.dcm")))
+HEAD = Path(data_path) / "anatomical.nii"
+PLUGIN = "napari-medgen"
+
+
+@pytest.mark.parametrize("name", ["IM000001", "I10", "1.2.840.113619.2.5", "slice.IMA", "SLICE.DCM", "x.dicom"])
+def test_a_dicom_file_opens_whatever_it_is_called(name: str, make_napari_viewer: Any, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(CT.read_bytes())
+    viewer = make_napari_viewer()
+    (layer,) = viewer.open(str(tmp_path / name), plugin=PLUGIN)
+    assert layer.data.shape == (128, 128)
+    assert str(layer.units[0]) in ("mm", "millimeter")
+
+
+@pytest.mark.parametrize("name", ["HEAD.NII", "head", "head.hdr"])
+def test_a_volume_opens_whatever_it_is_called(name: str, make_napari_viewer: Any, tmp_path: Path) -> None:
+    image = nib.load(HEAD)
+    if name.endswith("hdr"):
+        nib.save(nib.Nifti1Pair(np.asarray(image.dataobj), image.affine), tmp_path / "head.img")
+    else:
+        (tmp_path / name).write_bytes(HEAD.read_bytes())
+    viewer = make_napari_viewer()
+    (layer,) = viewer.open(str(tmp_path / name), plugin=PLUGIN)
+    assert layer.axis_labels == ("S", "P", "L")
+
+
+def test_a_header_whose_voxels_lie_beside_it_opens(make_napari_viewer: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.raw").write_bytes(bytes(range(8)))
+    text = "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 2 2 2\nencoding: raw\ndata file: a.raw\n\n"
+    (tmp_path / "a.nhdr").write_text(text)
+    (layer,) = make_napari_viewer().open(str(tmp_path / "a.nhdr"), plugin=PLUGIN)
+    assert sorted(layer.data.ravel()) == list(range(8))
+
+
+def test_a_folder_opens_with_all_that_can_be_read(make_napari_viewer: Any, tmp_path: Path) -> None:
+    (tmp_path / "IM1").write_bytes(CT.read_bytes())
+    (tmp_path / "head.nii").write_bytes(HEAD.read_bytes())
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n no more")
+    (tmp_path / "._IM1").write_bytes(CT.read_bytes())
+    (tmp_path / "notes.txt").write_text("nothing")
+    viewer = make_napari_viewer()
+    layers = viewer.open(str(tmp_path), plugin=PLUGIN)
+    assert sorted(layer.ndim for layer in layers) == [2, 3]
+
+
+def test_a_folder_without_images_is_a_sentence(make_napari_viewer: Any, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ImageError, match="empty holds no NIfTI, NRRD, DICOM, PNG or JPEG file"):
+        make_napari_viewer().open(str(tmp_path / "empty"), plugin=PLUGIN)
+
+
+def test_files_that_are_opened_as_a_stack_are_one_layer(make_napari_viewer: Any, tmp_path: Path) -> None:
+    paths = []
+    for number in range(3):
+        paths.append(str(tmp_path / f"{number}.png"))
+        Image.fromarray(np.full((4, 5), number * 50, np.uint8)).save(paths[-1])
+    viewer = make_napari_viewer()
+    (layer,) = viewer.open(paths, stack=True, plugin=PLUGIN)
+    assert layer.data.shape == (3, 4, 5)
+    assert layer.axis_labels == ("image", "row", "column")
+    Image.fromarray(np.zeros((4, 6), np.uint8)).save(paths[1])
+    with pytest.raises(ImageError, match=r"0\.png and 1\.png have different sizes"):
+        viewer.open(paths, stack=True, plugin=PLUGIN)
+
+
+def test_volumes_that_are_opened_as_a_stack_are_one_layer(make_napari_viewer: Any, tmp_path: Path) -> None:
+    paths = []
+    for number in range(2):
+        paths.append(str(tmp_path / f"{number}.nii"))
+        nib.save(nib.Nifti1Image(np.full((4, 5, 6), number, np.int16), np.diag((2, 2, 2, 1))), paths[-1])
+    (layer,) = make_napari_viewer().open(paths, stack=True, plugin=PLUGIN)
+    assert layer.data.shape == (2, 6, 5, 4)
+    assert layer.axis_labels == ("image", "S", "P", "L")
+
+
+def test_a_file_of_another_kind_says_what_it_is(make_napari_viewer: Any, tmp_path: Path) -> None:
+    (tmp_path / "scan.nii").write_bytes(CT.read_bytes())
+    with pytest.raises(ImageError, match=r"scan\.nii is a radiograph or a single slice, not a volume"):
+        make_napari_viewer().open(str(tmp_path / "scan.nii"), plugin=PLUGIN)
+
+
+def test_a_decoder_that_is_installed_is_not_advised(tmp_path: Path) -> None:
+    from napari_medgen.viewer.readers import read_radiographs
+
+    path = get_testdata_file("JPGExtended.dcm", download=False)
+    data = pydicom.dcmread(str(path))
+    data.PixelData = data.PixelData[:200]
+    data.save_as(tmp_path / "a.dcm")
+    with pytest.raises(ImageError) as caught:
+        read_radiographs(str(tmp_path / "a.dcm"))
+    assert "pip install" not in str(caught.value)
+
+
+def test_nothing_is_said_of_sides_that_a_file_does_not_tell(make_napari_viewer: Any, tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Image(np.zeros((4, 5, 6), np.int16), None), tmp_path / "a.nii")
+    viewer = make_napari_viewer()
+    (layer,) = viewer.open(str(tmp_path / "a.nii"), plugin=PLUGIN)
+    assert viewer.canvas.overlays["medgen_left"].text == "?"
+    assert {str(unit) for unit in layer.units} == {"dimensionless"}
+    viewer.open(str(HEAD), plugin=PLUGIN)
+    layer.visible = False
+    assert viewer.canvas.overlays["medgen_left"].text == "R"
+
+
+def test_a_rotated_scan_is_made_upright_on_request(make_napari_viewer: Any, qtbot: Any, tmp_path: Path) -> None:
+    from napari_medgen.imaging.orientation import CANONICAL_AXES
+    from napari_medgen.viewer.commands import make_upright
+
+    turn = np.deg2rad(30)
+    rotation = np.array([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = rotation * (1, 1.5, 2), (40, -20, 100)
+    voxels = np.zeros((20, 22, 24), np.float32)
+    voxels[4:7, 15:18, 18:21] = 1000
+    image = nib.Nifti1Image(voxels, affine)
+    image.header.set_xyzt_units("mm")
+    nib.save(image, tmp_path / "a.nii")
+    viewer = make_napari_viewer()
+    (layer,) = viewer.open(str(tmp_path / "a.nii"), plugin=PLUGIN)
+    viewer.layers.selection.active = layer
+    make_upright(viewer)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=20000)
+    made = viewer.layers[1]
+    places = np.argwhere(made.data > 500)
+    centre = CANONICAL_AXES @ np.asarray(made.data_to_world(places.mean(0)))
+    np.testing.assert_allclose(centre, (affine @ [5, 16, 19, 1])[:3], atol=0.5)
+    assert not layer.visible
