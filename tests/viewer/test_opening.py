@@ -142,3 +142,31 @@ def test_a_rotated_scan_is_made_upright_on_request(make_napari_viewer: Any, qtbo
     centre = CANONICAL_AXES @ np.asarray(made.data_to_world(places.mean(0)))
     np.testing.assert_allclose(centre, (affine @ [5, 16, 19, 1])[:3], atol=0.5)
     assert not layer.visible
+
+
+def test_a_size_that_no_patient_has_is_asked_about_and_the_answer_is_kept(
+    make_napari_viewer: Any, qtbot: Any, tmp_path: Path
+) -> None:
+    from qtpy.QtWidgets import QMessageBox
+
+    from napari_medgen.viewer.writers import write_volume
+
+    image = nib.Nifti1Image(np.zeros((4, 5, 6), np.int16), np.diag((1000.0, 1000, 1000, 1)))
+    image.header["srow_x"][3] = 5000
+    image.header.set_xyzt_units("mm")
+    nib.save(image, tmp_path / "a.nii")
+    viewer = make_napari_viewer()
+    (layer,) = viewer.open(str(tmp_path / "a.nii"), plugin=PLUGIN)
+    box = viewer.window._qt_window.findChild(QMessageBox, "size_question")
+    assert box is not None
+    assert not box.isModal()
+    assert "6,000 x 5,000 x 4,000 mm" in box.text()
+    labels = {button.text().replace("&", ""): button for button in box.buttons()}
+    assert set(labels) == {"Millimetres, as shown", "Micrometres"}
+    labels["Micrometres"].click()
+    assert tuple(layer.scale) == pytest.approx((1, 1, 1))
+    data, meta, _ = layer.as_layer_data_tuple()
+    saved = nib.load(write_volume(str(tmp_path / "b.nii"), data, meta)[0])
+    expected = nib.load(tmp_path / "a.nii").affine.copy()
+    expected[:3] /= 1000
+    np.testing.assert_allclose(saved.affine, expected, atol=1e-5)

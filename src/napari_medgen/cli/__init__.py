@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 
 import typer
 from rich.console import Console
@@ -42,6 +43,9 @@ def main() -> None:
     An expected error is one sentence and exit status 1, a wrong call 2, Ctrl-C 130. What nobody expected is a sentence too;
     ``--debug``, anywhere in the call, shows where it came from.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # names of files from old discs are no texts
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     try:

@@ -14,6 +14,7 @@ from napari_medgen.cli.options import AsJson, Data, DeviceName, MethodName, Mode
 from napari_medgen.cli.options import Table as TableOption
 from napari_medgen.cli.reports import report_figures, without_nan
 from napari_medgen.errors import MedGenError
+from napari_medgen.running.console import warn
 
 if TYPE_CHECKING:
     from napari_medgen.imaging.radiograph import Radiograph
@@ -80,8 +81,7 @@ def _explain_image(
     if look.doubts and not force:
         raise MedGenError(f"{' '.join(look.doubts)} No map was made; --force makes one all the same.")
     found = look.map(request)
-    for sentence in (*image.notes, *found.warnings):
-        Console(stderr=True).print(sentence, style="yellow", markup=False)
+    warn((*image.notes, *found.warnings))
     print(f"{classifier.name}: {found.label} {found.probability:.0%}")
     paths = export_map(image, found, out, signed=not absolute)
     if published:
@@ -99,6 +99,7 @@ def _explain_volume(classifier: Classifier, image: Path, out: Path, request: Exp
     from napari_medgen.saliency.slices import explain_volume
 
     volume = read_volume(image)
+    warn(volume.remarks)
     low, high = np.percentile(volume.voxels, (0.5, 99.5))
     window = (float(low), float(high) if high > low else float(low) + 1)
     made = drive_on_console(explain_volume(classifier, volume, window, request), volume.name)
@@ -138,7 +139,7 @@ def evaluate_classifier(
     labels = asked_for if table or asked_for != LabelTable() else None
     report = drive_on_console(evaluation.evaluate_classifier(classifier, data, asked, labels=labels), "Evaluating")
     for name, count in report["left_out"].items():
-        Console(stderr=True).print(f"Left out, since nobody knows: {count} images ({name}).", style="yellow", markup=False)
+        warn([f"Left out, since nobody knows: {count} images ({name})."])
     report_figures(folder, report, evaluation.figures(report), write=write, as_json=as_json)
 
 

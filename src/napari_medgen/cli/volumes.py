@@ -11,6 +11,7 @@ from rich.console import Console
 from napari_medgen.cli.options import AsJson, Data, DeviceName, Model, ModelArgument, Precision, SamplerName, WriteCard
 from napari_medgen.cli.reports import report_figures
 from napari_medgen.errors import MedGenError
+from napari_medgen.running.console import warn
 
 if TYPE_CHECKING:
     from napari_medgen.volumes.generator import Sample, VolumeGenerator
@@ -75,8 +76,7 @@ def _sample_again(file: Path, out: Path, device: str) -> None:
     generator = VolumeGenerator(find_model(made.model), choose_device(device))
     steps = sample_again(generator, made)
     if not same_device(generator, made):
-        text = f"It was computed on {made.device}, not on this device: the last digits may differ."
-        Console(stderr=True).print(text, style="yellow", markup=False, highlight=False)
+        warn([f"It was computed on {made.device}, not on this device: the last digits may differ."])
     _write_sample(generator, drive_on_console(steps, f"Seed {made.seed}"), out, kept=file)
 
 
@@ -87,7 +87,7 @@ def _write_sample(generator: VolumeGenerator, made: Sample, out: Path, kept: Pat
 
     name, seed = generator.folder.name, made.volume.provenance.seed
     stem = f"{name}_seed-{seed}" if kept is None else unused(out, f"{name}_seed-{seed}", (".nii.gz", ".json"))
-    path, _ = write_nifti(made.volume, out / f"{stem}.nii.gz")
+    path = write_nifti(made.volume, out / f"{stem}.nii.gz")[0]
     near = made.nearest
     note = f", nearest training volume {near.name} at {near.distance:.3f} ({near.verdict})" if near else ""
     print(f"{path} ({made.seconds:.1f} s{note})")
@@ -118,6 +118,7 @@ def reconstruct(
     from napari_medgen.volumes.generator import VolumeGenerator
 
     volume = read_volume(image)
+    warn(volume.remarks)
     generator = VolumeGenerator(find_model(model), choose_device(device))
     seen, made = drive_on_console(generator.reconstruct(volume), volume.name)
     for name, result in (("seen", seen), ("reconstructed", made)):

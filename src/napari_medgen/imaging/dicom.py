@@ -21,6 +21,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.decoding import DECODING, NoDecoderError
 from napari_medgen.imaging.dicom_grey import grey_values, quiet, whole_words
+from napari_medgen.imaging.geometry import plausible, spoken
 from napari_medgen.imaging.opening import opened_image
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Identity, Laterality, Radiograph, upright_pixels
@@ -86,6 +87,9 @@ def _radiograph(data: Dataset, stored: NDArray[Any], notes: list[str]) -> Radiog
     pixels, turned, transposed = upright_pixels(pixels, _directions(data))
     if transposed:
         steps, aspect = (steps[1], steps[0]) if steps else None, 1 / aspect
+    extent = np.array(pixels.shape) * (steps or (0, 0))
+    if steps and not plausible(extent):
+        changed.append(f"It measures {spoken(extent)} mm, as no patient does: is its spacing right?")
     if aspect != 1:
         said = "Its pixels are not square, and how large they are is not known."
     laterality = _SIDES.get(_first(data, "ImageLaterality", "FrameLaterality", "Laterality").upper(), "")

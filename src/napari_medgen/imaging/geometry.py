@@ -85,6 +85,16 @@ def rotation_and_tilt(affine: Affine) -> tuple[float, float]:
     return float(np.degrees(np.arccos(np.clip(turn, -1, 1)))), tilt
 
 
+def plausible(extent: NDArray[np.float64]) -> bool:
+    """Whether a patient, or a part of one, may have these extents in millimetres."""
+    return bool(_SMALLEST_IMAGE <= extent.max() <= _LARGEST_PATIENT)
+
+
+def spoken(extent: NDArray[np.float64]) -> str:
+    """Extents for a sentence."""
+    return " x ".join(f"{side:,.0f}" if side >= 100 else f"{side:.3g}" for side in extent)
+
+
 def remarks(affine: Affine, shape: tuple[int, ...], placement: Placement) -> list[str]:
     """Sentences on what is not known of a volume's place, or not shown on a screen; none for an upright scan."""
     found = []
@@ -96,19 +106,19 @@ def remarks(affine: Affine, shape: tuple[int, ...], placement: Placement) -> lis
         found.append(f"The file counts in {_SPOKEN[placement.unit]}; sizes have been converted to millimetres.")
     steps = np.linalg.norm(affine[:3, :3], axis=0)
     extent = steps * np.asarray(shape)
-    if extent.max() > _LARGEST_PATIENT or extent.max() < _SMALLEST_IMAGE:
-        size = " x ".join(f"{side:,.3g}" for side in extent)
-        found.append(f"It measures {size} mm, as no patient does: is its unit of length right?")
+    if not plausible(extent):
+        found.append(f"It measures {spoken(extent)} mm, as no patient does: is its unit of length right?")
     error = screen_error(affine, shape)
     if placement.oriented and error > 0.5 * steps.min():
         rotation, tilt = rotation_and_tilt(affine)
         how = (
-            f"Its axes are tilted by {tilt:.1f}° out of right angles, as by a CT's gantry"
+            f"It is tilted, its axes {tilt:.1f}° out of right angles as by a CT's gantry,"
             if tilt > 0.1
             else f"It is rotated by {rotation:.1f}° against the patient's axes"
         )
+        what = "places and distances" if tilt > 0.1 else "places"
         found.append(
-            f"{how}, and is shown along its own axes: places on screen are up to {error:.0f} mm off. "
+            f"{how} and shown along its own axes: {what} on screen are up to {error:.0f} mm off. "
             "Layers > Transform > Make upright resamples it."
         )
     return found

@@ -12,6 +12,11 @@ def plain(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name).strip("_")
 
 
+def shown(name: str) -> str:
+    """A name that can be shown and written: what no alphabet holds, as on an old disc, becomes a question mark."""
+    return name.encode("utf-8", "replace").decode()
+
+
 def with_ending(path: Path, endings: tuple[str, ...]) -> Path:
     """The path itself if its name has one of the endings, in whatever case; else with the first of them added."""
     return path if path.name.lower().endswith(endings) else path.with_name(path.name + endings[0])

@@ -281,9 +281,8 @@ def write_nifti(volume: Volume, path: str | Path) -> list[Path]:
     path = Path(path)
     if not path.name.lower().endswith(SUFFIXES):
         raise ImageError(f"{path.name}: a NIfTI file ends in .nii or .nii.gz.")
-    if volume.voxels.dtype in (np.int64, np.uint64):
-        fits = np.abs(volume.voxels).max() < 2**31
-        volume = replace(volume, voxels=volume.voxels.astype(np.int32 if fits else np.float32))
+    if volume.voxels.dtype in (np.int64, np.uint64) and volume.voxels.max() < 2**31 and volume.voxels.min() >= -(2**31):
+        volume = replace(volume, voxels=volume.voxels.astype(np.int32))  # what every program reads
     content = {KEY: volume.provenance.model_dump(exclude_none=True)}
     voxels, affine = volume.oriented(volume.source_codes)
     voxels = np.ascontiguousarray(voxels)
@@ -305,10 +304,10 @@ def _image(voxels: NDArray[Any], affine: Affine, said: Placement) -> Any:
     """Nibabel's image; its header says no more of place and size than is known."""
     quaternion, matrix = said.codes or ((0, 2) if said.oriented else (0, 0))
     if not max(quaternion, matrix):
-        image = nib.Nifti1Image(voxels, None)
+        image = nib.Nifti1Image(voxels, None, dtype=voxels.dtype)
         image.header.set_zooms(np.linalg.norm(affine[:3, :3], axis=0))
     else:
-        image = nib.Nifti1Image(voxels, affine)
+        image = nib.Nifti1Image(voxels, affine, dtype=voxels.dtype)
         image.header.set_qform(affine, quaternion, strip_shears=True)
         if not matrix and not _says(image.header.get_qform(), affine, voxels.shape):
             matrix = quaternion  # a quaternion in single precision cannot say it

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_medgen import validity
 from napari_medgen.errors import ImageError
+from napari_medgen.imaging.naming import shown
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.pseudonym import origin_name
 
@@ -67,6 +68,7 @@ class Radiograph:
     aspect: float = 1.0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", shown(self.name))
         kind = self.pixels.dtype
         if self.pixels.ndim != 2 or 0 in self.pixels.shape:
             raise ImageError(f"{self.name}: a radiograph needs rows and columns of grey values, not {self.pixels.shape}.")

@@ -10,8 +10,10 @@ import datetime
 import json
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
@@ -38,6 +40,9 @@ def own_notes(data: Dataset) -> Provenance | None:
 def write_secondary_capture(radiograph: Radiograph, path: str | Path) -> Path:
     """Write a DICOM secondary capture: a derived image of no patient, marked where a model made it.
 
+    Whole numbers that fit 16 bits are stored as they are. Others are stored in 65,536 steps from the lowest to the highest,
+    with a slope and an intercept that give them back.
+
     Raises
     ------
     ImageError
@@ -45,17 +50,22 @@ def write_secondary_capture(radiograph: Radiograph, path: str | Path) -> Path:
     """
     path = with_ending(Path(path), (".dcm",))
     data = _of_nobody(radiograph)
-    pixels, (low, high) = radiograph.pixels, radiograph.window
-    if pixels.dtype not in (np.uint8, np.uint16):
-        pixels, low, high = np.rint(radiograph.grey() * 65535).astype(np.uint16), 0.0, 65535.0
+    pixels, slope, intercept = _stored(radiograph.pixels)
+    low, high = radiograph.window
+    if (slope, intercept) != (1.0, 0.0):
+        data.RescaleSlope, data.RescaleIntercept, data.RescaleType = _decimal(slope), _decimal(intercept), "US"
     if radiograph.spacing:
         data.PixelSpacing = [f"{step:.6g}" for step in radiograph.spacing]
     elif radiograph.aspect != 1:
         data.PixelAspectRatio = [round(radiograph.aspect * 1000), 1000]
-    # DICOM's linear window of centre c and width w runs from c - w / 2 to c + w / 2 - 1.
-    data.WindowWidth, data.WindowCenter = f"{high - low + 1:.6g}", f"{(low + high + 1) / 2:.6g}"
+    # Of a linear window of centre c and width w (PS3.3 C.11.2.1.2), black is c - w / 2 and white c + w / 2 - 1.
+    data.WindowWidth, data.WindowCenter = _decimal(high - low + 1), _decimal((low + high + 1) / 2)
     data.Rows, data.Columns = pixels.shape
-    data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = 1, "MONOCHROME2", 0
+    data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = (
+        1,
+        "MONOCHROME2",
+        int(pixels.dtype.kind == "i"),
+    )
     data.BitsAllocated = data.BitsStored = pixels.dtype.itemsize * 8
     data.HighBit = data.BitsStored - 1
     data.private_block(_GROUP, _CREATOR, create=True).add_new(_NOTES, "LT", _notes_text(radiograph.provenance))
@@ -64,6 +74,25 @@ def write_secondary_capture(radiograph: Radiograph, path: str | Path) -> Path:
     content = BytesIO()
     data.save_as(content, enforce_file_format=True)
     return write_whole(path, content.getvalue(), ImageError)
+
+
+def _stored(pixels: NDArray[Any]) -> tuple[NDArray[Any], float, float]:
+    """Pixels of a type that DICOM stores, and slope and intercept that give the values back."""
+    low, high = float(pixels.min()), float(pixels.max())
+    if np.issubdtype(pixels.dtype, np.integer):
+        for kind in (np.uint8, np.uint16, np.int16):
+            fits = np.iinfo(kind).min <= low and high <= np.iinfo(kind).max
+            if fits and pixels.dtype.itemsize >= np.dtype(kind).itemsize:
+                return pixels.astype(kind), 1.0, 0.0
+    slope = float(_decimal((high - low) / 65535)) if high > low else 1.0
+    intercept = float(_decimal(low))
+    steps = np.rint((pixels.astype(np.float64) - intercept) / slope).clip(0, 65535)
+    return steps.astype(np.uint16), slope, intercept
+
+
+def _decimal(value: float) -> str:
+    """A number in the 16 characters of a decimal string (PS3.5 6.2), as exactly as they allow."""
+    return next(text for digits in range(16, 0, -1) if len(text := f"{value:.{digits}g}") <= 16)
 
 
 def _of_nobody(radiograph: Radiograph) -> Dataset:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.geometry import Placement, remarks, screen_place
+from napari_medgen.imaging.naming import shown
 from napari_medgen.imaging.orientation import CANONICAL, Affine, Codes, axis_codes, is_canonical, obliquity, reorient
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.pseudonym import origin_name
@@ -52,6 +53,7 @@ class Volume:
     placement: Placement = field(default_factory=Placement)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", shown(self.name))
         if self.voxels.ndim != 3 or 0 in self.voxels.shape:
             raise ImageError(f"A volume needs three axes with at least one voxel each, but this has {self.voxels.shape}.")
         kind = self.voxels.dtype

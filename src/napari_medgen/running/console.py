@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import TypeVar
 
 from rich.console import Console
@@ -32,3 +33,9 @@ def drive_on_console(steps: Steps[T], what: str) -> T:
         except KeyboardInterrupt:
             bar.console.print("Cancelled.")
             raise
+
+
+def warn(sentences: Iterable[str]) -> None:
+    """Say sentences that a person should read but that end nothing, beside the output."""
+    for sentence in sentences:
+        Console(stderr=True).print(sentence, style="yellow", markup=False, highlight=False)

@@ -9,6 +9,7 @@ from napari.components.overlays import TextOverlay
 
 from napari_medgen.imaging.orientation import CANONICAL
 from napari_medgen.viewer.layers import is_oriented, is_synthetic
+from napari_medgen.viewer.size_question import ask_about_sizes
 
 MARK = "SYNTHETIC"
 _MARK_KEY = "medgen_synthetic"
@@ -44,6 +45,7 @@ def hang(viewer: Any) -> None:
     for layer in viewer.layers:
         watch_layer(layer)
     viewer.layers.events.inserted.connect(inserted)
+    ask_about_sizes(viewer)
     viewer.layers.events.removed.connect(update)
     viewer.dims.events.order.connect(update)
     viewer.dims.events.ndisplay.connect(update)

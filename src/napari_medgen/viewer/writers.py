@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from napari.utils.notifications import show_warning
 
 from napari_medgen.imaging.nifti import write_nifti
@@ -39,5 +40,8 @@ def write_radiograph(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
 
         return [str(write_secondary_capture(image, path))]
     from napari_medgen.imaging.raster import write_png
+
+    if image.pixels.dtype not in (np.uint8, np.uint16):
+        show_warning(f"PNG keeps of {image.name} what its window shows, in 65,536 steps; DICOM keeps its grey values.")
 
     return [str(write_png(image, path))]
