@@ -92,3 +92,29 @@ def test_an_nrrd_skips_no_more_than_there_can_be(lines: int, tmp_path: Path) -> 
     (tmp_path / "a.nrrd").write_bytes(text.encode() + bytes(8))
     with pytest.raises(ImageError, match="skips what cannot be there"):
         read_volume(tmp_path / "a.nrrd")
+
+
+@pytest.mark.parametrize(
+    ("units", "factors"), [(["um"] * 3, [1e-3] * 3), (["m", "cm", "mm"], [1e3, 10, 1]), (None, [1] * 3)]
+)
+def test_units_of_an_nrrd_count(tmp_path: Path, units: list[str] | None, factors: list[float]) -> None:
+    header = {
+        "space": "left-posterior-superior",
+        "space directions": np.diag((2.0, 3.0, 4.0)),
+        "space origin": np.array([5.0, 6, 7]),
+    }
+    if units:
+        header["space units"] = units
+    nrrd.write(str(tmp_path / "a.nrrd"), np.zeros((3, 4, 5), np.int16), header)
+    volume = read_volume(tmp_path / "a.nrrd")
+    _, affine = volume.oriented(("L", "P", "S"))
+    np.testing.assert_allclose(np.diag(affine)[:3], np.array((-2, -3, 4)) * factors)
+    np.testing.assert_allclose(affine[:3, 3], np.array((-5, -6, 7)) * factors)
+    assert volume.placement.known_size == (units is not None)
+
+
+def test_an_nrrd_without_a_space_says_nothing_of_sides(tmp_path: Path) -> None:
+    nrrd.write(str(tmp_path / "a.nrrd"), np.zeros((3, 4, 5), np.int16), {"spacings": [1.0, 2.0, 3.0]})
+    volume = read_volume(tmp_path / "a.nrrd")
+    assert not volume.placement.oriented
+    assert volume.spacing == (3.0, 2.0, 1.0)

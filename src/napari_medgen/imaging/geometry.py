@@ -20,6 +20,7 @@ Unit = Literal["mm", "um", "m", "cm", "unknown"]
 # Millimetres in what files count in.
 MILLIMETRES: dict[str, float] = {"mm": 1.0, "um": 1e-3, "cm": 10.0, "m": 1e3, "unknown": 1.0}
 _SPOKEN = {"um": "micrometres", "cm": "centimetres", "m": "metres"}
+_LEAST_TILT = 0.1  # degrees
 # No patient is larger, and no image of one smaller.
 _LARGEST_PATIENT, _SMALLEST_IMAGE = 3000.0, 1.0
 
@@ -85,6 +86,16 @@ def rotation_and_tilt(affine: Affine) -> tuple[float, float]:
     return float(np.degrees(np.arccos(np.clip(turn, -1, 1)))), tilt
 
 
+def off_axis(affine: Affine, shape: tuple[int, ...]) -> str:
+    """How a volume lies askew, with the angle; empty where a screen shows each voxel within half a voxel of its place."""
+    if screen_error(affine, shape) <= 0.5 * np.linalg.norm(affine[:3, :3], axis=0).min():
+        return ""
+    rotation, tilt = rotation_and_tilt(affine)
+    if tilt > _LEAST_TILT:
+        return f"tilted by {tilt:.1f}° as by a CT's gantry"
+    return f"rotated by {rotation:.1f}° against the patient's axes"
+
+
 def plausible(extent: NDArray[np.float64]) -> bool:
     """Whether a patient, or a part of one, may have these extents in millimetres."""
     return bool(_SMALLEST_IMAGE <= extent.max() <= _LARGEST_PATIENT)
@@ -108,17 +119,12 @@ def remarks(affine: Affine, shape: tuple[int, ...], placement: Placement) -> lis
     extent = steps * np.asarray(shape)
     if not plausible(extent):
         found.append(f"It measures {spoken(extent)} mm, as no patient does: is its unit of length right?")
-    error = screen_error(affine, shape)
-    if placement.oriented and error > 0.5 * steps.min():
-        rotation, tilt = rotation_and_tilt(affine)
-        how = (
-            f"It is tilted, its axes {tilt:.1f}° out of right angles as by a CT's gantry,"
-            if tilt > 0.1
-            else f"It is rotated by {rotation:.1f}° against the patient's axes"
-        )
-        what = "places and distances" if tilt > 0.1 else "places"
+    how = off_axis(affine, shape) if placement.oriented else ""
+    if how:
+        error = screen_error(affine, shape)
+        what = "places and distances" if how.startswith("tilted") else "places"
         found.append(
-            f"{how} and shown along its own axes: {what} on screen are up to {error:.0f} mm off. "
+            f"It is {how}, and shown along its own axes: {what} on screen are up to {error:.0f} mm off. "
             "Layers > Transform > Make upright resamples it."
         )
     return found

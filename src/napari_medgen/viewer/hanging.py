@@ -8,11 +8,12 @@ from typing import Any
 from napari.components.overlays import TextOverlay
 
 from napari_medgen.imaging.orientation import CANONICAL
-from napari_medgen.viewer.layers import is_oriented, is_synthetic
+from napari_medgen.viewer.layers import KEY, is_oriented, is_synthetic
 from napari_medgen.viewer.size_question import ask_about_sizes
 
 MARK = "SYNTHETIC"
 _MARK_KEY = "medgen_synthetic"
+_ASKEW_KEY = "medgen_askew"
 _OPPOSITE = {"S": "I", "P": "A", "L": "R"}
 _PLACES = {"top": "top_center", "bottom": "bottom_center", "left": "middle_left", "right": "middle_right"}
 _watched: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -28,6 +29,9 @@ def hang(viewer: Any) -> None:
     overlays[_MARK_KEY] = TextOverlay(text=MARK, position="top_left", color="#ff9f1c", font_size=14, visible=False, box=True)
     for side, place in _PLACES.items():
         overlays[f"medgen_{side}"] = TextOverlay(text="", position=place, color="#8ecae6", font_size=13, visible=False)
+    overlays[_ASKEW_KEY] = TextOverlay(
+        text="", position="bottom_left", color="#8ecae6", font_size=10, visible=False, box=True
+    )
     viewer.canvas.overlays.scale_bar.visible = True
 
     def update(event: Any = None) -> None:
@@ -71,6 +75,9 @@ def _update_letters(viewer: Any) -> None:
     """Superior up in coronal and sagittal planes, and letters where the patient's sides are."""
     axes = _shown_axes(viewer)
     overlays = viewer.canvas.overlays
+    askew = {str(layer.metadata.get(f"{KEY}_askew", "")) for layer in viewer.layers if layer.visible} - {""}
+    overlays[_ASKEW_KEY].text = "\n".join(sorted(askew))
+    overlays[_ASKEW_KEY].visible = bool(askew) and viewer.dims.ndisplay == 2
     for side in _PLACES:
         overlays[f"medgen_{side}"].visible = axes is not None
     if axes is None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from napari_medgen.errors import ImageError
-from napari_medgen.imaging.geometry import Placement, Unit, from_screen
+from napari_medgen.imaging.geometry import Placement, Unit, from_screen, off_axis
 from napari_medgen.imaging.orientation import CANONICAL, CANONICAL_AXES
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.volume import Volume
@@ -42,6 +42,7 @@ def layer_options(volume: Volume) -> dict[str, Any]:
             f"{KEY}_affine": volume.affine.tolist(),
             f"{KEY}_source_codes": list(volume.source_codes),
             f"{KEY}_placement": asdict(placement),
+            f"{KEY}_askew": off_axis(volume.affine, volume.voxels.shape) if placement.oriented else "",
         },
     }
 

@@ -152,8 +152,8 @@ def _read(path: Path) -> LayerData:
     first = read_volume(path)
     count = count_volumes(path) if format_of(path) == "nifti" else 1
     options = image_options(first)
-    for note in first.remarks:
-        show_warning(f"{path.name}: {note}")
+    if first.remarks:
+        show_warning(f"{path.name}: {' '.join(first.remarks)}")
     if count == 1:
         return first.voxels, options, "image"
     require_image_bytes(count * first.voxels.nbytes, path.name)
