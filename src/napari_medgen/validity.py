@@ -22,6 +22,7 @@ LARGEST_GREY = 1e30
 _LARGEST_PLACE = 1e7  # millimetres from the origin
 _DEGENERATE = 1e-6  # volume that the unit vectors of three axes span; 1 where they are at right angles
 _DEEPEST_JSON = 40
+_ROUNDING = 1e-5  # of the range of an image: no screen and no eye tells less apart
 
 
 def finite(value: Any) -> float | None:
@@ -104,6 +105,29 @@ def without_gaps(values: NDArray[Any], lowest: float | None = None) -> tuple[NDA
     share = 100 * count / values.size
     what = "point is no finite number and is" if count == 1 else "points are no finite numbers and are"
     return filled, f"{count:,} {what} shown as background ({share:.2g} % of the image)."
+
+
+def single_precision(values: NDArray[Any]) -> tuple[NDArray[np.float32], str]:
+    """Real numbers in single precision, and a sentence where that changes what can be told apart; empty where it does not.
+
+    Raises
+    ------
+    ValueError
+        If they are complex.
+    """
+    if np.iscomplexobj(values):
+        raise ValueError("complex numbers")
+    with np.errstate(over="ignore", invalid="ignore"):
+        rounded = values.astype(np.float32)
+        if values.dtype.itemsize <= 4 and not np.issubdtype(values.dtype, np.integer):
+            return rounded, ""
+        good = np.isfinite(rounded)
+        if not good.any():
+            return rounded, ""
+        off = np.abs(rounded.astype(np.float64) - values)[good].max()
+        span = float(np.ptp(rounded[good].astype(np.float64)))
+    note = f"Its grey values have more digits than are kept: they are rounded by up to {off:.2g}."
+    return rounded, note if off > _ROUNDING * span else ""
 
 
 def parse_json(text: str | bytes) -> Any:

@@ -16,7 +16,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
-from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless, SecondaryCaptureImageStorage, generate_uid
+from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless, RLELossless, SecondaryCaptureImageStorage, generate_uid
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.dicom import read_dicom, write_secondary_capture
@@ -395,3 +395,65 @@ def test_the_name_that_was_asked_for_is_the_name(tmp_path: Path) -> None:
     (tmp_path / "KNEE.png").write_bytes(b"kept")
     assert write_png(image, tmp_path / "KNEE.PNG").name == "KNEE.PNG"
     assert (tmp_path / "KNEE.png").read_bytes() == b"kept"
+
+
+@pytest.mark.parametrize("shape", ["grey", "colour"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_values_in_the_highest_bits_of_other_images(tmp_path: Path, shape: str, packed: bool) -> None:
+    values = STORED + np.arange(8, dtype=np.uint16)
+    stored = (np.stack([values] * 3, -1) if shape == "colour" else values) << 4
+    tags = {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB", "PlanarConfiguration": 0} if shape == "colour" else {}
+    path = write(tmp_path / "a.dcm", stored.astype(np.uint16), BitsStored=12, HighBit=15, **tags)
+    if packed:
+        data = pydicom.dcmread(path)
+        data.compress(RLELossless)
+        data.save_as(path)
+    image = read_dicom(path)
+    np.testing.assert_array_equal(image.pixels, values)
+    assert not image.coloured
+
+
+@pytest.mark.parametrize("said", [["P", "L"], ["A", "R"]])
+def test_a_mammogram_from_above_is_left_as_it_hangs(tmp_path: Path, said: list[str]) -> None:
+    image = read_dicom(write(tmp_path / "a.dcm", STORED, PatientOrientation=said))
+    np.testing.assert_array_equal(image.pixels, STORED)
+    assert not image.notes
+
+
+def test_entries_of_eight_bits_in_words_of_sixteen(tmp_path: Path) -> None:
+    indices = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    tags: dict[str, object] = {"PhotometricInterpretation": "PALETTE COLOR"}
+    for colour in ("Red", "Green", "Blue"):
+        tags[f"{colour}PaletteColorLookupTableDescriptor"] = [256, 0, 8]
+        tags[f"{colour}PaletteColorLookupTableData"] = np.arange(256, dtype=np.uint16).tobytes()
+    assert read_dicom(write(tmp_path / "a.dcm", indices, **tags)).window == (0.0, 255.0)
+
+
+def test_a_prediction_of_an_image_with_a_name_is_not_said_to_be_anonymous(tmp_path: Path) -> None:
+    made = Provenance(synthetic=True, operation="extrapolate", source="radiograph 1234")
+    for identity, removed in (("present", "NO"), ("unknown", "NO"), ("removed", "YES")):
+        image = Radiograph(np.zeros((4, 5), np.uint8), (0, 255), provenance=made, identity=identity)  # type: ignore[arg-type]
+        assert pydicom.dcmread(write_secondary_capture(image, tmp_path / "b.dcm")).PatientIdentityRemoved == removed
+
+
+def test_what_is_rounded_is_said(tmp_path: Path) -> None:
+    values = (2**24 + 1 + np.arange(48, dtype=np.uint32)).reshape(6, 8)
+    image = read_dicom(write(tmp_path / "a.dcm", values, RescaleSlope="0.5", RescaleIntercept="0"))
+    assert any("rounded by up to" in note for note in image.notes)
+    exact = read_dicom(write(tmp_path / "b.dcm", values, RescaleSlope="2", RescaleIntercept="0"))
+    np.testing.assert_array_equal(exact.pixels, values.astype(np.int64) * 2)
+
+
+def test_a_file_from_before_the_preamble_opens(tmp_path: Path) -> None:
+    content = write(tmp_path / "a.dcm", STORED).read_bytes()
+    (tmp_path / "b.dcm").write_bytes(content[132:])
+    np.testing.assert_array_equal(read_dicom(tmp_path / "b.dcm").pixels, STORED)
+
+
+def test_grey_values_of_single_precision(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.dcm", STORED.astype(np.uint32))
+    data = pydicom.dcmread(path)
+    del data.PixelData
+    data.FloatPixelData = (STORED / 7).astype(np.float32).tobytes()
+    data.save_as(path)
+    np.testing.assert_array_equal(read_dicom(path).pixels, (STORED / 7).astype(np.float32))

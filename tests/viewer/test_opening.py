@@ -19,9 +19,23 @@ from napari_medgen.imaging.files import read_radiograph
 CT = Path(str(get_testdata_file("CT_small.dcm")))
 HEAD = Path(data_path) / "anatomical.nii"
 PLUGIN = "napari-medgen"
+NAMES = [
+    "IM000001",
+    "I10",
+    "1.2.840.113619.2.5",
+    "CT.1.2.840.113619.2.55.3",
+    "patient_scan_00001_series_3",
+    "image.001",
+    "e1234s5i7.MRDCM.7",
+    "9.1.2",
+    "3f2a-uuid-long-name-1234567890",
+    "slice.IMA",
+    "SLICE.DCM",
+    "x.dicom",
+]
 
 
-@pytest.mark.parametrize("name", ["IM000001", "I10", "1.2.840.113619.2.5", "slice.IMA", "SLICE.DCM", "x.dicom"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_dicom_file_opens_whatever_it_is_called(name: str, make_napari_viewer: Any, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(CT.read_bytes())
     viewer = make_napari_viewer()
@@ -91,10 +105,15 @@ def test_volumes_that_are_opened_as_a_stack_are_one_layer(make_napari_viewer: An
     assert layer.axis_labels == ("image", "S", "P", "L")
 
 
-def test_a_file_of_another_kind_says_what_it_is(make_napari_viewer: Any, tmp_path: Path) -> None:
-    (tmp_path / "scan.nii").write_bytes(CT.read_bytes())
-    with pytest.raises(ImageError, match=r"scan\.nii is a radiograph or a single slice, not a volume"):
-        make_napari_viewer().open(str(tmp_path / "scan.nii"), plugin=PLUGIN)
+@pytest.mark.parametrize("name", ["scan.nii", "scan.nii.gz", "scan.img", "scan.png"])
+def test_an_ending_decides_nothing(name: str, make_napari_viewer: Any, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(CT.read_bytes())
+    (layer,) = make_napari_viewer().open(str(tmp_path / name), plugin=PLUGIN)
+    assert layer.data.shape == (128, 128)
+    for other in ("head.png", "head.dcm", "head.img"):
+        (tmp_path / other).write_bytes(HEAD.read_bytes())
+        (layer,) = make_napari_viewer().open(str(tmp_path / other), plugin=PLUGIN)
+        assert layer.ndim == 3
 
 
 def test_a_decoder_that_is_installed_is_not_advised(tmp_path: Path) -> None:
@@ -123,6 +142,7 @@ def test_nothing_is_said_of_sides_that_a_file_does_not_tell(make_napari_viewer: 
     (layer,) = viewer.open(str(tmp_path / "a.nii"), plugin=PLUGIN)
     assert viewer.canvas.overlays["medgen_left"].text == "?"
     assert {str(unit) for unit in layer.units} == {"dimensionless"}
+    assert layer.axis_labels == ("S?", "P?", "L?")
     viewer.open(str(HEAD), plugin=PLUGIN)
     layer.visible = False
     assert viewer.canvas.overlays["medgen_left"].text == "R"
@@ -191,3 +211,78 @@ def test_the_angle_of_a_scan_that_lies_askew_stays_on_screen(make_napari_viewer:
     assert (said.visible, said.text) == (True, "rotated by 20.1° against the patient's axes")
     layer.visible = False
     assert not said.visible
+
+
+def test_what_is_drawn_over_a_scan_is_saved_where_it_was_drawn(make_napari_viewer: Any, tmp_path: Path) -> None:
+    turn = np.array([[np.cos(0.3), -np.sin(0.3), 0], [np.sin(0.3), np.cos(0.3), 0], [0, 0, 1]])
+    for codes, affine in (((0, 2), np.eye(4)), ((1, 1), np.eye(4)), ((0, 0), None)):
+        if affine is not None:
+            affine[:3, :3], affine[:3, 3] = turn * (2, 2.5, 3), (10, 20, 30)
+        image = nib.Nifti1Image(np.zeros((10, 12, 14), np.int16), affine)
+        image.header.set_xyzt_units("mm")
+        if affine is not None:
+            image.set_qform(affine, codes[0])
+            image.set_sform(affine, codes[1])
+        nib.save(image, tmp_path / "scan.nii")
+        viewer = make_napari_viewer()
+        (scan,) = viewer.open(str(tmp_path / "scan.nii"), plugin=PLUGIN)
+        viewer._new_labels()
+        drawn = viewer.layers[-1]
+        place = tuple(int(n) for n in np.array(scan.data.shape) // 3)
+        drawn.data[place] = 1
+        drawn.save(str(tmp_path / "drawn.nii"), plugin=PLUGIN)
+        mask, source = nib.load(tmp_path / "drawn.nii"), nib.load(tmp_path / "scan.nii")
+        assert mask.shape == source.shape
+        np.testing.assert_allclose(mask.affine, source.affine, atol=1e-4)
+        assert (int(mask.header["qform_code"]), int(mask.header["sform_code"])) == codes
+        (again,) = viewer.open(str(tmp_path / "drawn.nii"), plugin=PLUGIN)
+        assert again.data[place] == 1
+
+
+def test_a_stack_is_as_synthetic_and_as_sure_as_its_worst_file(make_napari_viewer: Any, tmp_path: Path) -> None:
+    from napari_medgen.imaging.provenance import Provenance
+    from napari_medgen.imaging.radiograph import Radiograph
+    from napari_medgen.imaging.raster import write_png
+    from napari_medgen.viewer.layers import is_synthetic
+
+    grey = np.zeros((4, 5), np.uint8)
+    real = write_png(Radiograph(grey, (0, 255), spacing=(0.1, 0.1), laterality="R"), tmp_path / "a.png")
+    made = Radiograph(grey, (0, 255), spacing=(0.1, 0.1), laterality="L", provenance=Provenance(synthetic=True))
+    other = write_png(made, tmp_path / "b.png")
+    viewer = make_napari_viewer()
+    (layer,) = viewer.open([str(real), str(other)], stack=True, plugin=PLUGIN)
+    assert is_synthetic(layer)
+    assert viewer.canvas.overlays["medgen_synthetic"].visible
+    assert layer.metadata["napari_medgen_radiograph"].get("laterality", "") == ""
+    write_png(Radiograph(grey, (0, 255), spacing=(0.2, 0.2)), tmp_path / "c.png")
+    with pytest.raises(ImageError, match="lie in different places"):
+        viewer.open([str(real), str(tmp_path / "c.png")], stack=True, plugin=PLUGIN)
+
+
+def test_letters_are_not_believed_of_what_was_turned(make_napari_viewer: Any) -> None:
+    viewer = make_napari_viewer()
+    (layer,) = viewer.open(str(HEAD), plugin=PLUGIN)
+    left = viewer.canvas.overlays["medgen_left"]
+    assert left.text == "R"
+    layer.scale = (*layer.scale[:2], -layer.scale[2])
+    assert left.text == "?"
+    layer.scale = np.abs(layer.scale)
+    assert left.text == "R"
+    layer.rotate = (180, 0, 0)
+    assert left.text == "?"
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("micrometer", 1e-3), ("centimeter", 10.0)])
+def test_other_units_of_length_are_converted_when_saved(
+    make_napari_viewer: Any, tmp_path: Path, unit: str, factor: float
+) -> None:
+    viewer = make_napari_viewer()
+    volume = viewer.add_image(np.zeros((4, 5, 6), np.int16), scale=(2, 3, 4), units=(unit,) * 3)
+    volume.save(str(tmp_path / "a.nii"), plugin=PLUGIN)
+    assert sorted(nib.load(tmp_path / "a.nii").header.get_zooms()) == pytest.approx([2 * factor, 3 * factor, 4 * factor])
+    flat = viewer.add_image(np.zeros((4, 5), np.uint8), scale=(2, 3), units=(unit,) * 2)
+    flat.save(str(tmp_path / "a.dcm"), plugin=PLUGIN)
+    assert read_radiograph(tmp_path / "a.dcm").spacing == pytest.approx((2 * factor, 3 * factor))
+    flat.rotate = 30
+    with pytest.raises(ImageError, match="was turned in the window"):
+        flat.save(str(tmp_path / "b.dcm"), plugin=PLUGIN)

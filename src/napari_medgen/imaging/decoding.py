@@ -39,8 +39,13 @@ class DecodingProcess:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def decode(self, path: Path, expected: int) -> NDArray[Any]:
+    def decode(self, path: Path, expected: int, *, words: bool = False) -> NDArray[Any]:
         """The pixels of a file whose header promises ``expected`` bytes of them.
+
+        Parameters
+        ----------
+        words
+            All bits of a pixel, whichever of them the header says to be stored.
 
         Raises
         ------
@@ -50,7 +55,7 @@ class DecodingProcess:
             If none is installed.
         """
         with self._lock:
-            return self._decode(path, expected)
+            return self._decode(path, expected, words)
 
     def close(self) -> None:
         """End the process."""
@@ -63,7 +68,7 @@ class DecodingProcess:
                     with contextlib.suppress(OSError):
                         pipe.close()
 
-    def _decode(self, path: Path, expected: int) -> NDArray[Any]:
+    def _decode(self, path: Path, expected: int, words: bool) -> NDArray[Any]:
         memory, seconds = _ROOM + _TIMES * expected, _SECONDS + _SECONDS_A_MEGABYTE * expected / 1e6
         process = self._started()
         assert process.stdin is not None and process.stdout is not None
@@ -77,7 +82,7 @@ class DecodingProcess:
         clock.daemon = True
         clock.start()
         try:
-            request = {"path": str(path.resolve()), "memory": memory}
+            request = {"path": str(path.resolve()), "memory": memory, "words": words}
             process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
             answer = json.loads(process.stdout.readline() or b"{}")

@@ -16,24 +16,27 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.decoding import DECODING, NoDecoderError
-from napari_medgen.imaging.dicom_grey import grey_values, quiet, whole_words
+from napari_medgen.imaging.dicom_grey import grey_values, has_odd_bits, of_words, quiet, words_of
 from napari_medgen.imaging.geometry import plausible, spoken
 from napari_medgen.imaging.opening import opened_image
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Identity, Laterality, Radiograph, upright_pixels
 from napari_medgen.imaging.secondary_capture import own_notes, write_secondary_capture
 from napari_medgen.running.limits import largest_image, require_image_bytes
-from napari_medgen.validity import numbers, spacing, without_gaps
+from napari_medgen.validity import numbers, single_precision, spacing, without_gaps
 
 __all__ = ["is_dicom", "read_dicom", "write_secondary_capture"]
 
 _META_MOST = 2**20
 _META_BEGIN = 132  # a preamble and "DICM"
 _CHUNK = 2**20
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+# A file without preamble begins with one of the first groups, little endian.
+_FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
 _SPACINGS = {
     "PixelSpacing": "",
     "ImagerPixelSpacing": "Distances are at the detector, so what lies in front of it is a little smaller than it seems.",
@@ -84,7 +87,7 @@ def _radiograph(data: Dataset, stored: NDArray[Any], notes: list[str]) -> Radiog
     pixels, shown, coloured, changed = grey_values(data, stored)
     steps, said = _spacing(data)
     aspect = 1.0 if steps else _aspect(data)
-    pixels, turned, transposed = upright_pixels(pixels, _directions(data))
+    pixels, turned, transposed = upright_pixels(pixels, _directions(data), slices="ImageOrientationPatient" in data)
     if transposed:
         steps, aspect = (steps[1], steps[0]) if steps else None, 1 / aspect
     extent = np.array(pixels.shape) * (steps or (0, 0))
@@ -93,28 +96,28 @@ def _radiograph(data: Dataset, stored: NDArray[Any], notes: list[str]) -> Radiog
     if aspect != 1:
         said = "Its pixels are not square, and how large they are is not known."
     laterality = _SIDES.get(_first(data, "ImageLaterality", "FrameLaterality", "Laterality").upper(), "")
-    kept = own_notes(data)
+    kept, said_so = own_notes(data)
     return Radiograph(
         np.ascontiguousarray(pixels),
         shown,
         spacing=steps,
         aspect=aspect,
-        laterality=laterality,
-        view=_first(data, "ViewPosition"),
+        laterality=laterality or said_so.laterality,
+        view=_first(data, "ViewPosition") or said_so.view,
         coloured=coloured,
         name=_name(data),
         notes=tuple(note for note in (*notes, *changed, turned, said) if note),
         provenance=kept or Provenance(software=""),
-        identity=_identity(data, kept),
+        identity=_identity(data),
     )
 
 
-def _identity(data: Dataset, kept: Provenance | None) -> Identity:
+def _identity(data: Dataset) -> Identity:
     """Whether a name may stand in the pixels: the tags are not kept, but nobody looked at the image."""
     said = str(data.get("BurnedInAnnotation", "")).upper()
     if said == "YES":
         return "present"
-    return "removed" if said == "NO" or (kept is not None and kept.synthetic) else "unknown"
+    return "removed" if said == "NO" else "unknown"
 
 
 def _directions(data: Dataset) -> tuple[str, str]:
@@ -147,8 +150,11 @@ def _read(path: Path) -> Dataset:
             require_image_bytes(path.stat().st_size, path.name)
         _require_small_when_inflated(content, path.name)
         # From memory: a length in the file may say anything, and here it reaches no further than the file does.
-        data: Dataset = quiet(pydicom.dcmread, BytesIO(content))
-        if "PixelData" not in data:
+        bare = content[:2] in _FIRST_GROUPS and content[128:132] != b"DICM"
+        data: Dataset = quiet(pydicom.dcmread, BytesIO(content), force=bare)
+        if bare and "PixelData" in data and "TransferSyntaxUID" not in data.file_meta:
+            data.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian  # what files before the preamble were written in
+        if not any(keyword in data for keyword in _PIXELS):
             raise ImageError(f"{path.name} is a DICOM file without an image.")
         return data
 
@@ -187,10 +193,9 @@ def _pixels(data: Dataset, path: Path) -> tuple[NDArray[Any], list[str]]:
         compressed = bool(UID(str(syntax)).is_compressed)
     except ValueError:
         raise ImageError(f"{path.name} stores its pixels in a way that DICOM does not know.") from None
-    expected = _promised_bytes(data, path)
     with opened_image(path, "a DICOM file"):
         try:
-            pixels = DECODING.decode(path, expected) if compressed else _native(data, path)
+            pixels = _decoded(data, path, compressed)
         except NoDecoderError:
             hint = "pip install 'napari-medgen[dicom]'"
             raise ImageError(f"{path.name} is compressed as {syntax.name}, for which no decoder is here: {hint}.") from None
@@ -198,19 +203,27 @@ def _pixels(data: Dataset, path: Path) -> tuple[NDArray[Any], list[str]]:
         raise ImageError(f"{path.name} has pixels of the shape {pixels.shape}; one grey image is needed.")
     if np.issubdtype(pixels.dtype, np.floating):
         try:
-            pixels, note = without_gaps(pixels.astype(np.float32))
+            pixels, rounded = single_precision(pixels)
+            pixels, note = without_gaps(pixels)
         except ValueError:
             raise ImageError(f"{path.name} holds no finite grey value.") from None
-        notes += [note] if note else []
+        notes += [text for text in (rounded, note) if text]
     return pixels, notes
 
 
-def _native(data: Dataset, path: Path) -> NDArray[Any]:
+def _decoded(data: Dataset, path: Path, compressed: bool) -> NDArray[Any]:
+    """Stored values, or their words where the header says that not the lowest bits of them count."""
+    expected = _promised_bytes(data, path)
+    syntax = data.file_meta.TransferSyntaxUID
     try:
-        words = whole_words(data)
+        # What JPEG and its kin hold are numbers, not words of bits.
+        odd = has_odd_bits(data) and (not compressed or syntax == RLELossless)
+        if not odd:
+            return DECODING.decode(path, expected) if compressed else cast(NDArray[Any], quiet(lambda: data.pixel_array))
+        words = DECODING.decode(path, expected, words=True) if compressed else words_of(data)
+        return of_words(words, data)
     except ImageError as error:
-        raise ImageError(f"{path.name} cannot be shown: {error}.") from None
-    return cast(NDArray[Any], quiet(lambda: data.pixel_array)) if words is None else words
+        raise error if path.name in str(error) else ImageError(f"{path.name} cannot be shown: {error}.") from None
 
 
 def _promised_bytes(data: Dataset, path: Path) -> int:

@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 
 from napari_medgen.errors import ImageError
-from napari_medgen.validity import window
+from napari_medgen.validity import single_precision, window
 
 Window = tuple[float, float]
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -44,13 +44,17 @@ def grey_values(data: Dataset, stored: NDArray[Any]) -> tuple[NDArray[Any], Wind
         stored, white = _through_palette(stored, data)
     elif stored.ndim == 3:
         white = float(2 ** int(data.get("BitsStored") or 8) - 1)
+    if stored.ndim == 3 and (stored[..., :3] == stored[..., :1]).all():
+        return np.ascontiguousarray(stored[..., 0]), (0.0, white), False, notes
     if stored.ndim == 3:
         notes.append(_COLOUR)
         pixels: NDArray[Any] = stored[..., :3].astype(np.float32) @ _LUMA
         return pixels, (0.0, white), True, notes
     if photometric == "PALETTE COLOR":
         return stored, (0.0, white), False, notes
-    pixels, outside = _rescaled(stored, data), _padding(stored, data)
+    pixels, rounded = _rescaled(stored, data)
+    outside = _padding(stored, data)
+    notes += [rounded] if rounded else []
     pixels, shown = _window(pixels, outside, data, notes)
     inverted = photometric == "MONOCHROME1"
     if outside.any():
@@ -70,8 +74,22 @@ def quiet(function: Any, *arguments: Any, **more: Any) -> Any:
         return function(*arguments, **more)
 
 
-def whole_words(data: Dataset) -> NDArray[Any] | None:
-    """Uncompressed pixels of an image whose stored bits are not the lowest ones; None where they are, as they should be.
+def has_odd_bits(data: Dataset) -> bool:
+    """Whether the header says that the stored bits are not the lowest ones of a pixel.
+
+    Raises
+    ------
+    ImageError
+        If it says that they are where no bits are.
+    """
+    shift, allocated = _shift(data), int(data.get("BitsAllocated") or 16)
+    if shift and not 0 < shift <= allocated - int(data.get("BitsStored") or 16):
+        raise ImageError("its header says that grey values lie in bits that are not there")
+    return shift != 0
+
+
+def of_words(raw: NDArray[Any], data: Dataset) -> NDArray[Any]:
+    """Stored values out of whole words, whose stored bits are not the lowest ones, as the header says.
 
     Some writers keep the values in the highest bits and say so (``HighBit``), others say so and keep them in the lowest.
 
@@ -80,19 +98,10 @@ def whole_words(data: Dataset) -> NDArray[Any] | None:
     ImageError
         If both ends hold something, so that nobody knows which bits count.
     """
-    allocated, bits = int(data.get("BitsAllocated") or 16), int(data.get("BitsStored") or 16)
-    high = data.get("HighBit")
-    shift = 0 if high is None or high == "" else int(high) + 1 - bits
-    if not shift or int(data.get("SamplesPerPixel") or 1) != 1 or allocated not in (8, 16, 32):
-        return None
-    if not 0 < shift <= allocated - bits:
-        raise ImageError("its header says that grey values lie in bits that are not there")
-    words = pydicom.Dataset()
-    words.update(data)
-    words.file_meta = data.file_meta
-    words.BitsStored, words.HighBit, words.PixelRepresentation = allocated, allocated - 1, 0
-    raw: NDArray[Any] = quiet(lambda: words.pixel_array)
-    low_empty, high_empty = not (raw & ((1 << shift) - 1)).any(), not (raw >> (allocated - shift)).any()
+    shift, bits, allocated = _shift(data), int(data.BitsStored), raw.dtype.itemsize * 8
+    raw = raw.view(f"u{raw.dtype.itemsize}")
+    overlaid = any(element.tag.elem == 0x0102 and (element.value or 0) < shift for element in data.group_dataset(0x6000))
+    low_empty, high_empty = overlaid or not (raw & ((1 << shift) - 1)).any(), not (raw >> (allocated - shift)).any()
     if not low_empty and not high_empty:
         raise ImageError("its header says that grey values lie in other bits than they do")
     values = (raw >> shift if low_empty else raw).astype(np.int64) & ((1 << bits) - 1)
@@ -102,38 +111,59 @@ def whole_words(data: Dataset) -> NDArray[Any] | None:
     return values.astype(np.uint16 if bits <= 16 else np.uint32)
 
 
+def words_of(data: Dataset) -> NDArray[Any]:
+    """Uncompressed pixels with all their bits, whichever of them the header says to be stored."""
+    words = pydicom.Dataset()
+    words.update(data)
+    words.file_meta = data.file_meta
+    allocated = int(data.BitsAllocated)
+    for keyword, value in (("BitsStored", allocated), ("HighBit", allocated - 1), ("PixelRepresentation", 0)):
+        if keyword in words:
+            delattr(words, keyword)  # the element is the other data set's too
+        setattr(words, keyword, value)
+    found: NDArray[Any] = quiet(lambda: words.pixel_array)
+    return found
+
+
+def _shift(data: Dataset) -> int:
+    high = data.get("HighBit")
+    return 0 if high is None or high == "" else int(high) + 1 - int(data.get("BitsStored") or 16)
+
+
 def _through_palette(stored: NDArray[Any], data: Dataset) -> tuple[NDArray[Any], float]:
     """What the indices of a palette stand for, and its white; grey where the palette is."""
     colours: NDArray[Any] = quiet(apply_color_lut, stored, data)[..., :3]
-    white = float(np.iinfo(colours.dtype).max)
+    # Entries of 8 bits may stand in words of 16.
+    white = float(2 ** int(data.RedPaletteColorLookupTableDescriptor[2]) - 1)
+    white = white if colours.max() <= white else float(np.iinfo(colours.dtype).max)
     if (colours[..., 0] == colours[..., 1]).all() and (colours[..., 1] == colours[..., 2]).all():
         return np.ascontiguousarray(colours[..., 0]), white
     return colours, white
 
 
-def _rescaled(stored: NDArray[Any], data: Dataset) -> NDArray[Any]:
-    """Values after the modality LUT (PS3.3 C.11.1), whole numbers as long as they are such.
+def _rescaled(stored: NDArray[Any], data: Dataset) -> tuple[NDArray[Any], str]:
+    """Values after the modality LUT (PS3.3 C.11.1), whole numbers as long as they are such, and what was rounded.
 
     A slope of one and an intercept of zero, which digital radiographs must have, change nothing; a VOI LUT can be looked up
     in whole numbers only.
     """
-    if "ModalityLUTSequence" in data:
+    if data.get("ModalityLUTSequence"):
         return _whole(quiet(apply_modality_lut, stored, data))
     slope, intercept = _decimal(data, "RescaleSlope", 1.0), _decimal(data, "RescaleIntercept", 0.0)
     if (slope, intercept) == (1.0, 0.0):
-        return stored
+        return stored, ""
     if slope == 1 and intercept.is_integer() and abs(intercept) < 2**30 and stored.dtype.itemsize <= 2:
-        return stored.astype(np.int32) + np.int32(intercept)  # what a CT's numbers are: no detour over real ones
+        return stored.astype(np.int32) + np.int32(intercept), ""  # what a CT's numbers are: no detour over real ones
     return _whole(stored.astype(np.float64) * slope + intercept)
 
 
-def _whole(values: NDArray[Any]) -> NDArray[Any]:
-    """Values as 32-bit integers where all are whole, else in single precision."""
+def _whole(values: NDArray[Any]) -> tuple[NDArray[Any], str]:
+    """Values as 32-bit integers where all are whole, else in single precision, and what was rounded."""
     if np.issubdtype(values.dtype, np.integer):
-        return values
+        return values, ""
     if np.array_equal(values, np.rint(values)) and np.abs(values).max() < 2**31:
-        return values.astype(np.int32)
-    return values.astype(np.float32)
+        return values.astype(np.int32), ""
+    return single_precision(values)
 
 
 def _padding(stored: NDArray[Any], data: Dataset) -> NDArray[np.bool_]:
@@ -151,7 +181,7 @@ def _window(
     pixels: NDArray[Any], outside: NDArray[np.bool_], data: Dataset, notes: list[str]
 ) -> tuple[NDArray[Any], Window]:
     """The window that the file names first; a table is applied; without either, the range of the pixels of the image."""
-    if "VOILUTSequence" in data:
+    if data.get("VOILUTSequence"):
         bits = int(data.VOILUTSequence[0].LUTDescriptor[2])
         # What a table is looked up with is a whole number, whatever slope made it.
         looked_up = np.rint(pixels).astype(np.int32)

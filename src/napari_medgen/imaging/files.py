@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from pathlib import Path
 from typing import Literal
@@ -29,14 +30,13 @@ def format_of(path: Path) -> Format:
 
     The image of a pair (``.img``) holds nothing but voxels: its header says what it is.
     """
-    if path.name.lower().endswith((".img", ".img.gz")):
-        return "nifti"
     try:
         with path.open("rb") as file:
             begin = file.read(352)
         if begin[:2] == b"\x1f\x8b":
             with gzip.open(path) as packed:
                 begin = packed.read(352)
+            return "nifti" if _is_nifti(begin) or path.name.lower().endswith(".img.gz") else ""
     except (OSError, EOFError, zlib.error):
         return ""
     if begin[:8] == b"\x89PNG\r\n\x1a\n" or begin[:3] == b"\xff\xd8\xff":
@@ -45,7 +45,11 @@ def format_of(path: Path) -> Format:
         return "dicom"
     if begin[:7] == b"NRRD000":
         return "nrrd"
-    return "nifti" if begin[344:347] in _NIFTI_MAGIC or begin[4:7] in _NIFTI_MAGIC else ""
+    return "nifti" if _is_nifti(begin) or path.name.lower().endswith(".img") else ""
+
+
+def _is_nifti(begin: bytes) -> bool:
+    return begin[344:347] in _NIFTI_MAGIC or begin[4:7] in _NIFTI_MAGIC
 
 
 def kind_of(path: Path) -> Literal["volume", "radiograph", ""]:
@@ -139,10 +143,16 @@ def images_in(folder: str | Path) -> list[Path]:
         raise ImageError(f"{folder.name} cannot be read: {error.strerror or error}.") from None
     found = [path for path in files if kind_of(path)]
     # Of a pair, the header stands for both.
-    pairs = {path.with_suffix("").name for path in found if path.suffix.lower() == ".hdr"}
-    found = [path for path in found if path.suffix.lower() != ".img" or path.with_suffix("").name not in pairs]
+    headers = {path.name.lower() for path in found}
+    found = [path for path in found if not _has_header(path.name.lower(), headers)]
     if not found:
         raise ImageError(f"{folder.name} holds no NIfTI, NRRD, DICOM, PNG or JPEG file.")
     if len(found) > _MOST_IN_A_FOLDER:
         raise ImageError(f"{folder.name} holds {len(found)} images; at most {_MOST_IN_A_FOLDER} are opened at once.")
     return found
+
+
+def _has_header(name: str, names: set[str]) -> bool:
+    """Whether a name is that of the image of a pair whose header is there too."""
+    header = re.sub(r"\.img(\.gz)?$", r".hdr\1", name)
+    return header != name and header in names

@@ -6,8 +6,10 @@ import contextlib
 import gzip
 import json
 import math
+import os
 import re
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,12 +33,14 @@ from napari_medgen.imaging.sidecar import KEY, merged, read_record
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.running.limits import require_image_bytes
 from napari_medgen.running.writing import json_bytes, write_all
-from napari_medgen.validity import parse_json, without_gaps
+from napari_medgen.validity import affine_fault, parse_json, single_precision, without_gaps
 
 _HEADER_BYTES = 352
 _PAIR_BYTES = 348
+_LONGEST_NAME = 255
 _MOST_BEFORE_VOXELS = 2**26  # header, extensions and notes of scanners; the largest that were seen have some megabytes
 _COMMENT = 6  # NIfTI-1 extension code "comment": text that other programs pass over
+_UNSAID = ("L", "A", "S")
 _UNITS: dict[int, Unit] = {1: "m", 2: "mm", 3: "um"}
 # A quaternion that was rounded in single precision may be a little longer than one.
 _QUATERNION_ROUNDING = -1e-4
@@ -82,11 +86,11 @@ def read_nifti(path: str | Path, *, volume: int = 0, gaps: float | None = None) 
     with opened_image(path, "a NIfTI file", damaged="is damaged or incomplete: its voxels cannot be read"):
         try:
             with _opened(path) as image:
-                voxels, note = _voxels(image, path.name, volume, gaps)
+                voxels, notes = _voxels(image, path.name, volume, gaps)
         except (ImageFileError, HeaderDataError):
             raise ImageError(f"{path.name} is not a NIfTI file, or its header is damaged.") from None
-    placement, affine = _placement(image, path.name)
-    found = Volume.of(voxels, affine, stem(path), None, (note,) if note else (), placement)
+    placement, affine, doubt = _placement(image, path.name)
+    found = Volume.of(voxels, affine, stem(path), None, (*notes, *((doubt,) if doubt else ())), placement)
     made = _header_record(image) or read_record(sidecar(path), voxels) or Provenance(software="")
     return replace(found, provenance=made)
 
@@ -99,7 +103,7 @@ def _opened(path: Path) -> Iterator[Any]:
     """
     ending = path.name.lower()
     header, data = path, path
-    if ending.endswith((".hdr", ".hdr.gz", ".img", ".img.gz")):
+    if ending.endswith((".hdr", ".hdr.gz", ".img", ".img.gz")) and not is_single(path):
         header, data = (_partner(path, kind) for kind in (".hdr", ".img"))
     with contextlib.ExitStack() as files:
         kind = _kind_of(header, paired=header != data)
@@ -115,6 +119,16 @@ def _partner(path: Path, ending: str) -> Path:
     name = path.name[: -len(".hdr" + packed)]
     wanted = name + ending + packed
     return next((file for file in path.parent.iterdir() if file.name.lower() == wanted.lower()), path.with_name(wanted))
+
+
+def is_single(path: Path) -> bool:
+    """Whether a file holds both header and voxels, whatever it is called."""
+    try:
+        with _unpacked(path) as file:
+            header = file.read(_PAIR_BYTES)
+    except (OSError, EOFError, zlib.error):
+        return False
+    return header[344:347] == b"n+1" or header[4:7] == b"n+2"
 
 
 def _is_packed(path: Path) -> bool:
@@ -148,13 +162,15 @@ def _kind_of(path: Path, *, paired: bool = False) -> Any:
         return nib.Nifti2Pair if second else nib.Nifti1Pair
     begin = struct.unpack(f"{order}q", header[168:176])[0] if second else struct.unpack(f"{order}f", header[108:112])[0]
     first = 544 if second else 352
-    if 0 <= begin <= _MOST_BEFORE_VOXELS:
+    if first <= begin <= _MOST_BEFORE_VOXELS:
         with _unpacked(path) as file:
             block = file.read(max(int(begin), first))
         if not _extensions_fit(block, first, order):
             begin = -1
-    if not 0 <= begin <= _MOST_BEFORE_VOXELS:
-        raise ImageError(f"{path.name} is damaged: its header says that the voxels begin at byte {begin:g}.")
+    if not first <= begin <= _MOST_BEFORE_VOXELS:
+        raise ImageError(
+            f"{path.name} is damaged, its voxels cannot be read: its header says that the voxels begin at byte {begin:g}."
+        )
     return nib.Nifti2Image if second else nib.Nifti1Image
 
 
@@ -200,25 +216,41 @@ def count_volumes(path: str | Path) -> int:
         return math.prod(image.shape[3:])
 
 
-def _placement(image: Any, name: str) -> tuple[Placement, Affine]:
-    """What the header says of place and size, and the affine in millimetres.
+def _placement(image: Any, name: str) -> tuple[Placement, Affine, str]:
+    """What the header says of place and size, the affine in millimetres, and a sentence where it contradicts itself.
 
     Raises
     ------
     ImageError
         If there is no usable affine.
     """
-    affine = image.affine
+    affine, header = image.affine, image.header
+    codes, doubt = [int(header["qform_code"]), int(header["sform_code"])], ""
+    if min(codes) > 0:
+        other = _quaternion_affine(header)
+        if affine_fault(np.asarray(affine, np.float64)) and other is not None:
+            affine, codes[1] = other, 0
+            doubt = "Its sform is no place in space; its qform is used."
+        elif other is None or not _says(other, affine, image.shape[:3]):
+            codes[0] = 0
+            doubt = "Its qform and its sform say different places; the sform is used."
     if affine is None or not np.isfinite(affine).all():
         raise ImageError(f"{name} has no usable position in space: its affine is not finite.")
     unit: Unit = _UNITS.get(int(image.header["xyzt_units"]) & 7, "unknown")
-    codes = int(image.header["qform_code"]), int(image.header["sform_code"])
     scaled = np.array(affine, np.float64)
     scaled[:3] *= MILLIMETRES[unit]
-    return Placement(oriented=max(codes) > 0, unit=unit, codes=codes), scaled
+    return Placement(max(codes) > 0, unit, (codes[0], codes[1])), scaled, doubt
 
 
-def _voxels(image: Any, name: str, volume: int, gaps: float | None) -> tuple[np.ndarray[Any, Any], str]:
+def _quaternion_affine(header: Any) -> Affine | None:
+    try:
+        found = np.asarray(header.get_qform(), np.float64)
+    except (ValueError, HeaderDataError):
+        return None
+    return None if affine_fault(found) else found
+
+
+def _voxels(image: Any, name: str, volume: int, gaps: float | None) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:
     shape = image.shape
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
@@ -240,13 +272,13 @@ def _voxels(image: Any, name: str, volume: int, gaps: float | None) -> tuple[np.
     if not data.dtype.isnative:
         data = data.astype(data.dtype.newbyteorder("="))
     if np.issubdtype(data.dtype, np.floating):
-        with np.errstate(over="ignore"):
-            data = data.astype(np.float32)
+        data, rounded = single_precision(data)
         try:
-            return without_gaps(data, gaps)
+            data, gone = without_gaps(data, gaps)
         except ValueError:
             raise ImageError(f"{name} holds no finite voxel.") from None
-    return data, ""
+        return data, tuple(note for note in (rounded, gone) if note)
+    return data, ()
 
 
 def _header_record(image: Any) -> Provenance | None:
@@ -284,7 +316,8 @@ def write_nifti(volume: Volume, path: str | Path) -> list[Path]:
     if volume.voxels.dtype in (np.int64, np.uint64) and volume.voxels.max() < 2**31 and volume.voxels.min() >= -(2**31):
         volume = replace(volume, voxels=volume.voxels.astype(np.int32))  # what every program reads
     content = {KEY: volume.provenance.model_dump(exclude_none=True)}
-    voxels, affine = volume.oriented(volume.source_codes)
+    # Where nobody knows how it lies, a reader takes the axes of nibabel's: so that they come back as they were.
+    voxels, affine = volume.oriented(volume.source_codes if volume.placement.oriented else _UNSAID)
     voxels = np.ascontiguousarray(voxels)
     image = _image(voxels, affine, volume.placement)
     image.header["descrip"] = volume.provenance.summary.encode()
@@ -295,19 +328,21 @@ def write_nifti(volume: Volume, path: str | Path) -> list[Path]:
     # An image as it was read is its own source; its name takes a pass over all voxels, so that it is made when it is needed.
     source = volume.provenance.source or ("" if volume.provenance.synthetic else volume.origin_name)
     beside = sidecar(path)
-    notes = merged(beside, volume.provenance, source, voxels)
+    short = len(os.fsencode(beside.name)) <= _LONGEST_NAME
+    notes = merged(beside, volume.provenance, source, voxels) if short else None
     files = {path: whole} | ({} if notes is None else {beside: json_bytes(notes)})
     return write_all(files, ImageError)
 
 
 def _image(voxels: NDArray[Any], affine: Affine, said: Placement) -> Any:
     """Nibabel's image; its header says no more of place and size than is known."""
-    quaternion, matrix = said.codes or ((0, 2) if said.oriented else (0, 0))
+    quaternion, matrix = (said.codes or (0, 2)) if said.oriented else (0, 0)
+    kind = nib.Nifti1Image if max(voxels.shape) < 2**15 else nib.Nifti2Image
     if not max(quaternion, matrix):
-        image = nib.Nifti1Image(voxels, None, dtype=voxels.dtype)
+        image = kind(voxels, None, dtype=voxels.dtype)
         image.header.set_zooms(np.linalg.norm(affine[:3, :3], axis=0))
     else:
-        image = nib.Nifti1Image(voxels, affine, dtype=voxels.dtype)
+        image = kind(voxels, affine, dtype=voxels.dtype)
         image.header.set_qform(affine, quaternion, strip_shears=True)
         if not matrix and not _says(image.header.get_qform(), affine, voxels.shape):
             matrix = quaternion  # a quaternion in single precision cannot say it

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import io
 import math
+import re
 import zlib
 from pathlib import Path
 from typing import IO, Any
@@ -31,13 +32,13 @@ _SPACES = {
 }
 _UNITS: dict[str, Unit] = {
     **dict.fromkeys(("mm", "millimeter", "millimeters", "millimetre", "millimetres"), "mm"),
-    **dict.fromkeys(
-        ("um", "µm", "\u03bcm", "micron", "microns", "micrometer", "micrometers", "micrometre", "micrometres"), "um"
-    ),
+    **dict.fromkeys(("um", "micron", "microns", "micrometer", "micrometers", "micrometre", "micrometres"), "um"),
     **dict.fromkeys(("cm", "centimeter", "centimeters", "centimetre", "centimetres"), "cm"),
     **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), "m"),
 }
 _GZIP, _BZIP2 = ("gzip", "gz"), ("bzip2", "bz2")
+_NO_UNIT = {"", "none", "???"}
+_MOST_HEADER = 2**20
 _MOST_SKIPPED, _MOST_LINES = 2**26, 10_000
 _CHUNK = 2**20
 
@@ -62,8 +63,8 @@ def read_nrrd(path: str | Path) -> Volume:
         except ValueError:
             raise ImageError(f"{path.name} holds no finite voxel.") from None
     name, made = path.name.rsplit(".", 1)[0], Provenance(software="")
-    placement, affine = _placement(header, path.name)
-    return Volume.of(voxels, affine, name, made, (note,) if note else (), placement)
+    placement, affine, strange = _placement(header, path)
+    return Volume.of(voxels, affine, name, made, tuple(text for text in (note, strange) if text), placement)
 
 
 def _read(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
@@ -120,29 +121,45 @@ def _unpacked(file: IO[bytes], unpacker: Any, most: int) -> bytes:
     return bytes(made)
 
 
-def _units(header: dict[str, Any]) -> list[Unit]:
-    """What lengths are counted in along each axis; the format leaves it open, and millimetres are only a habit."""
-    said = header.get("space units", header.get("units"))
-    if not isinstance(said, list | tuple | np.ndarray) or len(said) != 3:
-        return ["unknown"]
-    # Two letters stand for micro: the sign of that name and the Greek one.
-    words = (str(unit).strip(' "').lower().replace("\u00b5", "u").replace("\u03bc", "u") for unit in said)
-    units = [_UNITS.get(word, "unknown") for word in words]
-    return ["unknown"] if "unknown" in units else units
+def _said_units(path: Path) -> tuple[list[str], bool]:
+    """Words of the units as the file's bytes say them, and whether they are of the space's axes, not of the array's.
+
+    pynrrd drops what is not ASCII, so that a micrometre, spelt with the sign for micro, would be a metre.
+    """
+    with path.open("rb") as file:
+        lines = file.read(_MOST_HEADER).split(b"\n\n", 1)[0].splitlines()
+    for key, of_space in ((b"space units:", True), (b"units:", False)):
+        for line in lines:
+            if line.lower().startswith(key):
+                for micro in (b"\xc2\xb5", b"\xce\xbc", b"\xb5"):
+                    line = line.replace(micro, b"u")
+                words = re.findall(rb'"([^"]*)"', line) or line[len(key) :].split()
+                return [word.strip().lower().decode("ascii", "replace") for word in words], of_space
+    return [], True
 
 
-def _placement(header: dict[str, Any], name: str) -> tuple[Placement, NDArray[np.float64]]:
-    """What the header says of place and size, and indices to RAS+ millimetres."""
-    space, units = str(header.get("space", "")).lower(), _units(header)
+def _placement(header: dict[str, Any], path: Path) -> tuple[Placement, NDArray[np.float64], str]:
+    """What the header says of place and size, indices to RAS+ millimetres, and a sentence where a unit is not known here."""
+    name, space = path.name, str(header.get("space", "")).lower()
     signs = _SPACES.get(space)
     if signs is None and space.endswith("time"):
         raise ImageError(f"{name} has time as an axis; a volume of grey values needs three axes of space.")
+    words, of_space = _said_units(path)
+    units: list[Unit] = [_UNITS.get(word, "unknown") for word in words] if len(words) == 3 else ["unknown"]
+    strange = sorted({word for word in words if word not in _UNITS and word not in _NO_UNIT})
+    note = f"The file counts lengths in {' and '.join(strange)[:60]}, which is not known here." if strange else ""
+    if "unknown" in units:
+        units, of_space = ["unknown"], True
     oriented = signs is not None and header.get("space directions") is not None
     placement = Placement(oriented, units[0] if len(set(units)) == 1 else "mm")
-    factors = np.array(signs or _SPACES["lps"]) * [MILLIMETRES[unit] for unit in units]
+    factors = np.array([MILLIMETRES[unit] for unit in units] * (3 // len(units)))
     affine = _affine(header, name)
-    affine[:3] *= factors[:, None]
-    return placement, affine
+    if of_space:
+        affine[:3] *= factors[:, None]
+    else:
+        affine[:3, :3] *= factors
+    affine[:3] *= np.array(signs or _SPACES["lps"])[:, None]
+    return placement, affine, note
 
 
 def _affine(header: dict[str, Any], name: str) -> NDArray[np.float64]:

@@ -47,7 +47,7 @@ class Radiograph:
         Where it comes from.
     identity
         Whether its pixels may tell who the patient is: ``removed`` where the file or its origin says that they do not,
-        ``present`` where a name is burned in. What a model made shows nobody.
+        ``present`` where a name is burned in. What a model made of no image shows nobody.
 
     Raises
     ------
@@ -76,7 +76,7 @@ class Radiograph:
             raise ImageError(f"{self.name}: a radiograph holds float32 or integer pixels, not {kind}.")
         if kind == np.float32 and not np.isfinite(self.pixels).all():
             raise ImageError(f"{self.name}: some pixels are not finite numbers; replace them before you use the image.")
-        if self.provenance.synthetic:
+        if self.identity == "unknown" and self.provenance.synthetic and not self.provenance.source:
             object.__setattr__(self, "identity", "removed")
         if validity.window(self.window) is None:
             raise ImageError(f"{self.name}: the window must rise, not go from {self.window[0]:g} to {self.window[1]:g}.")
@@ -103,7 +103,9 @@ class Radiograph:
         return replace(self, pixels=pixels, window=window, name=name, provenance=made)
 
 
-def upright_pixels(pixels: NDArray[Any], directions: tuple[str, str]) -> tuple[NDArray[Any], str, bool]:
+def upright_pixels(
+    pixels: NDArray[Any], directions: tuple[str, str], *, slices: bool = False
+) -> tuple[NDArray[Any], str, bool]:
     """An image with the feet (or the back) below and the patient's right on the left, as it is read.
 
     Parameters
@@ -113,6 +115,8 @@ def upright_pixels(pixels: NDArray[Any], directions: tuple[str, str]) -> tuple[N
     directions
         Where rows and columns run in the patient: letters of ``LRAPHF`` (PS3.3 C.7.6.1.1.1), empty where nobody knows. Which
         way a lateral view faces is left as it is.
+    slices
+        It is a slice, whose back lies below. A mammogram from above has the same letters, and hangs otherwise.
 
     Returns
     -------
@@ -121,7 +125,7 @@ def upright_pixels(pixels: NDArray[Any], directions: tuple[str, str]) -> tuple[N
     """
     across, down = directions
     kinds = [next((axis for axis in ("LR", "AP", "HF") if letter and letter in axis), "") for letter in directions]
-    if "" in kinds or kinds[0] == kinds[1]:
+    if "" in kinds or kinds[0] == kinds[1] or (kinds == ["AP", "LR"] and not slices):
         return pixels, "", False
     transposed = kinds[0] == "HF" or (kinds[0] == "AP" and kinds[1] == "LR")
     if transposed:

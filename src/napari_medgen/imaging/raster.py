@@ -30,6 +30,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _COLOUR = 24
 _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}  # a pixel in Pillow's memory; all other modes take 4
 _GREY_BYTES = 2
+_TURNED_GREY, _OPAQUE = "The picture was stored in colour and has been turned grey.", 255
 # How to read the low bytes of what Pillow would cut to 8 bits, by how it reads the high ones.
 _LOW_BYTES = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L", "LA;16B": "RGBA"}
 _STRIP = 2**20  # pixels that are turned grey at a time; whole, a picture would take ten times its bytes
@@ -108,7 +109,9 @@ def _radiograph(picture: Image.Image, low: Image.Image | None, whole: bool, path
     pixels: NDArray[Any]
     if low is not None or picture.mode in ("RGB", "RGBA", "P", "PA", "LA"):
         pixels, coloured = _grey(picture, low, whole)
-        notes = ("The picture was stored in colour and has been turned grey.",)
+        notes = () if whole or picture.mode == "LA" else (_TURNED_GREY,)
+        if picture.mode in ("RGBA", "LA", "PA") and picture.getchannel("A").getextrema()[0] < _OPAQUE:
+            notes = (*notes, "What is transparent in the picture is shown as if it were not.")
     elif picture.mode in ("1", "L"):
         pixels = np.asarray(picture if picture.mode == "L" else picture.convert("L"))
     else:
@@ -118,6 +121,8 @@ def _radiograph(picture: Image.Image, low: Image.Image | None, whole: bool, path
     kept = _own_notes(picture.info.get(_KEY, ""))
     provenance = kept.pop("provenance", None) or Provenance(software="")
     shown = kept.pop("window", None) or natural_window(pixels)
+    if "aspect" not in kept and (dots := picture.info.get("aspect")):  # dots along a line and along a column, of no length
+        kept["aspect"] = ratio if (ratio := finite(dots[0] / dots[1]) if dots[1] else None) and 0.05 < ratio < 20 else 1.0
     return Radiograph(pixels, shown, coloured=coloured, name=path.stem, notes=notes, provenance=provenance, **kept)
 
 
@@ -182,6 +187,8 @@ def write_png(radiograph: Radiograph, path: str | Path) -> Path:
 def radiograph_png(radiograph: Radiograph) -> bytes:
     """Content of the file that :func:`write_png` writes."""
     pixels, shown = radiograph.pixels, radiograph.window
+    if np.issubdtype(pixels.dtype, np.integer) and pixels.min() >= 0 and pixels.max() < 2**16:
+        pixels = pixels if pixels.dtype == np.uint8 else pixels.astype(np.uint16)
     if pixels.dtype not in (np.uint8, np.uint16):
         pixels, shown = np.rint(radiograph.grey() * 65535).astype(np.uint16), (0.0, 65535.0)
     text = PngImagePlugin.PngInfo()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,20 +22,36 @@ from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, ge
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.naming import with_ending
 from napari_medgen.imaging.provenance import Provenance
-from napari_medgen.imaging.radiograph import Radiograph
+from napari_medgen.imaging.radiograph import Laterality, Radiograph
 from napari_medgen.running.writing import write_whole
+from napari_medgen.validity import parse_json
 
 _GROUP, _CREATOR, _NOTES = 0x0011, "NAPARI-MEDGEN", 0x01
 _LONG_STRING = 64  # characters that a value of the kind LO may have
 
 
-def own_notes(data: Dataset) -> Provenance | None:
-    """The provenance that :func:`write_secondary_capture` left; None where it is not one of ours."""
+@dataclass(frozen=True)
+class Said:
+    """What a secondary capture of ours says that its kind of file has no place for."""
+
+    laterality: Laterality = ""
+    view: str = ""
+
+
+def own_notes(data: Dataset) -> tuple[Provenance | None, Said]:
+    """What :func:`write_secondary_capture` left; None, and nothing said, where it is not one of ours."""
     try:
-        block = data.private_block(_GROUP, _CREATOR)
-        return Provenance.model_validate_json(block[_NOTES].value)
-    except (KeyError, ValidationError, ValueError):
-        return None
+        found = parse_json(data.private_block(_GROUP, _CREATOR)[_NOTES].value)
+        side, view = found.get("laterality", ""), found.get("view", "")
+        said = Said(side if side in ("L", "R", "B") else "", view if isinstance(view, str) else "")
+        return Provenance.model_validate(found), said
+    except (KeyError, ValidationError, ValueError, TypeError, AttributeError):
+        return None, Said()
+
+
+def keeps_exactly(pixels: NDArray[Any]) -> bool:
+    """Whether :func:`write_secondary_capture` stores grey values as they are, and not in 65,536 steps."""
+    return _stored(pixels)[1:] == (1.0, 0.0) and np.issubdtype(pixels.dtype, np.integer)
 
 
 def write_secondary_capture(radiograph: Radiograph, path: str | Path) -> Path:
@@ -68,7 +85,7 @@ def write_secondary_capture(radiograph: Radiograph, path: str | Path) -> Path:
     )
     data.BitsAllocated = data.BitsStored = pixels.dtype.itemsize * 8
     data.HighBit = data.BitsStored - 1
-    data.private_block(_GROUP, _CREATOR, create=True).add_new(_NOTES, "LT", _notes_text(radiograph.provenance))
+    data.private_block(_GROUP, _CREATOR, create=True).add_new(_NOTES, "LT", _notes_text(radiograph))
     data.PixelData = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes() + b"\0" * (pixels.nbytes % 2)
     data["PixelData"].VR = "OB" if pixels.dtype == np.uint8 else "OW"
     content = BytesIO()
@@ -80,9 +97,10 @@ def _stored(pixels: NDArray[Any]) -> tuple[NDArray[Any], float, float]:
     """Pixels of a type that DICOM stores, and slope and intercept that give the values back."""
     low, high = float(pixels.min()), float(pixels.max())
     if np.issubdtype(pixels.dtype, np.integer):
-        for kind in (np.uint8, np.uint16, np.int16):
-            fits = np.iinfo(kind).min <= low and high <= np.iinfo(kind).max
-            if fits and pixels.dtype.itemsize >= np.dtype(kind).itemsize:
+        if pixels.dtype in (np.uint8, np.uint16, np.int16):
+            return pixels, 1.0, 0.0
+        for kind in (np.uint16, np.int16):
+            if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
                 return pixels.astype(kind), 1.0, 0.0
     slope = float(_decimal((high - low) / 65535)) if high > low else 1.0
     intercept = float(_decimal(low))
@@ -117,12 +135,15 @@ def _of_nobody(radiograph: Radiograph) -> Dataset:
     data.Laterality = radiograph.laterality if radiograph.laterality in ("L", "R") else ""
     data.PatientIdentityRemoved = "YES" if radiograph.identity == "removed" else "NO"
     if data.PatientIdentityRemoved == "YES":
-        data.DeidentificationMethod = "Made without a patient" if made.synthetic else "Only pixels and geometry were kept"
+        data.DeidentificationMethod = (
+            "Made without a patient" if made.synthetic and not made.source else "Only pixels and geometry were kept"
+        )
     if radiograph.identity != "unknown":
         data.BurnedInAnnotation = "YES" if radiograph.identity == "present" else "NO"
     return data
 
 
-def _notes_text(made: Provenance) -> str:
+def _notes_text(radiograph: Radiograph) -> str:
     """The provenance as JSON, plain ASCII since no character set is declared."""
-    return json.dumps(made.model_dump(exclude_none=True))
+    said = {"laterality": radiograph.laterality, "view": radiograph.view}
+    return json.dumps(radiograph.provenance.model_dump(exclude_none=True) | said)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,7 @@ def merged(beside: Path, made: Provenance, source: str, voxels: NDArray[Any]) ->
     voxels
         In the order of the file, as they are written.
     """
-    there = _content(beside)
+    there = _content(beside, strictly=True)
     if beside.exists() and not there:
         return None
     record = made.model_dump(exclude_none=True) | {_CHECKSUM: checksum_of(voxels)}
@@ -68,9 +70,30 @@ def merged(beside: Path, made: Provenance, source: str, voxels: NDArray[Any]) ->
     }
 
 
-def _content(beside: Path) -> dict[str, Any]:
+def _content(beside: Path, *, strictly: bool = False) -> dict[str, Any]:
+    """Content of a sidecar; empty where there is none, or ``strictly`` where writing it again would change it."""
     with contextlib.suppress(OSError, ValueError):
         if beside.is_file() and beside.stat().st_size <= _LARGEST:
-            content = parse_json(beside.read_bytes())
+            text = beside.read_bytes()
+            content = parse_json(text)
+            if strictly:
+                json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
             return content if isinstance(content, dict) else {}
     return {}
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a name twice")
+    return dict(pairs)
+
+
+def _refuse(word: str) -> float:
+    raise ValueError(word)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number

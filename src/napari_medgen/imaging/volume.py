@@ -14,6 +14,7 @@ from napari_medgen.imaging.naming import shown
 from napari_medgen.imaging.orientation import CANONICAL, Affine, Codes, axis_codes, is_canonical, obliquity, reorient
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.pseudonym import origin_name
+from napari_medgen.validity import single_precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +87,11 @@ class Volume:
         if voxels.dtype == bool:
             voxels = voxels.astype(np.uint8)
         elif not np.issubdtype(voxels.dtype, np.integer):
-            voxels = voxels.astype(np.float32)
+            try:
+                voxels, rounded = single_precision(voxels)
+            except ValueError:
+                raise ImageError(f"{name} holds complex numbers; a volume of grey values is needed.") from None
+            notes = (*notes, rounded) if rounded else notes
         affine = np.asarray(affine, np.float64)
         try:
             source = axis_codes(affine)

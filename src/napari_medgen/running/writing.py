@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,15 +50,23 @@ def write_all(contents: Mapping[Path, bytes], kind: type[MedGenError] = MedGenEr
         If one cannot be written: what was there is there still. The sentence says why.
     """
     parts: list[tuple[Path, Path]] = []
+    kept: dict[Path, Path | None] = {}
     path = Path()
     try:
         for path, content in contents.items():
             parts.append(_prepared(path, content, kind))
         for path, (part, place) in zip(contents, parts, strict=True):  # noqa: B007  # named in the sentence
+            if len(parts) > 1:
+                kept[place] = _kept(place)
             os.replace(part, place)
-    except OSError as error:
-        raise kind(f"{path} cannot be written: {error.strerror or error}.") from None
+        kept, over = {}, kept
+        _forget(over)
+    except (OSError, ValueError) as error:
+        raise kind(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}.") from None
     finally:
+        for place, earlier in kept.items():
+            with contextlib.suppress(OSError):
+                place.unlink() if earlier is None else os.replace(earlier, place)
         for part, _ in parts:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
@@ -66,15 +75,35 @@ def write_all(contents: Mapping[Path, bytes], kind: type[MedGenError] = MedGenEr
     return list(contents)
 
 
+def _kept(place: Path) -> Path | None:
+    """Another name for the file that is there, until all that belong together are in place; None where there is none."""
+    if not place.exists():
+        return None
+    earlier = place.parent / f".writing-{secrets.token_hex(8)}"
+    try:
+        os.link(place, earlier)
+    except OSError:  # a disk that knows no links
+        shutil.copy2(place, earlier)
+    return earlier
+
+
+def _forget(kept: Mapping[Path, Path | None]) -> None:
+    for earlier in kept.values():
+        if earlier is not None:
+            with contextlib.suppress(OSError):
+                earlier.unlink()
+
+
 def _prepared(path: Path, content: bytes, kind: type[MedGenError]) -> tuple[Path, Path]:
     """A file beside its place with the content on the disk, and the place itself."""
     place = Path(os.path.realpath(path))
     place.parent.mkdir(parents=True, exist_ok=True)
-    mode = None
+    mode, owner = None, None
     if place.exists():
         if not place.is_file():
             raise kind(f"{path} is {'a folder; name a file in it' if place.is_dir() else 'not an ordinary file'}.")
-        mode = stat.S_IMODE(place.stat().st_mode)
+        there = place.stat()
+        mode, owner = stat.S_IMODE(there.st_mode), (there.st_uid, there.st_gid)
         if not mode & stat.S_IWUSR or not os.access(place, os.W_OK):
             raise kind(f"{path} is write-protected; choose another name.")
     part = place.parent / f".writing-{secrets.token_hex(8)}"
@@ -86,6 +115,9 @@ def _prepared(path: Path, content: bytes, kind: type[MedGenError]) -> tuple[Path
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if owner is not None and hasattr(os, "chown"):
+            with contextlib.suppress(OSError):  # only an administrator may
+                os.chown(part, *owner)
         if mode is not None:
             part.chmod(mode)
         if len(os.fsencode(place.name)) > 255:  # said before anything takes its place

@@ -8,7 +8,7 @@ from typing import Any
 from napari.components.overlays import TextOverlay
 
 from napari_medgen.imaging.orientation import CANONICAL
-from napari_medgen.viewer.layers import KEY, is_oriented, is_synthetic
+from napari_medgen.viewer.layers import KEY, has_patient_axes, is_oriented, is_synthetic
 from napari_medgen.viewer.size_question import ask_about_sizes
 
 MARK = "SYNTHETIC"
@@ -40,7 +40,8 @@ def hang(viewer: Any) -> None:
 
     def watch_layer(layer: Any) -> None:
         layer.events.visible.connect(update)
-        layer.events.metadata.connect(update)
+        for event in ("metadata", "scale", "rotate", "shear", "affine", "axis_labels"):
+            getattr(layer.events, event).connect(update)
 
     def inserted(event: Any) -> None:
         watch_layer(event.value)
@@ -102,7 +103,7 @@ def _shown_axes(viewer: Any) -> tuple[str, str] | None:
     visible = [layer for layer in viewer.layers if layer.visible]
     if viewer.dims.ndisplay != 2 or not visible or viewer.dims.ndim < 3:
         return None
-    if any(tuple(layer.axis_labels)[-3:] != CANONICAL for layer in visible):
+    if not all(has_patient_axes(layer) for layer in visible):
         return None
     vertical, horizontal = (CANONICAL[axis - viewer.dims.ndim] for axis in viewer.dims.displayed)
     return vertical, horizontal

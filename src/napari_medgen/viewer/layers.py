@@ -18,9 +18,19 @@ from napari_medgen.imaging.volume import Volume
 from napari_medgen.validity import window
 
 KEY = "napari_medgen"
+_RADIOGRAPH = f"{KEY}_radiograph"
+# Axes of a volume of which nobody knows how it lies in the patient: shown as if it were these.
+UNSURE = ("S?", "P?", "L?")
 # The screen's axes (S, P, L) in RAS+; a matrix of signs, so that its inverse is its transpose.
 CANONICAL_WORLD = np.eye(4)
 CANONICAL_WORLD[:3, :3] = CANONICAL_AXES
+_LENGTHS = {
+    **dict.fromkeys(("mm", "millimeter"), 1.0),
+    **dict.fromkeys(("um", "µm", "micrometer", "micron"), 1e-3),
+    **dict.fromkeys(("cm", "centimeter"), 10.0),
+    **dict.fromkeys(("m", "meter"), 1e3),
+    **dict.fromkeys(("nm", "nanometer"), 1e-6),
+}
 LayerData = tuple[NDArray[Any], dict[str, Any], str]
 
 
@@ -36,7 +46,7 @@ def layer_options(volume: Volume) -> dict[str, Any]:
         "scale": volume.spacing,
         "translate": volume.origin,
         "units": ("mm" if placement.known_size else "dimensionless",) * 3,
-        "axis_labels": CANONICAL,
+        "axis_labels": CANONICAL if placement.oriented else UNSURE,
         "metadata": {
             KEY: volume.provenance.model_dump(exclude_none=True),
             f"{KEY}_affine": volume.affine.tolist(),
@@ -66,6 +76,23 @@ def contrast_limits(voxels: NDArray[Any]) -> tuple[float, float]:
     return (low, high) if window((low, high)) else (low, low + max(1.0, abs(low) * 1e-3))
 
 
+def common_metadata(each: list[dict[str, Any]]) -> dict[str, Any]:
+    """Metadata of what is made of several images: what they agree on; synthetic if one is, and as doubtful as the worst."""
+    made = [provenance_in(one) for one in each]
+    kept: dict[str, Any] = {key: value for key, value in each[0].items() if all(one.get(key) == value for one in each)}
+    if any(one != made[0] for one in made):
+        synthetic = any(one.synthetic for one in made)
+        kept[KEY] = Provenance(synthetic=synthetic, software="").model_dump(exclude_none=True)
+    abouts = [one[_RADIOGRAPH] for one in each if _RADIOGRAPH in one]
+    if abouts and _RADIOGRAPH not in kept:
+        same = {key: value for key, value in abouts[0].items() if all(about.get(key) == value for about in abouts)}
+        identities = {about.get("identity", "unknown") for about in abouts}
+        worst = next(kind for kind in ("present", "unknown", "removed") if kind in identities)
+        notes = tuple(dict.fromkeys(note for about in abouts for note in about.get("notes", ())))
+        kept[_RADIOGRAPH] = same | {"identity": worst, "notes": notes}
+    return kept
+
+
 def made_by(provenance: Provenance) -> dict[str, Any]:
     """Metadata of a layer that a model made."""
     return {KEY: provenance.model_dump(exclude_none=True)}
@@ -90,9 +117,34 @@ def is_synthetic(layer: Any) -> bool:
 
 
 def is_oriented(layer: Any) -> bool:
-    """Whether it is known which side of a volume is which; a layer that follows another's is as sure as that."""
-    own = layer.metadata.get(f"{KEY}_placement")
-    return not isinstance(own, dict) or bool(own.get("oriented", True))
+    """Whether it is known which side of what is shown is which: the file says it, and nobody turned the layer since."""
+    if tuple(layer.axis_labels)[-3:] != CANONICAL or (np.asarray(layer.scale) <= 0).any():
+        return False
+    return bool(np.allclose(_turned(spatial(layer))[:3, :3], np.eye(3)))
+
+
+def has_patient_axes(layer: Any) -> bool:
+    """Whether a layer lies along (S, P, L), or is taken to."""
+    return tuple(layer.axis_labels)[-3:] in (CANONICAL, UNSURE)
+
+
+def spatial(layer: Any) -> dict[str, Any]:
+    """What places the last three axes of a layer in the world, as its attributes."""
+    linear, after = np.asarray(layer._transforms["data2physical"].linear_matrix)[-3:, -3:], layer.affine.affine_matrix
+    whole = np.eye(4)
+    whole[:3, :3] = np.asarray(after)[-4:-1, -4:-1]
+    whole[:3, 3] = np.asarray(after)[-4:-1, -1]
+    scale = np.asarray(layer.scale)[-3:]
+    turned = np.eye(4)
+    turned[:3, :3] = linear / scale
+    return {"scale": scale, "translate": np.zeros(3), "affine": whole @ turned}
+
+
+def millimetres(units: Any) -> tuple[float, ...] | None:
+    """Millimetres in the units of a layer's axes; None where one is no length."""
+    factors = [_LENGTHS.get(str(unit)) for unit in units or ()]
+    known = tuple(factor for factor in factors if factor is not None)
+    return known if known and len(known) == len(factors) else None
 
 
 def volume_of(data: Any, meta: dict[str, Any]) -> Volume:
@@ -114,10 +166,9 @@ def volume_of(data: Any, meta: dict[str, Any]) -> Volume:
     metadata = meta.get("metadata", {})
     placed = Volume.on_grid(np.zeros(voxels.shape, np.uint8), (1, 1, 1)).affine
     stored = np.asarray(metadata.get(f"{KEY}_affine", placed), np.float64)
-    scale, translate = (
-        np.asarray(meta.get("scale", (1, 1, 1)), float),
-        np.asarray(meta.get("translate", (0, 0, 0)), float),
-    )
+    lengths = np.array(millimetres(meta.get("units")) or (1.0, 1.0, 1.0))
+    scale = np.asarray(meta.get("scale", (1, 1, 1)), float) * lengths
+    translate = np.asarray(meta.get("translate", (0, 0, 0)), float) * lengths
     affine = CANONICAL_WORLD @ _turned(meta) @ CANONICAL_WORLD.T @ from_screen(stored, voxels.shape, scale, translate)
     codes = metadata.get(f"{KEY}_source_codes", CANONICAL)
     volume = Volume.of(voxels, affine, name, provenance_in(metadata))
@@ -136,11 +187,10 @@ def _turned(meta: dict[str, Any]) -> NDArray[np.float64]:
 
 
 def _placement(meta: dict[str, Any]) -> Placement:
-    """How sure a layer's place is: what its file said; of a layer of somebody else's, what its units say."""
+    """How sure a layer's place is: what its file said; of a layer of somebody else's, what its axes and units say."""
     own = meta.get("metadata", {}).get(f"{KEY}_placement")
-    known = all("millimeter" in str(unit) or str(unit) == "mm" for unit in meta.get("units") or ("mm",))
+    unit: Unit = "mm" if millimetres(meta.get("units")) else "unknown"
     if not isinstance(own, dict):
-        return Placement(oriented=False, unit="mm" if known else "unknown")
+        return Placement(oriented=tuple(meta.get("axis_labels") or ())[-3:] == CANONICAL, unit=unit)
     codes = own.get("codes")
-    unit: Unit = "mm" if known else "unknown"
     return Placement(bool(own.get("oriented")), unit, (int(codes[0]), int(codes[1])) if codes else None)

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medgen.errors import ImageError
-from napari_medgen.imaging.orientation import CANONICAL
 from napari_medgen.imaging.radiograph import Laterality, Radiograph, natural_window
-from napari_medgen.viewer.layers import KEY, LayerData, provenance_in
+from napari_medgen.viewer.layers import KEY, LayerData, has_patient_axes, millimetres, provenance_in
 
 AXES = ("row", "column")
 _ABOUT = f"{KEY}_radiograph"
@@ -61,6 +60,8 @@ def radiograph_of(data: Any, meta: dict[str, Any]) -> Radiograph:
     """
     name = str(meta.get("name", "radiograph"))
     pixels = np.asarray(data)
+    if not _is_upright(meta):
+        raise ImageError(f"{name} was turned in the window; set its rotation, shear and affine back before it is written.")
     if meta.get("rgb") or pixels.ndim != 2:
         raise ImageError(f"{name} has the shape {pixels.shape}: only grey images with rows and columns can be written so.")
     about = meta.get("metadata", {}).get(_ABOUT, {})
@@ -125,7 +126,7 @@ class Plane:
             None if axis in axes else int(np.clip(round(place[axis]), 0, layer.data.shape[axis] - 1)) for axis in range(ndim)
         )
         labels = tuple(layer.axis_labels)
-        return cls(layer, index, labels[-3:] == CANONICAL and labels[axes[0]] == "S", axes[0] > axes[1])
+        return cls(layer, index, has_patient_axes(layer) and labels[axes[0]][0] == "S", axes[0] > axes[1])
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -168,6 +169,7 @@ class Plane:
             name=layer.name if not whole else f"{layer.name}, slice {' '.join(str(i) for i in self.index if i is not None)}",
             notes=tuple(about.get("notes", ())),
             identity=about.get("identity", "unknown"),
+            aspect=_aspect(rows),
             provenance=provenance_in(layer.metadata),
         )
 
@@ -186,9 +188,13 @@ class Plane:
         """Where a layer with :meth:`values` must lie to cover the slice: the layer's own geometry, moved to the slice."""
         layer = self.layer
         offset = np.array([place or 0 for place in self.index])
+        linear = np.asarray(layer._transforms["data2physical"].linear_matrix)
         return {
             "scale": tuple(layer.scale),
-            "translate": tuple(np.asarray(layer.translate) + offset * np.asarray(layer.scale)),
+            "translate": tuple(np.asarray(layer.translate) + linear @ offset),
+            "rotate": np.asarray(layer.rotate),
+            "shear": np.asarray(layer.shear),
+            "affine": np.asarray(layer.affine.affine_matrix),
             "units": tuple(layer.units),
             "axis_labels": tuple(layer.axis_labels),
         }
@@ -221,13 +227,22 @@ def _plain(pixels: NDArray[Any]) -> NDArray[Any]:
     return pixels if np.issubdtype(pixels.dtype, np.integer) else pixels.astype(np.float32)
 
 
+def _is_upright(meta: dict[str, Any]) -> bool:
+    """Whether nobody turned, sheared or mirrored a layer."""
+    ones = (meta.get(key) for key in ("rotate", "affine"))
+    plain = all(one is None or np.allclose(one, np.eye(len(one))) for one in ones)
+    shear = meta.get("shear")
+    return plain and (shear is None or not np.triu(np.atleast_2d(shear), 1).any()) and min(meta.get("scale", (1,))) > 0
+
+
 def _aspect(scale: Any) -> float:
     row, column = (float(step) for step in list(scale)[-2:])
     return row / column
 
 
 def _millimetres(scale: Any, units: list[str]) -> tuple[float, float] | None:
-    if any("millimeter" not in unit and unit != "mm" for unit in units) or not units:
+    lengths = millimetres(units)
+    if lengths is None:
         return None
-    row, column = (float(step) for step in list(scale)[-2:])
+    row, column = (float(step) * length for step, length in zip(list(scale)[-2:], lengths[-2:], strict=True))
     return row, column

@@ -21,7 +21,7 @@ from napari_medgen.imaging.files import (
 )
 from napari_medgen.imaging.nifti import count_volumes
 from napari_medgen.running.limits import require_image_bytes
-from napari_medgen.viewer.layers import LayerData, image_options
+from napari_medgen.viewer.layers import KEY, LayerData, common_metadata, image_options
 from napari_medgen.viewer.radiograph_layers import radiograph_layer
 
 _MOST_VOLUMES = 2000
@@ -40,7 +40,7 @@ def get_radiograph_reader(path: str | list[str]) -> Reader | None:
     """
     if _all_end(path, RADIOGRAPH_SUFFIXES):
         return read_radiographs
-    return read_any if all(kind_of(Path(p)) for p in _paths(path)) else None
+    return read_layers if all(kind_of(Path(p)) for p in _paths(path)) else None
 
 
 def get_folder_reader(path: str | list[str]) -> Reader | None:
@@ -57,44 +57,31 @@ def _paths(path: str | list[str]) -> list[str]:
 
 
 def read_layers(path: str | list[str]) -> list[LayerData]:
-    """A layer for a volume file; one layer for several that are to be a stack.
+    """A layer for a file, whatever its name says that it is; one layer for several that are to be a stack.
 
     Raises
     ------
     ImageError
         One sentence about the file that cannot be read.
     """
-    layers = [_read(Path(p)) for p in _paths(path)]
+    layers = [_layer(Path(p)) for p in _paths(path)]
     _hang_current_viewer()
     return stacked(layers, [Path(p).name for p in _paths(path)])
 
 
 def read_radiographs(path: str | list[str]) -> list[LayerData]:
-    """A layer for a radiograph; one layer for several that are to be a stack.
+    """As :func:`read_layers`, for names of radiographs.
 
     What was changed or guessed on reading is in its metadata, and in the widgets that use it.
-
-    Raises
-    ------
-    ImageError
-        One sentence about the file that cannot be read.
     """
-    images = [read_radiograph(p) for p in _paths(path)]
-    _hang_current_viewer()
-    return stacked([radiograph_layer(image) for image in images], [Path(p).name for p in _paths(path)])
+    return read_layers(path)
 
 
-def read_any(path: str | list[str]) -> list[LayerData]:
-    """A layer for a file whose name does not say what it is.
-
-    Raises
-    ------
-    ImageError
-        One sentence about the file that cannot be read.
-    """
-    layers = [_read(Path(p)) if kind_of(Path(p)) == "volume" else radiograph_layer(read_radiograph(p)) for p in _paths(path)]
-    _hang_current_viewer()
-    return stacked(layers, [Path(p).name for p in _paths(path)])
+def _layer(path: Path) -> LayerData:
+    kind = kind_of(path)
+    if kind == "volume" or (not kind and path.name.lower().endswith(VOLUME_SUFFIXES)):
+        return _read(path)
+    return radiograph_layer(read_radiograph(path))
 
 
 def read_folders(path: str | list[str]) -> list[LayerData]:
@@ -110,7 +97,7 @@ def read_folders(path: str | list[str]) -> list[LayerData]:
     for folder in _paths(path):
         for file in images_in(folder):
             try:
-                layers += read_any(str(file))
+                layers += read_layers(str(file))
             except ImageError as error:
                 faults.append(str(error))
     if not layers:
@@ -130,10 +117,13 @@ def stacked(layers: list[LayerData], names: list[str]) -> list[LayerData]:
     """
     if len(layers) == 1:
         return layers
-    (first, options, kind), shape = layers[0], layers[0][0].shape
-    other = next((name for (data, _, _), name in zip(layers, names, strict=True) if data.shape != shape), "")
-    if other:
-        raise ImageError(f"{names[0]} and {other} have different sizes; open them one by one, not as a stack.")
+    first, options, kind = layers[0]
+    for (data, made, _), name in zip(layers, names, strict=True):
+        if data.shape != first.shape:
+            raise ImageError(f"{names[0]} and {name} have different sizes; open them one by one, not as a stack.")
+        same = all(np.allclose(made.get(key, 0), options.get(key, 0), rtol=1e-4) for key in ("scale", "translate"))
+        if not same or made["units"] != options["units"] or _affine(made) != _affine(options):
+            raise ImageError(f"{names[0]} and {name} lie in different places; open them one by one, not as a stack.")
     require_image_bytes(len(layers) * first.nbytes, f"The stack of {len(layers)} files")
     limits = [made["contrast_limits"] for _, made, _ in layers]
     options = options | {
@@ -142,10 +132,16 @@ def stacked(layers: list[LayerData], names: list[str]) -> list[LayerData]:
         "units": ("pixel", *options["units"]),
         "axis_labels": ("image", *options["axis_labels"]),
         "contrast_limits": (min(low for low, _ in limits), max(high for _, high in limits)),
+        "metadata": common_metadata([made["metadata"] for _, made, _ in layers]),
     }
     if "translate" in options:
         options["translate"] = (0, *options["translate"])
     return [(np.stack([data for data, _, _ in layers]), options, kind)]
+
+
+def _affine(options: dict[str, Any]) -> Any:
+    found = options["metadata"].get(f"{KEY}_affine")
+    return None if found is None else np.round(found, 3).tolist()
 
 
 def _read(path: Path) -> LayerData:
@@ -160,7 +156,10 @@ def _read(path: Path) -> LayerData:
     if count > _MOST_VOLUMES:
         raise ImageError(f"{path.name} holds {count} volumes, more than can be shown.")
     # A slider chooses the volume.
-    stack = np.stack([first.voxels, *(read_volume(path, volume=i).voxels for i in range(1, count))])
+    others = [read_volume(path, volume=i) for i in range(1, count)]
+    if more := {note for other in others for note in other.notes} - set(first.notes):
+        show_warning(f"{path.name}: {' '.join(sorted(more))}")
+    stack = np.stack([first.voxels, *(other.voxels for other in others)])
     options |= {
         "scale": (1, *options["scale"]),
         "translate": (0, *options["translate"]),

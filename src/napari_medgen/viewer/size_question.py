@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_medgen.imaging.geometry import plausible, spoken
-from napari_medgen.viewer.layers import KEY
+from napari_medgen.viewer.layers import KEY, millimetres
 
 _CHOICES = {"Micrometres": 1e-3, "Centimetres": 10.0, "Metres": 1e3}
 
@@ -22,9 +22,11 @@ def ask_about_sizes(viewer: Any) -> None:
 
 
 def _ask(viewer: Any, layer: Any) -> None:
-    if f"{KEY}_affine" not in layer.metadata or layer.ndim < 3 or not _is_length(layer):
+    if f"{KEY}_affine" not in layer.metadata or layer.ndim < 3:
         return
-    extent = np.asarray(layer.scale)[-3:] * layer.data.shape[-3:]
+    # Of a size without a unit, the numbers are taken as millimetres until somebody says so.
+    known = millimetres(layer.units[-3:])
+    extent = np.asarray(layer.scale)[-3:] * layer.data.shape[-3:] * (known or 1.0)
     if plausible(extent):
         return
     from qtpy.QtCore import Qt
@@ -37,7 +39,8 @@ def _ask(viewer: Any, layer: Any) -> None:
     box.setWindowTitle("Is this size right?")
     box.setText(f"{layer.name} measures {spoken(extent)} mm, as no patient does.")
     box.setInformativeText("What do the file's numbers count?")
-    box.addButton("Millimetres, as shown", QMessageBox.ButtonRole.RejectRole)
+    kept = box.addButton("Millimetres, as shown", QMessageBox.ButtonRole.RejectRole)
+    kept.clicked.connect(partial(rescale, layer, 1.0))
     for label, factor in _CHOICES.items():
         if plausible(extent * factor):
             box.addButton(label, QMessageBox.ButtonRole.AcceptRole).clicked.connect(partial(rescale, layer, factor))
@@ -53,7 +56,5 @@ def rescale(layer: Any, factor: float, *_: Any) -> None:
     ones = np.ones(layer.ndim - 3)
     layer.scale = np.asarray(layer.scale) * [*ones, factor, factor, factor]
     layer.translate = np.asarray(layer.translate) * [*ones, factor, factor, factor]
-
-
-def _is_length(layer: Any) -> bool:
-    return all("meter" in str(unit) for unit in layer.units[-3:])
+    if millimetres(layer.units[-3:]) is None:
+        layer.units = (*layer.units[:-3], "mm", "mm", "mm")

@@ -8,7 +8,7 @@ import numpy as np
 from napari.utils.notifications import show_warning
 
 from napari_medgen.imaging.nifti import write_nifti
-from napari_medgen.viewer.layers import volume_of
+from napari_medgen.viewer.layers import KEY, volume_of
 from napari_medgen.viewer.radiograph_layers import radiograph_of
 
 
@@ -20,7 +20,27 @@ def write_volume(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     ImageError
         If the layer is not a grey volume or the file cannot be written.
     """
-    return [str(written) for written in write_nifti(volume_of(data, meta), path)]
+    return [str(written) for written in write_nifti(volume_of(data, adopted(data, meta)), path)]
+
+
+def adopted(data: Any, meta: dict[str, Any]) -> dict[str, Any]:
+    """Attributes of a layer that somebody drew over one of ours, with the place of that one.
+
+    napari gives a new layer the scale and place of those below it, and nothing of their metadata: neither a scan's rotation
+    nor whether its sides are known. What was drawn is no synthetic image.
+    """
+    import napari
+
+    viewer: Any = napari.current_viewer()
+    if f"{KEY}_affine" in meta.get("metadata", {}) or viewer is None:
+        return meta
+    for layer in viewer.layers:
+        if f"{KEY}_affine" not in layer.metadata or layer.data.shape != np.shape(data):
+            continue
+        if np.allclose(layer.scale, meta.get("scale", 1)) and np.allclose(layer.translate, meta.get("translate", 0)):
+            place = {key: value for key, value in layer.metadata.items() if key.startswith(f"{KEY}_")}
+            return meta | {"metadata": meta.get("metadata", {}) | place}
+    return meta
 
 
 def write_radiograph(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
@@ -36,12 +56,14 @@ def write_radiograph(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
         known = "says that it holds text" if image.identity == "present" else "does not say whether it holds text"
         show_warning(f"The source of {image.name} {known}: look whether it names a patient before you share it.")
     if path.lower().endswith(".dcm"):
-        from napari_medgen.imaging.dicom import write_secondary_capture
+        from napari_medgen.imaging.secondary_capture import keeps_exactly, write_secondary_capture
 
+        if not keeps_exactly(image.pixels):
+            show_warning(f"DICOM keeps the grey values of {image.name} in 65,536 steps; NIfTI would keep them as they are.")
         return [str(write_secondary_capture(image, path))]
     from napari_medgen.imaging.raster import write_png
 
-    if image.pixels.dtype not in (np.uint8, np.uint16):
+    if image.pixels.dtype.kind == "f" or image.pixels.min() < 0 or image.pixels.max() >= 2**16:
         show_warning(f"PNG keeps of {image.name} what its window shows, in 65,536 steps; DICOM keeps its grey values.")
 
     return [str(write_png(image, path))]
