@@ -118,3 +118,38 @@ def test_an_nrrd_without_a_space_says_nothing_of_sides(tmp_path: Path) -> None:
     volume = read_volume(tmp_path / "a.nrrd")
     assert not volume.placement.oriented
     assert volume.spacing == (3.0, 2.0, 1.0)
+
+
+@pytest.mark.parametrize("micro", [b"\xc2\xb5m", b"\xce\xbcm", b"\xb5m"])
+def test_a_micrometre_by_its_sign_is_no_metre(tmp_path: Path, micro: bytes) -> None:
+    header = {"space": "left-posterior-superior", "space directions": np.diag((500.0,) * 3), "space units": ["XX"] * 3}
+    nrrd.write(str(tmp_path / "a.nrrd"), np.zeros((3, 4, 5), np.int16), header)
+    content = (tmp_path / "a.nrrd").read_bytes()
+    assert b'"XX"' in content
+    (tmp_path / "a.nrrd").write_bytes(content.replace(b'"XX"', b'"' + micro + b'"'))
+    assert read_volume(tmp_path / "a.nrrd").spacing == pytest.approx((0.5, 0.5, 0.5))
+
+
+def test_a_unit_that_is_not_known_is_named(tmp_path: Path) -> None:
+    header = {"space": "left-posterior-superior", "space directions": np.diag((2.0,) * 3), "space units": ["in"] * 3}
+    nrrd.write(str(tmp_path / "a.nrrd"), np.zeros((3, 4, 5), np.int16), header)
+    volume = read_volume(tmp_path / "a.nrrd")
+    assert any("counts lengths in in, which is not known" in note for note in volume.notes)
+    assert not volume.placement.known_size
+
+
+def test_units_of_the_arrays_axes_are_those_of_its_axes(tmp_path: Path) -> None:
+    text = 'NRRD0004\ntype: uchar\ndimension: 3\nsizes: 2 2 2\nencoding: raw\nspacings: 3000 2 1\nunits: "um" "mm" "mm"\n\n'
+    (tmp_path / "a.nrrd").write_bytes(text.encode() + bytes(8))
+    assert read_volume(tmp_path / "a.nrrd").spacing == pytest.approx((1, 2, 3))
+
+
+def test_what_has_no_place_comes_back_as_it_was(tmp_path: Path) -> None:
+    from napari_medgen.imaging.nifti import write_nifti
+
+    voxels = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+    nrrd.write(str(tmp_path / "a.nrrd"), voxels, {"spacings": [1.0, 2.0, 3.0]})
+    volume = read_volume(tmp_path / "a.nrrd")
+    again = read_volume(write_nifti(volume, tmp_path / "a.nii")[0])
+    np.testing.assert_array_equal(again.voxels, volume.voxels)
+    assert again.spacing == volume.spacing

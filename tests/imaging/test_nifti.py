@@ -359,3 +359,68 @@ def test_what_is_open_does_not_depend_on_its_file(tmp_path: Path) -> None:
     assert volume.voxels.min() == 1
     path.write_bytes(b"")
     assert volume.voxels.min() == 1
+
+
+def test_places_that_contradict_each_other_are_not_both_claimed(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(np.zeros((4, 5, 6), np.int16), np.eye(4))
+    scanner, atlas = np.diag((2.0, 2, 2, 1)), np.diag((2.0, 2, 2, 1))
+    scanner[:3, 3], atlas[:3, 3] = (-10, 5, 7), (30, 45, 47)
+    image.set_qform(scanner, 1)
+    image.set_sform(atlas, 4)
+    nib.save(image, tmp_path / "a.nii")
+    volume = read_nifti(tmp_path / "a.nii")
+    assert any("say different places" in note for note in volume.notes)
+    written = nib.load(write_nifti(volume, tmp_path / "b.nii")[0])
+    assert (int(written.header["qform_code"]), int(written.header["sform_code"])) == (0, 4)
+    np.testing.assert_allclose(written.affine, atlas)
+
+
+def test_a_matrix_of_zeros_gives_way_to_the_quaternion(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(np.zeros((4, 5, 6), np.int16), np.eye(4))
+    image.set_qform(np.diag((2.0, 3, 4, 1)), 1)
+    nib.save(image, tmp_path / "a.nii")
+    content = bytearray((tmp_path / "a.nii").read_bytes())
+    content[280:328] = bytes(48)
+    content[254:256] = struct.pack("<h", 1)
+    (tmp_path / "a.nii").write_bytes(content)
+    volume = read_nifti(tmp_path / "a.nii")
+    assert sorted(volume.spacing) == [2, 3, 4]
+    assert any("its qform is used" in note for note in volume.notes)
+
+
+def test_voxels_do_not_begin_within_the_header(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.nii", np.zeros((4, 5, 6), np.int16))
+    content = bytearray(path.read_bytes())
+    content[108:112] = struct.pack("<f", 0)
+    path.write_bytes(content)
+    with pytest.raises(ImageError, match="begin at byte 0"):
+        read_nifti(path)
+
+
+def test_what_is_rounded_is_said(tmp_path: Path) -> None:
+    values = (2.0**24 + 1 + np.arange(24)).reshape(2, 3, 4)
+    nib.save(nib.Nifti1Image(values, np.eye(4)), tmp_path / "a.nii")
+    assert any("rounded by up to 1" in note for note in read_nifti(tmp_path / "a.nii").notes)
+    nib.save(nib.Nifti1Image(values - 2.0**24, np.eye(4)), tmp_path / "a.nii")
+    assert not read_nifti(tmp_path / "a.nii").notes
+
+
+def test_an_axis_that_is_too_long_for_the_first_version_is_written_in_the_second(tmp_path: Path) -> None:
+    volume = Volume.on_grid(np.zeros((2, 3, 40_000), np.uint8), (1, 1, 1))
+    assert read_nifti(write_nifti(volume, tmp_path / "a.nii")[0]).voxels.shape == (2, 3, 40_000)
+
+
+@pytest.mark.parametrize("length", [250, 253, 254, 255])
+def test_the_longest_names_can_be_written(tmp_path: Path, length: int) -> None:
+    volume = Volume.on_grid(np.zeros((2, 3, 4), np.uint8), (1, 1, 1), provenance=SYNTHETIC)
+    path = write_nifti(volume, tmp_path / ("x" * (length - 4) + ".nii"))[0]
+    assert read_nifti(path).provenance == SYNTHETIC
+    with pytest.raises(ImageError, match="cannot be written"):
+        write_nifti(volume, tmp_path / ("x" * 252 + ".nii"))
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '{"a": 1e400}', '{"a": NaN}'])
+def test_a_record_that_would_not_come_out_as_it_is_is_left(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.json").write_text(text)
+    write_nifti(Volume.on_grid(np.ones((3, 3, 3), np.float32), (1, 1, 1)), tmp_path / "x.nii")
+    assert (tmp_path / "x.json").read_text() == text

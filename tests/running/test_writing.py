@@ -89,3 +89,19 @@ def test_a_name_from_an_old_disc_works(tmp_path: Path) -> None:
     with pytest.raises(MedGenError) as caught:
         write_whole(path, b"x")
     str(caught.value).encode()
+
+
+def test_files_that_belong_together_stay_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    real, calls = os.replace, []
+
+    def second_fails(source: object, target: object) -> None:
+        calls.append(target)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        real(source, target)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("os.replace", second_fails)
+    with pytest.raises(MedGenError, match="No space left"):
+        write_all({tmp_path / "a": b"new", tmp_path / "b": b"new", tmp_path / "c": b"new"})
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"a": b"old"}
