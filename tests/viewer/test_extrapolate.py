@@ -315,3 +315,55 @@ def test_a_real_knee_in_a_real_window(
     assert "surrogate" in view._surrogate.text().lower()
     assert view.plot.drawn
     widget.end()
+
+
+def test_nothing_of_the_image_before_arrives_beside_the_next_one(stage: Stage) -> None:
+    first = stage.viewer.layers[0].name
+    other = stage.add(radiograph(seed=5, spacing=(0.5, 0.5)))
+    stage.view._image.value = first
+    stage.coordinator.project()
+    stage.qtbot.waitUntil(lambda: stage.coordinator.work.runs("ahead"), timeout=60_000)
+    stage.view._anyway.value = False  # random weights reproduce nothing: the next one is doubtful, and goes no further
+    stage.view._image.value = other.name
+    stage.coordinator.project()
+    stage.idle()
+    stage.qtbot.wait(200)
+    assert stage.coordinator.outlook is None
+    assert set(stage.layers()) == {"baseline", "projection"}
+    assert not stage.view.plot.drawn
+    assert not stage.view._buttons["Report..."].isEnabled()
+    assert not stage.view._buttons["Save frames..."].isEnabled()
+
+
+def test_cancelling_a_second_look_ahead_leaves_the_first_whole(stage: Stage) -> None:
+    stage.press("Project")
+    outlook = stage.coordinator.outlook
+    before = stage.layers()["predicted (surrogate)"].data.copy()
+    stage.view._step.value = 6
+    stage.qtbot.waitUntil(lambda: stage.coordinator.work.runs("ahead"), timeout=60_000)
+    assert not stage.view._buttons["Report..."].isEnabled()
+    stage.coordinator.cancel()
+    stage.idle()
+    assert stage.coordinator.outlook is outlook
+    np.testing.assert_array_equal(stage.layers()["predicted (surrogate)"].data, before)
+    assert stage.view._buttons["Report..."].isEnabled()
+
+
+def test_cancelling_the_first_look_ahead_leaves_the_projection(stage: Stage) -> None:
+    stage.coordinator.project()
+    stage.qtbot.waitUntil(lambda: stage.coordinator.work.runs("ahead"), timeout=60_000)
+    stage.coordinator.cancel()
+    stage.idle()
+    assert set(stage.layers()) == {"baseline", "projection"}
+    assert not stage.view._buttons["Report..."].isEnabled()
+
+
+def test_what_is_changed_while_the_first_frames_are_made_counts(stage: Stage) -> None:
+    stage.coordinator.project()
+    stage.qtbot.waitUntil(lambda: stage.coordinator.work.runs("ahead"), timeout=60_000)
+    stage.view._neighbours.value = 2
+    stage.idle()
+    stage.qtbot.wait(400)
+    stage.idle()
+    assert stage.coordinator.outlook is not None
+    assert len(stage.coordinator.outlook.futures.extrapolation.neighbours) == 2

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import pytest
 from napari.components import ViewerModel
 
 from napari_medgen.imaging.provenance import Provenance
@@ -69,3 +73,38 @@ def test_no_letters_where_nobody_knows_the_sides() -> None:
     assert viewer.canvas.overlays["medgen_left"].visible
     viewer.dims.ndisplay = 3
     assert not viewer.canvas.overlays["medgen_left"].visible
+
+
+@pytest.mark.parametrize("how", ["hide", "remove"])
+def test_a_radiograph_hangs_upright_after_a_coronal_volume(how: str) -> None:
+    from napari_medgen.imaging.radiograph import Radiograph
+    from napari_medgen.imaging.volume import Volume
+    from napari_medgen.viewer.layers import image_options
+    from napari_medgen.viewer.radiograph_layers import radiograph_layer
+
+    viewer = ViewerModel()
+    hang(viewer)
+    volume = Volume.on_grid(np.random.default_rng(0).random((4, 5, 6)).astype(np.float32), (1, 1, 1))
+    layer = viewer.add_image(volume.voxels, **image_options(volume))
+    viewer.dims.order = (1, 0, 2)
+    assert str(viewer.scene.camera.orientation2d[0]).lower().endswith("up")
+    data, options, _ = radiograph_layer(Radiograph(np.zeros((4, 5), np.uint8), (0, 255)))
+    viewer.add_image(data, **options)
+    if how == "hide":
+        layer.visible = False
+    else:
+        viewer.layers.remove(layer)
+    assert str(viewer.scene.camera.orientation2d[0]).lower().endswith("down")
+
+
+def test_the_mark_appears_in_the_window_that_opened_the_file(make_napari_viewer: Any, tmp_path: Path) -> None:
+    from napari_medgen.imaging.nifti import write_nifti
+    from napari_medgen.imaging.provenance import Provenance
+    from napari_medgen.imaging.volume import Volume
+
+    made = Volume.on_grid(np.ones((3, 4, 5), np.float32), (1, 1, 1), provenance=Provenance(synthetic=True))
+    path = write_nifti(made, tmp_path / "a.nii")[0]
+    first, second = make_napari_viewer(), make_napari_viewer()
+    first.open(str(path), plugin="napari-medgen")
+    assert first.canvas.overlays["medgen_synthetic"].visible
+    assert not second.canvas.overlays["medgen_synthetic"].visible

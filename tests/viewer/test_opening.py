@@ -286,3 +286,23 @@ def test_other_units_of_length_are_converted_when_saved(
     flat.rotate = 30
     with pytest.raises(ImageError, match="was turned in the window"):
         flat.save(str(tmp_path / "b.dcm"), plugin=PLUGIN)
+
+
+def test_a_file_of_many_volumes_is_unpacked_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from napari_medgen.imaging import nifti
+    from napari_medgen.imaging.nifti import read_all_volumes, read_nifti
+
+    voxels = np.random.default_rng(0).normal(size=(6, 7, 8, 9)).astype(np.float32)
+    voxels[2, 2, 2, 5] = np.nan
+    affine = np.diag((-2.0, 3, 4, 1))
+    nib.save(nib.Nifti1Image(voxels, affine), tmp_path / "a.nii.gz")
+    expected = [read_nifti(tmp_path / "a.nii.gz", volume=place) for place in range(9)]
+    opened = []
+    real = nifti._opened
+    monkeypatch.setattr(nifti, "_opened", lambda path: opened.append(path) or real(path))
+    found = read_all_volumes(tmp_path / "a.nii.gz")
+    assert len(opened) <= 3
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.voxels, other.voxels)
+        np.testing.assert_array_equal(one.affine, other.affine)
+        assert one.notes == other.notes

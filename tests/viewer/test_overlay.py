@@ -332,3 +332,23 @@ def test_closing_forgets_the_models(coordinator: OverlayCoordinator, qtbot: QtBo
     finish(coordinator, qtbot)
     classifiers.forget()
     assert not classifiers._loaded
+
+
+@pytest.mark.parametrize("explained", [True, False])
+def test_all_slices_say_the_model_that_explained_them(
+    coordinator: OverlayCoordinator, qtbot: QtBot, explained: bool
+) -> None:
+    stack = np.random.default_rng(0).integers(0, 255, (3, 60, 50)).astype(np.uint8)
+    coordinator.viewer.add_image(stack, name="stack")
+    finish(coordinator, qtbot)
+    if explained:
+        coordinator.explain()
+        finish(coordinator, qtbot)
+    coordinator.view._model.value = "tiny-standard"
+    finish(coordinator, qtbot)
+    coordinator.explain_all_slices()
+    finish(coordinator, qtbot)
+    (overlay,) = maps(coordinator)
+    assert overlay.data.shape == stack.shape  # type: ignore[attr-defined]
+    assert overlay.name.endswith("tiny-standard")  # type: ignore[attr-defined]
+    assert overlay.metadata["napari_medgen"]["model"] == "tiny-standard"  # type: ignore[attr-defined]

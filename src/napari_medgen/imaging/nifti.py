@@ -27,7 +27,7 @@ from pydantic import ValidationError
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.geometry import MILLIMETRES, Placement, Unit
 from napari_medgen.imaging.opening import opened_image
-from napari_medgen.imaging.orientation import Affine
+from napari_medgen.imaging.orientation import CANONICAL, Affine, reorient
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.sidecar import KEY, merged, read_record
 from napari_medgen.imaging.volume import Volume
@@ -210,6 +210,37 @@ def _extensions_fit(block: bytes, first: int, order: str) -> bool:
     return place > first
 
 
+def read_all_volumes(path: str | Path) -> list[Volume]:
+    """All volumes of a NIfTI file, which is unpacked once.
+
+    Raises
+    ------
+    ImageError
+        As :func:`read_nifti`; also if all of them together ask for more memory than the settings allow.
+    """
+    path = Path(path)
+    first = read_nifti(path)
+    count = count_volumes(path)
+    if count == 1:
+        return [first]
+    require_image_bytes(count * first.voxels.nbytes, path.name)
+    with opened_image(path, "a NIfTI file"), _opened(path) as image:
+        whole = np.asarray(image.dataobj)
+    whole = whole.reshape(*whole.shape[:3], -1)
+    volumes = [first]
+    for place in range(1, count):
+        data, notes = _clean(whole[..., place], path.name, None)
+        turned, _ = reorient(data, _stored_affine(first), CANONICAL)
+        volumes.append(replace(first, voxels=np.ascontiguousarray(turned), notes=notes))
+    return volumes
+
+
+def _stored_affine(volume: Volume) -> Affine:
+    """Indices of the file's own axes to millimetres."""
+    affine: Affine = volume.oriented(volume.source_codes)[1]
+    return affine
+
+
 def count_volumes(path: str | Path) -> int:
     """Number of volumes in a NIfTI file that can be read: one for a 3D file."""
     with _opened(Path(path)) as image:
@@ -267,6 +298,11 @@ def _voxels(image: Any, name: str, volume: int, gaps: float | None) -> tuple[np.
         data = np.asarray(proxy[(slice(None), slice(None), slice(None), volume, *(0 for _ in image.shape[4:]))])
     else:
         data = np.asarray(proxy).reshape(shape)
+    return _clean(data, name, gaps)
+
+
+def _clean(data: np.ndarray[Any, Any], name: str, gaps: float | None) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:
+    """Voxels of a type that is kept, measurements all of them, and what was changed, in sentences."""
     if np.iscomplexobj(data):
         raise ImageError(f"{name} holds complex numbers; a volume of grey values is needed.")
     if not data.dtype.isnative:

@@ -32,6 +32,17 @@ def slices_of(
         yield Radiograph(kept, window, spacing, name=f"{name} {index}", provenance=provenance or Provenance())
 
 
+def request_for(
+    classifier: Classifier, stack: NDArray[Any], window: tuple[float, float], request: ExplainRequest, *, name: str = "slice"
+) -> ExplainRequest:
+    """The request for all slices of a stack: without a class, the one that is most probable in the middle slice."""
+    if request.label:
+        return request
+    middle = len(stack) // 2
+    (image,) = slices_of(stack[middle : middle + 1], window, name=name)
+    return replace(request, label=classifier.answer(image, request.domain).best)
+
+
 def explain_stack(
     classifier: Classifier,
     stack: NDArray[Any],
@@ -63,10 +74,8 @@ def explain_stack(
     """
     if stack.ndim != 3 or 0 in stack.shape:
         raise ImageError(f"A stack of slices has three axes, not the shape {stack.shape}.")
-    request = request or ExplainRequest()
+    request = request_for(classifier, stack, window, request or ExplainRequest(), name=name)
     images = list(slices_of(stack, window, name=name))
-    if not request.label:
-        request = replace(request, label=classifier.answer(images[len(images) // 2], request.domain).best)
     maps = np.empty(stack.shape, np.float32)
     limits = np.empty(len(images))
     for index, image in enumerate(images):

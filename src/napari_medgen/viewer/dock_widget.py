@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtWidgets import QDockWidget, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 
 class _TallArea(QScrollArea):
@@ -55,14 +55,23 @@ class DockWidget(QWidget):
     def event(self, event: QEvent) -> bool:
         """End the work when the dock or the window is closed.
 
-        Neither sends this widget a close event: a closed dock takes it out of the window, a closed window hides it.
+        Neither sends this widget a close event: a closed dock takes it out of the window, a closed window hides it. So does
+        a dock that is taken out of the window to float, for a moment.
         """
         handled = super().event(event)
         kind = event.type()
-        taken_out = kind == QEvent.Type.ParentChange and self.parent() is None
-        if taken_out or (kind == QEvent.Type.Hide and not self.window().isVisible()):
+        if kind == QEvent.Type.ParentChange and self.parent() is None:
             self.end()
+        elif kind == QEvent.Type.Hide and not self.window().isVisible():
+            if isinstance(self.window(), QDockWidget):
+                QTimer.singleShot(0, self._end_if_hidden)
+            else:
+                self.end()
         return handled
+
+    def _end_if_hidden(self) -> None:
+        if not self.window().isVisible():
+            self.end()
 
     def closeEvent(self, event: Any) -> None:
         """End the work."""

@@ -61,6 +61,8 @@ class ExtrapolateCoordinator(QObject):
         self.projected: ProjectedRadiograph | None = None
         self.outlook: Outlook | None = None
         self._asked: ExtrapolateForm | None = None
+        self._shown: ExtrapolateForm | None = None  # what the frames on screen were asked for with
+        self._plane: Plane | None = None
         self.work = LatestWork(queue, view.work)
         self._timer = QTimer(self, singleShot=True, interval=_SETTLE)
         self._timer.timeout.connect(self._look_ahead_anew)
@@ -99,8 +101,11 @@ class ExtrapolateCoordinator(QObject):
         except MedGenError as error:
             self._sorry(error)
             return
+        # Nothing of the image before may arrive beside this one: neither its future nor its neighbours or second visit.
+        self._timer.stop()
+        self.work.new_subject(but=("load",))
         self._forget_futures()
-        self.projected = None
+        self.projected, self._plane = None, plane
         self.view.set_quality("")
         begun = False
 
@@ -211,13 +216,21 @@ class ExtrapolateCoordinator(QObject):
             CardDialog(find_model(name).card, self.view).show()
 
     def cancel(self) -> None:
-        """End what runs and what waits."""
+        """End what runs and what waits; what was whole before is on screen again, and nothing half-made."""
         self._timer.stop()
+        ahead, projecting = self.work.runs("ahead"), self.work.runs("project")
         self.work.cancel()
+        if projecting:
+            self.display.clear()
+        if ahead and self.outlook is not None and self._shown is not None:
+            self._show_outlook(self.outlook, self._shown)
+        elif ahead and self.projected is not None and self._plane is not None:
+            self._show_projected(self.projected, self._plane)
 
     def close(self) -> None:
         """End all work of this widget, forget the models and let go of the viewer."""
-        self.cancel()
+        self._timer.stop()
+        self.work.cancel()
         events = self.viewer.layers.events
         events.inserted.disconnect(self._layers_changed)
         events.removed.disconnect(self._layers_changed)
@@ -243,18 +256,22 @@ class ExtrapolateCoordinator(QObject):
         self.projected = found
         if plane.layer not in self.viewer.layers:
             return
-        self.display.begin(plane, found.frame, found.frame.restore(found.seen))
-        shown = found.frame.restore(found.projection.images[0, 0].numpy())
-        self.display.show_projection(shown, found.provenance)
+        self._show_projected(found, plane)
         self.view.set_quality(projection_words(found), found.doubts)
         if found.doubts and not form.anyway:
             self.view.work.show_error(ImageError("Not extrapolated: see above. More settings can allow it."))
             return
         self._look_ahead(form)
 
+    def _show_projected(self, found: ProjectedRadiograph, plane: Plane) -> None:
+        if plane.layer not in self.viewer.layers:
+            return
+        self.display.begin(plane, found.frame, found.frame.restore(found.seen))
+        self.display.show_projection(found.frame.restore(found.projection.images[0, 0].numpy()), found.provenance)
+
     def _look_ahead_anew(self) -> None:
-        """Make the frames again for other neighbours or times; the projection stays."""
-        if self.projected is not None and self.outlook is not None:
+        """Make the frames again for other neighbours or times, also while the first are made; the projection stays."""
+        if self.projected is not None and (self.outlook is not None or self.work.runs("ahead")):
             self._look_ahead(self.view.form)
 
     def _look_ahead(self, form: ExtrapolateForm) -> None:
@@ -262,6 +279,7 @@ class ExtrapolateCoordinator(QObject):
         if projected is None or asked is None:
             return
         title = "Looking ahead"
+        self.view.set_looked_ahead(False)  # what is saved is what is on screen, and that changes now
 
         def steps() -> Steps[Outlook]:
             from napari_medgen.progression.report import Outlook
@@ -281,7 +299,9 @@ class ExtrapolateCoordinator(QObject):
         self.display.show_frames(projected.frame.restore(frames), step, name, projected.provenance)
 
     def _show_outlook(self, outlook: Outlook, form: ExtrapolateForm) -> None:
-        self.outlook = outlook
+        if outlook.projected is not self.projected:
+            return
+        self.outlook, self._shown = outlook, form
         self._show_frames(outlook.futures.frames, form.step, outlook.projected)
         self.view.plot.show_futures(outlook.futures)
         self.view.set_surrogate(outlook.surrogate)

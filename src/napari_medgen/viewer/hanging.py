@@ -16,6 +16,7 @@ _MARK_KEY = "medgen_synthetic"
 _ASKEW_KEY = "medgen_askew"
 _OPPOSITE = {"S": "I", "P": "A", "L": "R"}
 _PLACES = {"top": "top_center", "bottom": "bottom_center", "left": "middle_left", "right": "middle_right"}
+_turned: weakref.WeakSet[Any] = weakref.WeakSet()
 _watched: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
@@ -82,10 +83,14 @@ def _update_letters(viewer: Any) -> None:
     for side in _PLACES:
         overlays[f"medgen_{side}"].visible = axes is not None
     if axes is None:
+        if viewer in _turned:  # a radiograph's first row is its upper one
+            _turned.discard(viewer)
+            viewer.scene.camera.orientation2d = ("down", "right")
         return
     vertical, horizontal = axes
     upward = vertical == "S"
     viewer.scene.camera.orientation2d = ("up" if upward else "down", "right")
+    (_turned.add if upward else _turned.discard)(viewer)
     texts = {
         "top": vertical if upward else _OPPOSITE[vertical],
         "bottom": _OPPOSITE[vertical] if upward else vertical,

@@ -76,6 +76,15 @@ class LatestWork:
         if not brief:
             self._panel.begin(title, self.waiting)
 
+    def runs(self, kind: str) -> bool:
+        """Whether work of a kind runs or waits."""
+        return kind in self._running
+
+    def new_subject(self, *, but: tuple[str, ...] = ()) -> None:
+        """End all work on the subject before, of every kind but some: nothing of it may arrive any more."""
+        for kind in set(self._running) - set(but):
+            self.drop(kind)
+
     def drop(self, kind: str) -> None:
         """End the work of a kind, if there is any."""
         if kind in self._running:

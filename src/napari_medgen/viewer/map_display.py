@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from napari_medgen.saliency.maps import SaliencyMap
 
 
+_PLACE = ("scale", "translate", "rotate", "shear", "affine")
+
+
 class MapDisplay:
     """Owns the layers that show maps in one viewer.
 
@@ -58,13 +61,23 @@ class MapDisplay:
             options["name"] = f"DOUBTFUL {options['name']}"
         self._replace(shown_values(plane.values(found.values), signed and found.signed), options)
 
-    def cover(self, maps: NDArray[Any], plane: Plane, *, signed: bool, opacity: float) -> None:
-        """Put maps of all slices in the place of the one of the slice on screen, which knows class and model."""
-        if self.found is None or plane.layer not in self.viewer.layers:
+    def cover(
+        self, maps: NDArray[Any], found: SaliencyMap, image: Radiograph, plane: Plane, *, signed: bool, opacity: float
+    ) -> None:
+        """Put maps of all slices over the whole stack.
+
+        Parameters
+        ----------
+        found, image
+            The map of the slice on screen by the same model, which says what all of them are of; and that slice.
+        """
+        if plane.layer not in self.viewer.layers:
             return
-        whole = replace(plane, index=(0, None, None))
-        options = overlay_options(self.found, whole, signed=signed, opacity=opacity)
-        self._replace(shown_values(maps, signed and self.found.signed), options)
+        close_comparison(self.viewer)
+        self._comparing = False
+        self.found, self.image, self.plane = found, image, plane
+        options = overlay_options(found, replace(plane, index=(0, None, None)), signed=signed, opacity=opacity)
+        self._replace(shown_values(maps, signed and found.signed), options)
 
     def compare(self, maps: list[SaliencyMap], titles: list[str], plane: Plane, *, signed: bool, opacity: float) -> None:
         """Put several maps of one slice side by side."""
@@ -132,7 +145,18 @@ class MapDisplay:
         old = self._layer
         if old is not None and old in self.viewer.layers and old.ndim == values.ndim:
             old.data = values
-            for key in ("scale", "translate", "metadata", "opacity", "colormap", "contrast_limits", "name"):
+            for key in (
+                "scale",
+                "translate",
+                "rotate",
+                "shear",
+                "affine",
+                "metadata",
+                "opacity",
+                "colormap",
+                "contrast_limits",
+                "name",
+            ):
                 setattr(old, key, options[key])
             old.visible = True
             return

@@ -102,17 +102,27 @@ class OverlayCoordinator(QObject):
             return
         low, high = (float(value) for value in layer.contrast_limits)
         stack, name = layer.data, layer.name
+        try:
+            image = self._image(plane, form)
+        except MedGenError as error:
+            self._sorry(error)
+            return
 
         def steps() -> Steps[Any]:
-            from napari_medgen.saliency.slices import explain_stack
+            from napari_medgen.saliency.slices import explain_stack, request_for
 
             yield Progress(0, 0, "Loading the model")
-            return (
-                yield from explain_stack(classifiers.classifier(form.model), stack, (low, high), form.request, name=name)
-            )
+            classifier = classifiers.classifier(form.model)
+            request = request_for(classifier, stack, (low, high), form.request, name=name)
+            maps = yield from explain_stack(classifier, stack, (low, high), request, name=name)
+            # Of the slice on screen, to say which model explained which class.
+            return maps, classifier.look(image, explain=True).map(request)
 
-        def show(maps: Any) -> None:
-            self.display.cover(maps, plane, signed=form.signed, opacity=form.opacity)
+        def show(made: Any) -> None:
+            maps, found = made
+            self.display.cover(maps, found, image, plane, signed=form.signed, opacity=form.opacity)
+            self.view.set_explained(True)
+            self.view.set_meaning(found.label, signed=form.signed and found.signed)
 
         self.work.submit("slices", f"Every slice of {name}", steps, show)
 

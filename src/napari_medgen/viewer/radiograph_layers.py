@@ -231,8 +231,9 @@ def _is_upright(meta: dict[str, Any]) -> bool:
     """Whether nobody turned, sheared or mirrored a layer."""
     ones = (meta.get(key) for key in ("rotate", "affine"))
     plain = all(one is None or np.allclose(one, np.eye(len(one))) for one in ones)
-    shear = meta.get("shear")
-    return plain and (shear is None or not np.triu(np.atleast_2d(shear), 1).any()) and min(meta.get("scale", (1,))) > 0
+    shear = np.asarray(meta.get("shear") if meta.get("shear") is not None else 0.0)
+    sheared = bool((np.triu(shear, 1) if shear.ndim == 2 else shear).any())  # napari says it either way
+    return plain and not sheared and min(meta.get("scale", (1,))) > 0
 
 
 def _aspect(scale: Any) -> float:

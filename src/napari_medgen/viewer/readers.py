@@ -19,7 +19,7 @@ from napari_medgen.imaging.files import (
     read_radiograph,
     read_volume,
 )
-from napari_medgen.imaging.nifti import count_volumes
+from napari_medgen.imaging.nifti import count_volumes, read_all_volumes
 from napari_medgen.running.limits import require_image_bytes
 from napari_medgen.viewer.layers import KEY, LayerData, common_metadata, image_options
 from napari_medgen.viewer.radiograph_layers import radiograph_layer
@@ -65,7 +65,7 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
         One sentence about the file that cannot be read.
     """
     layers = [_layer(Path(p)) for p in _paths(path)]
-    _hang_current_viewer()
+    _hang_viewers()
     return stacked(layers, [Path(p).name for p in _paths(path)])
 
 
@@ -152,11 +152,10 @@ def _read(path: Path) -> LayerData:
         show_warning(f"{path.name}: {' '.join(first.remarks)}")
     if count == 1:
         return first.voxels, options, "image"
-    require_image_bytes(count * first.voxels.nbytes, path.name)
     if count > _MOST_VOLUMES:
         raise ImageError(f"{path.name} holds {count} volumes, more than can be shown.")
     # A slider chooses the volume.
-    others = [read_volume(path, volume=i) for i in range(1, count)]
+    others = read_all_volumes(path)[1:]
     if more := {note for other in others for note in other.notes} - set(first.notes):
         show_warning(f"{path.name}: {' '.join(sorted(more))}")
     stack = np.stack([first.voxels, *(other.voxels for other in others)])
@@ -169,12 +168,14 @@ def _read(path: Path) -> LayerData:
     return stack, options, "image"
 
 
-def _hang_current_viewer() -> None:
-    """Let the viewer that opens the file show the mark and the letters, though no widget of ours is open."""
-    import napari
+def _hang_viewers() -> None:
+    """Let the viewer that opens the file show the mark and the letters, though no widget of ours is open.
+
+    A reader is not told which of them it is, and the current one is a guess: each watches its own layers.
+    """
+    from napari.viewer import Viewer
 
     from napari_medgen.viewer.hanging import hang
 
-    viewer: Any = napari.current_viewer()
-    if viewer is not None:
+    for viewer in list(Viewer._instances):
         hang(viewer)

@@ -7,6 +7,7 @@ napari's own workers are not used, since napari keeps each one's arguments for a
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import sys
@@ -18,12 +19,13 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QCoreApplication, QObject, Qt, Signal
 
 from napari_medgen.running.progress import Progress, Steps
 
 _BETWEEN_REPORTS = 0.1  # seconds: nobody reads faster, and each costs the window a repaint
 _NICENESS = 10
+_LAST_SECONDS = 20.0  # that a step of the work may take when the program ends
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,16 @@ class WorkQueue(QObject):
     def busy(self) -> bool:
         """Whether anything runs or waits."""
         return self._thread is not None
+
+    def finish(self) -> None:
+        """End all work and wait for the thread: PyTorch's threads must not be at work when the program ends."""
+        for number in list(self._jobs):
+            with self._lock:
+                job = self._jobs.pop(number, None)
+                if job is not None:
+                    job.cancelled.set()
+        self._waiting.clear()
+        self.wait(_LAST_SECONDS)
 
     def wait(self, seconds: float) -> bool:
         """Wait for the thread to be idle; whether it is. For the end of the program and for tests."""
@@ -189,4 +201,8 @@ def shared_queue() -> WorkQueue:
     global _shared
     if _shared is None:
         _shared = WorkQueue()
+        atexit.register(_shared.finish)
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(_shared.finish)
     return _shared
