@@ -367,3 +367,17 @@ def test_what_is_changed_while_the_first_frames_are_made_counts(stage: Stage) ->
     stage.idle()
     assert stage.coordinator.outlook is not None
     assert len(stage.coordinator.outlook.futures.extrapolation.neighbours) == 2
+
+
+def test_a_renamed_knee_is_still_projected_and_compared(stage: Stage) -> None:
+    layer = stage.viewer.layers[0]
+    other = stage.add(radiograph(seed=5, spacing=(0.5, 0.5)))
+    stage.view._image.value = layer.name
+    stage.view._second.value = other.name
+    layer.name, other.name = "left knee", "left knee later"
+    assert (stage.view.form.image, stage.view.form.second) == ("left knee", "left knee later")
+    stage.press("Project")
+    assert stage.view.work.error == ""
+    stage.press("Compare with the second visit")
+    assert stage.view.work.error == ""
+    assert "real" in " ".join(stage.layers())

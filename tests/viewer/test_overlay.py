@@ -352,3 +352,30 @@ def test_all_slices_say_the_model_that_explained_them(
     assert overlay.data.shape == stack.shape  # type: ignore[attr-defined]
     assert overlay.name.endswith("tiny-standard")  # type: ignore[attr-defined]
     assert overlay.metadata["napari_medgen"]["model"] == "tiny-standard"  # type: ignore[attr-defined]
+
+
+def test_a_renamed_image_is_still_explained(coordinator: OverlayCoordinator, qtbot: QtBot) -> None:
+    layer = add(coordinator)
+    finish(coordinator, qtbot)
+    layer.name = "another name"  # type: ignore[attr-defined]
+    assert coordinator.view.form.image == "another name"
+    coordinator.explain()
+    finish(coordinator, qtbot)
+    assert coordinator.view.work.error == ""
+    assert len(maps(coordinator)) == 1
+
+
+def test_another_image_is_not_chosen_where_the_chosen_one_is_removed(coordinator: OverlayCoordinator, qtbot: QtBot) -> None:
+    add(coordinator, "other", seed=1)
+    layer = add(coordinator, "chosen")
+    finish(coordinator, qtbot)
+    assert coordinator.view.form.image == "chosen"
+    coordinator.viewer.layers.remove(layer)
+    finish(coordinator, qtbot)
+    assert coordinator.view.form.image == ""
+    coordinator.explain()
+    assert "choose it as the image" in coordinator.view.work.error
+    coordinator.viewer.layers.selection.active = None
+    coordinator.viewer.layers.selection.active = coordinator.viewer.layers["other"]
+    finish(coordinator, qtbot)
+    assert coordinator.view.form.image == "other"

@@ -98,6 +98,7 @@ class ExtrapolateView(QWidget):
     card_requested = Signal()
     future_changed = Signal()
     subject_changed = Signal()
+    second_changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -157,15 +158,14 @@ class ExtrapolateView(QWidget):
 
     # -- setters ------------------------------------------------------------------------------------------------------
 
-    def set_images(self, names: Sequence[str], chosen: str = "") -> None:
-        """Offer image layers."""
+    def set_images(self, names: Sequence[str], chosen: str = "", second: str = "") -> None:
+        """Offer image layers for the baseline and for a second visit, and show which are chosen."""
         with self._image.changed.blocked(), self._second.changed.blocked():
-            self._image.choices = list(names)
-            if chosen in names:
-                self._image.value = chosen
-            before = self._second.value
+            # Nothing is chosen of itself.
+            self._image.choices = list(names) if chosen in names else ["", *names]
+            self._image.value = chosen if chosen in names else ""
             self._second.choices = [NO_VISIT, *names]
-            self._second.value = before if before in names else NO_VISIT
+            self._second.value = second if second in names else NO_VISIT
         self._project.setEnabled(bool(names) and bool(self._model.value))
 
     def set_models(self, names: Sequence[str]) -> None:
@@ -341,6 +341,7 @@ class ExtrapolateView(QWidget):
         for field in (self._image, self._model):
             field.changed.connect(lambda: self.subject_changed.emit())
         self._second.changed.connect(lambda: self._enable_compare(self._buttons["Report..."].isEnabled()))
+        self._second.changed.connect(lambda: self.second_changed.emit())
 
     def _enable_compare(self, there: bool) -> None:
         self._compare.setEnabled(there and self._second.value != NO_VISIT)

@@ -19,6 +19,7 @@ from napari_medgen.viewer.extrapolate_view import ExtrapolateForm, ExtrapolateVi
 from napari_medgen.viewer.future_layers import FutureDisplay, is_ours
 from napari_medgen.viewer.hanging import hang
 from napari_medgen.viewer.latest_work import LatestWork
+from napari_medgen.viewer.layer_field import LayerField
 from napari_medgen.viewer.layers import made_by
 from napari_medgen.viewer.outlook_words import (
     comparison_words,
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
 
 BLINK_KEY = "B"
 _SETTLE = 300  # milliseconds without a further change before the frames are made anew
+
+
+def _is_image(layer: Any) -> bool:
+    from napari.layers import Image
+
+    return isinstance(layer, Image) and not is_ours(layer) and not is_saliency(layer)
 
 
 class ExtrapolateCoordinator(QObject):
@@ -77,16 +84,18 @@ class ExtrapolateCoordinator(QObject):
             (view.card_requested, self.show_card),
             (view.future_changed, self._timer.start),
             (view.subject_changed, self._subject_changed),
+            (view.second_changed, lambda: self.second.choose_name(view.form.second)),
             (view.work.cancel_requested, self.cancel),
         ):
             signal.connect(slot)
-        viewer.layers.events.inserted.connect(self._layers_changed)
-        viewer.layers.events.removed.connect(self._layers_changed)
+        self.images: LayerField = LayerField(viewer, _is_image, self._layers_changed)
+        self.second: LayerField = LayerField(viewer, _is_image, lambda added: None)
         viewer.dims.events.current_step.connect(self._month_changed)
         viewer.bind_key(BLINK_KEY, lambda _: self.display.blink(), overwrite=True)
         hang(viewer)
         view.set_models([folder.name for folder in list_models("progression")])
-        self._layers_changed()
+        self.images.choose(next(iter(self.images.layers), None))
+        self._layers_changed(None)
         self._subject_changed()
         self._load()
 
@@ -96,7 +105,7 @@ class ExtrapolateCoordinator(QObject):
         """Project the image on screen, then look ahead."""
         form = self.view.form
         try:
-            plane = radiograph_plane(self.viewer, form.image)
+            plane = radiograph_plane(self.viewer, self.images.layer)
             image = with_side(plane.image(), form.side)
         except MedGenError as error:
             self._sorry(error)
@@ -158,9 +167,9 @@ class ExtrapolateCoordinator(QObject):
         if outlook is None or not form.second:
             return
         try:
-            if form.second == form.image:
+            if self._plane is not None and self.second.layer is self._plane.layer:
                 raise CohortError("The second visit is the baseline itself; choose another image.")
-            later = radiograph_plane(self.viewer, form.second).image()
+            later = radiograph_plane(self.viewer, self.second.layer).image()
         except MedGenError as error:
             self._sorry(error)
             return
@@ -231,9 +240,8 @@ class ExtrapolateCoordinator(QObject):
         """End all work of this widget, forget the models and let go of the viewer."""
         self._timer.stop()
         self.work.cancel()
-        events = self.viewer.layers.events
-        events.inserted.disconnect(self._layers_changed)
-        events.removed.disconnect(self._layers_changed)
+        self.images.close()
+        self.second.close()
         self.viewer.dims.events.current_step.disconnect(self._month_changed)
         extrapolators.forget()
         classifiers.forget()
@@ -336,18 +344,17 @@ class ExtrapolateCoordinator(QObject):
 
     # -- what follows from changes ----------------------------------------------------------------------------------------
 
-    def _layers_changed(self, event: Any = None) -> None:
-        from napari.layers import Image
-
+    def _layers_changed(self, added: Any) -> None:
         self.display.tidy()
-        names = [x.name for x in self.viewer.layers if isinstance(x, Image) and not is_ours(x) and not is_saliency(x)]
-        before = self.view.form.image
-        added = getattr(event, "type", "") == "inserted" and event.value.name in names
-        chosen = event.value.name if added and self.outlook is None else before if before in names else ""
-        self.view.set_images(names, chosen)
+        if added is not None and self.outlook is None:
+            self.images.choose(added)
+        self.view.set_images(self.images.names, self.images.name, self.second.name)
 
     def _subject_changed(self) -> None:
-        self.view.set_surrogate(surrogate_of(self.outlook, self._asked or self.view.form))
+        form = self.view.form
+        if form.image != self.images.name:
+            self.images.choose_name(form.image)
+        self.view.set_surrogate(surrogate_of(self.outlook, self._asked or form))
 
     def _month_changed(self, event: Any = None) -> None:
         outlook = self.outlook

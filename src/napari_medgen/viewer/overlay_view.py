@@ -182,9 +182,9 @@ class OverlayView(QWidget):
     def set_images(self, names: Sequence[str], chosen: str = "") -> None:
         """Offer image layers."""
         with self._image.changed.blocked():
-            self._image.choices = list(names)
-            if chosen in names:
-                self._image.value = chosen
+            # Nothing is chosen of itself.
+            self._image.choices = list(names) if chosen in names else ["", *names]
+            self._image.value = chosen if chosen in names else ""
         self._explain.setEnabled(bool(names) and bool(self._model.value))
 
     def set_models(self, names: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from napari_medgen.viewer.card_dialog import CardDialog
 from napari_medgen.viewer.dock_widget import DockWidget
 from napari_medgen.viewer.hanging import hang
 from napari_medgen.viewer.latest_work import LatestWork
+from napari_medgen.viewer.layer_field import LayerField
 from napari_medgen.viewer.map_display import MapDisplay
 from napari_medgen.viewer.overlay_view import OverlayForm, OverlayView
 from napari_medgen.viewer.radiograph_layers import Plane, with_side
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
 
 TOGGLE_KEY = "H"
 _SETTLE = 60  # milliseconds without a further change before the map follows
+
+
+def _is_image(layer: Any) -> bool:
+    from napari.layers import Image
+
+    return isinstance(layer, Image) and not is_ours(layer)
 
 
 class OverlayCoordinator(QObject):
@@ -49,6 +56,7 @@ class OverlayCoordinator(QObject):
     def __init__(self, view: OverlayView, viewer: Any, queue: WorkQueue) -> None:
         super().__init__(view)
         self.view, self.viewer = view, viewer
+        self._holding = False
         self.display = MapDisplay(viewer)
         self.work = LatestWork(queue, view.work)
         self._model = ""
@@ -67,15 +75,16 @@ class OverlayCoordinator(QObject):
             (view.work.cancel_requested, self.cancel),
         ):
             signal.connect(slot)
-        viewer.layers.events.inserted.connect(self._layers_changed)
-        viewer.layers.events.removed.connect(self._layers_changed)
+        self.images = LayerField(viewer, _is_image, self._layers_changed)
+        viewer.layers.events.removing.connect(self._removing)
         viewer.layers.selection.events.active.connect(self._selection_changed)
         viewer.dims.events.current_step.connect(self._place_changed)
         viewer.dims.events.order.connect(self._place_changed)
         viewer.bind_key(TOGGLE_KEY, toggle_maps, overwrite=True)
         hang(viewer)
         view.set_models([folder.name for folder in list_models("saliency")])
-        self._layers_changed()
+        self.images.choose(self._active_image() or next(iter(self.images.layers), None))
+        self._layers_changed(None)
         self._subject_changed()
 
     # -- what the view asks for -----------------------------------------------------------------------------------------
@@ -183,9 +192,8 @@ class OverlayCoordinator(QObject):
         """End all work of this widget, forget the models and let go of the viewer."""
         self._timer.stop()
         self.cancel()
-        events = self.viewer.layers.events
-        events.inserted.disconnect(self._layers_changed)
-        events.removed.disconnect(self._layers_changed)
+        self.images.close()
+        self.viewer.layers.events.removing.disconnect(self._removing)
         self.viewer.layers.selection.events.active.disconnect(self._selection_changed)
         self.viewer.dims.events.current_step.disconnect(self._place_changed)
         self.viewer.dims.events.order.disconnect(self._place_changed)
@@ -268,18 +276,17 @@ class OverlayCoordinator(QObject):
         if found is not None:
             self.view.set_meaning(found.label, signed=form.signed and found.signed)
 
-    def _image_layers(self) -> list[Any]:
-        from napari.layers import Image
-
-        return [x for x in self.viewer.layers if isinstance(x, Image) and not is_ours(x)]
+    def _active_image(self) -> Any:
+        active = self.viewer.layers.selection.active
+        return active if active is not None and _is_image(active) else None
 
     def _plane_on_screen(self) -> Plane | None:
-        name = self.view.form.image
-        if name not in self.viewer.layers:
-            self._sorry(ImageError("Open a radiograph or a volume first."))
+        layer = self.images.layer
+        if layer is None:
+            self._sorry(ImageError("Open a radiograph or a volume first, and choose it as the image."))
             return None
         try:
-            return Plane.shown(self.viewer, self.viewer.layers[name])
+            return Plane.shown(self.viewer, layer)
         except MedGenError as error:
             self._sorry(error)
             return None
@@ -292,22 +299,27 @@ class OverlayCoordinator(QObject):
 
     # -- what follows from changes ----------------------------------------------------------------------------------------
 
-    def _layers_changed(self, event: Any = None) -> None:
+    def _layers_changed(self, added: Any) -> None:
         self.display.tidy()
-        before = self.view.form.image
-        names = [layer.name for layer in self._image_layers()]
-        active = self.viewer.layers.selection.active
-        added = getattr(event, "type", "") == "inserted" and event.value in self._image_layers()
-        chosen = event.value.name if added else before if before in names else getattr(active, "name", "")
-        self.view.set_images(names, chosen)
-        if self.view.form.image != before:
+        if added is not None:
+            self.images.choose(added)
+        self.view.set_images(self.images.names, self.images.name)
+        if added is not None or self.images.layer is None:
             self._subject_changed()
 
+    def _removing(self, event: Any = None) -> None:
+        # napari selects another layer then: that is no choice of the user's.
+        self._holding = True
+        QTimer.singleShot(0, self._hold_no_longer)
+
+    def _hold_no_longer(self) -> None:
+        self._holding = False
+
     def _selection_changed(self, event: Any = None) -> None:
-        active = self.viewer.layers.selection.active
-        names = [layer.name for layer in self._image_layers()]
-        if active is not None and active.name in names and active.name != self.view.form.image:
-            self.view.set_images(names, active.name)
+        active = self._active_image()
+        if active is not None and active is not self.images.layer and not self._holding:
+            self.images.choose(active)
+            self.view.set_images(self.images.names, active.name)
             self._subject_changed()
 
     def _place_changed(self, event: Any = None) -> None:
@@ -315,11 +327,13 @@ class OverlayCoordinator(QObject):
 
     def _subject_changed(self) -> None:
         form = self.view.form
+        if form.image != self.images.name:
+            self.images.choose_name(form.image)  # the user chose it in the form
         if form.model and form.model != self._model:
             self._model = form.model
             self._offer(form.model)
-        layers = self.viewer.layers
-        self.view.set_stack(form.image in layers and layers[form.image].ndim == 3 and not layers[form.image].rgb)
+        layer = self.images.layer
+        self.view.set_stack(layer is not None and layer.ndim == 3 and not layer.rgb)
         self._timer.start()
 
     def _offer(self, model: str) -> None:
@@ -337,7 +351,7 @@ class OverlayCoordinator(QObject):
     def _refresh(self) -> None:
         """Classify what is on screen now; explain it too if the reader asked to follow."""
         form = self.view.form
-        if form.image not in self.viewer.layers or not form.model:
+        if self.images.layer is None or not form.model:
             self.view.set_warnings(())
             return
         if self.viewer.dims.ndisplay != 2:

@@ -200,19 +200,19 @@ class Plane:
         }
 
 
-def radiograph_plane(viewer: Any, name: str) -> Plane:
-    """The layer of that name as it is shown, if it is a radiograph.
+def radiograph_plane(viewer: Any, layer: Any) -> Plane:
+    """A layer as it is shown, if it is a radiograph.
 
     Raises
     ------
     ImageError
-        If there is no such layer, or it has more than rows and columns.
+        If there is no layer, or it has more than rows and columns.
     """
-    if name not in viewer.layers:
-        raise ImageError("Open a radiograph first.")
-    plane = Plane.shown(viewer, viewer.layers[name])
+    if layer is None or layer not in viewer.layers:
+        raise ImageError("Open a radiograph first, and choose it as the image.")
+    plane = Plane.shown(viewer, layer)
     if plane.layer.ndim != 2 or plane.transposed:
-        raise ImageError(f"{name} is not a radiograph with rows and columns.")
+        raise ImageError(f"{layer.name} is not a radiograph with rows and columns.")
     return plane
 
 
