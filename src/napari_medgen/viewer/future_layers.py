@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medgen.viewer.grid import leave_grid, take_grid
 from napari_medgen.viewer.hanging import place_mark
 from napari_medgen.viewer.layers import KEY, made_by
 from napari_medgen.viewer.radiograph_layers import Plane
@@ -188,13 +191,23 @@ class FutureDisplay:
             self.viewer.layers.selection.active = self._layers["predicted"]
         self.viewer.reset_view()
 
+    def _give_up(self) -> None:
+        """Leave on one picture what can lie there: the prediction over the baseline."""
+        if self._layers:
+            self.arrange(side_by_side=False)
+
     def _grid(self, columns: int, rows: int = 1) -> None:
-        grid = self.viewer.canvas.grid
         if columns < 2:
-            grid.enabled, grid.stride, grid.shape = False, 1, (-1, -1)
+            leave_grid(self.viewer, id(self))
         else:
-            grid.stride, grid.shape, grid.enabled = 1, (rows, columns), True
+            give_up = weakref.WeakMethod(self._give_up)
+            take_grid(self.viewer, id(self), lambda: _call(give_up()), shape=(rows, columns))
         place_mark(self.viewer, "bottom_left" if columns > 1 else "top_left")  # the captions are at the top
+
+
+def _call(function: Callable[[], None] | None) -> None:
+    if function is not None:
+        function()
 
 
 def _grey() -> dict[str, Any]:

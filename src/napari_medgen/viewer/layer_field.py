@@ -23,7 +23,9 @@ class LayerField:
     """
 
     def __init__(self, viewer: Any, accept: Callable[[Any], bool], changed: Callable[[Any], None]) -> None:
-        self._viewer, self._accept, self._changed = viewer, accept, changed
+        # napari hands widgets a proxy that makes new ones of the layers at each look: nothing to keep a weak reference to.
+        self._viewer = viewer = getattr(viewer, "__wrapped__", viewer)
+        self._accept, self._changed = accept, changed
         self._chosen: Callable[[], Any] = lambda: None
         self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
         viewer.layers.events.inserted.connect(self._inserted)
@@ -54,7 +56,7 @@ class LayerField:
 
     def choose(self, layer: Any) -> None:
         """Choose a layer, or None."""
-        self._chosen = (lambda: None) if layer is None else weakref.ref(layer)
+        self._chosen = (lambda: None) if layer is None else weakref.ref(getattr(layer, "__wrapped__", layer))
 
     def choose_name(self, name: str) -> None:
         """Choose the layer that is called so now; nothing where there is none."""

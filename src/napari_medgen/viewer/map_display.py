@@ -15,7 +15,7 @@ from napari_medgen.viewer.saliency_layers import (
     compare_side_by_side,
     is_comparison,
     is_map,
-    leave_grid,
+    leave_comparison,
     look,
     overlay_options,
     shown_values,
@@ -139,7 +139,7 @@ class MapDisplay:
         """Leave the grid if a comparison's layers were removed by hand."""
         if self._comparing and not any(is_comparison(layer) for layer in self.viewer.layers):
             self._comparing = False
-            leave_grid(self.viewer)
+            leave_comparison(self.viewer)
 
     def _replace(self, values: Any, options: dict[str, Any]) -> None:
         old = self._layer

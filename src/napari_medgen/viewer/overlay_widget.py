@@ -317,7 +317,7 @@ class OverlayCoordinator(QObject):
 
     def _selection_changed(self, event: Any = None) -> None:
         active = self._active_image()
-        if active is not None and active is not self.images.layer and not self._holding:
+        if active is not None and not self._holding and getattr(active, "__wrapped__", active) is not self.images.layer:
             self.images.choose(active)
             self.view.set_images(self.images.names, active.name)
             self._subject_changed()

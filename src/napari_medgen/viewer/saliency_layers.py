@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from napari.utils import Colormap
 from numpy.typing import NDArray
 
 from napari_medgen.saliency.colours import absolute_colours, signed_colours
+from napari_medgen.viewer.grid import leave_grid, take_grid
 from napari_medgen.viewer.layers import KEY
 from napari_medgen.viewer.radiograph_layers import Plane
 
@@ -89,6 +91,9 @@ def compare_side_by_side(
     from napari.experimental import link_layers
 
     close_comparison(viewer)
+    reference = weakref.ref(getattr(viewer, "__wrapped__", viewer))
+    # Before anything is hidden: whoever had the grid leaves on screen what can lie on one picture.
+    take_grid(viewer, _COMPARISON, lambda: _close_if_there(reference()), shape=(1, len(found)), stride=2)
     data, options, _ = plane.layer.as_layer_data_tuple()
     visible = [layer for layer in viewer.layers if layer.visible]
     mark = {_COMPARISON: [layer.name for layer in visible]}
@@ -112,8 +117,6 @@ def compare_side_by_side(
     # Cells are filled in the order of the layers, so the pairs must come first.
     for place, layer in enumerate(added):
         viewer.layers.move(viewer.layers.index(layer), place)
-    grid = viewer.canvas.grid
-    grid.stride, grid.shape, grid.enabled = 2, (1, len(found)), True
     bar = added[1].colorbar
     bar.position, bar.visible = "bottom_left", True  # the captions are at the top
     viewer.layers.selection.active = added[1]
@@ -130,10 +133,14 @@ def close_comparison(viewer: Any) -> None:
         if name in viewer.layers:
             viewer.layers[name].visible = True
     if gone:
-        leave_grid(viewer)
+        leave_comparison(viewer)
 
 
-def leave_grid(viewer: Any) -> None:
-    """One picture again, as napari begins."""
-    grid = viewer.canvas.grid
-    grid.enabled, grid.stride, grid.shape = False, 1, (-1, -1)
+def _close_if_there(viewer: Any) -> None:
+    if viewer is not None:
+        close_comparison(viewer)
+
+
+def leave_comparison(viewer: Any) -> None:
+    """One picture again, if the grid is a comparison's."""
+    leave_grid(viewer, _COMPARISON)
