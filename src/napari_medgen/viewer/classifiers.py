@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from napari_medgen.running.preload import preload_torch
+from napari_medgen.viewer.loaded_models import LoadedModels
 
 if TYPE_CHECKING:
     from napari_medgen.saliency.classifier import Classifier
 
 _MOST = 4  # the three variants of one family, and one more
-_lock = threading.Lock()
-_loaded: dict[str, Classifier] = {}
+_models: LoadedModels[str, Classifier] = LoadedModels(_MOST)
+_loaded = _models.kept
+hold, release, forget = _models.hold, _models.release, _models.forget
 
 
 def classifier(model: str) -> Classifier:
@@ -28,15 +29,4 @@ def classifier(model: str) -> Classifier:
     from napari_medgen.running.devices import choose_device
     from napari_medgen.saliency.classifier import Classifier
 
-    with _lock:
-        found = _loaded.pop(model, None) or Classifier(find_model(model), choose_device())
-        _loaded[model] = found  # the last to be used is the last to go
-        while len(_loaded) > _MOST:
-            del _loaded[next(iter(_loaded))]
-        return found
-
-
-def forget() -> None:
-    """Let the loaded classifiers go."""
-    with _lock:
-        _loaded.clear()
+    return _models.get(model, lambda: Classifier(find_model(model), choose_device()))

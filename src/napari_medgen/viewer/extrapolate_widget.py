@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +92,10 @@ class ExtrapolateCoordinator(QObject):
         self.images: LayerField = LayerField(viewer, _is_image, self._layers_changed)
         self.second: LayerField = LayerField(viewer, _is_image, lambda added: None)
         viewer.dims.events.current_step.connect(self._month_changed)
-        viewer.bind_key(BLINK_KEY, lambda _: self.display.blink(), overwrite=True)
+        blink = weakref.WeakMethod(self.display.blink)
+        viewer.bind_key(BLINK_KEY, lambda _: (there := blink()) and there(), overwrite=True)
+        extrapolators.hold(self)
+        classifiers.hold(self)
         hang(viewer)
         view.set_models([folder.name for folder in list_models("progression")])
         self.images.choose(next(iter(self.images.layers), None))
@@ -243,8 +247,9 @@ class ExtrapolateCoordinator(QObject):
         self.images.close()
         self.second.close()
         self.viewer.dims.events.current_step.disconnect(self._month_changed)
-        extrapolators.forget()
-        classifiers.forget()
+        self.viewer.bind_key(BLINK_KEY, None, overwrite=True)
+        extrapolators.release(self)
+        classifiers.release(self)
 
     # -- work -----------------------------------------------------------------------------------------------------------
 

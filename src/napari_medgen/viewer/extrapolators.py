@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_medgen.running.preload import preload_torch
 from napari_medgen.viewer import classifiers
+from napari_medgen.viewer.loaded_models import LoadedModels
 
 if TYPE_CHECKING:
     from napari_medgen.progression.extrapolator import Extrapolator
 
-_lock = threading.Lock()
-_loaded: dict[tuple[str, str], Extrapolator] = {}
+# One at a time: a cohort can be large.
+_models: LoadedModels[tuple[str, str], Extrapolator] = LoadedModels()
+_loaded = _models.kept
+hold, release, forget = _models.hold, _models.release, _models.forget
 
 
 def extrapolator(model: str, cohort: str = "") -> Extrapolator:
@@ -35,21 +37,13 @@ def extrapolator(model: str, cohort: str = "") -> Extrapolator:
     from napari_medgen.progression.extrapolator import Extrapolator, classifier_name
     from napari_medgen.saliency.grader import FrameGrader
 
-    with _lock:
-        if (model, cohort) not in _loaded:
-            folder = find_model(model)
-            name = classifier_name(folder)
-            beside = find_model(name, beside=folder)
-            # By name where that is the same one, so that it is not loaded twice.
-            same = beside.path in [one.path for one in list_models("saliency")]
-            grader = FrameGrader(classifiers.classifier(name if same else str(beside.path)))
-            chosen = open_cohort(Path(cohort)) if cohort else None
-            _loaded.clear()  # one at a time: a cohort can be large
-            _loaded[model, cohort] = Extrapolator(folder, grader, chosen)
-        return _loaded[model, cohort]
+    def load() -> Extrapolator:
+        folder = find_model(model)
+        name = classifier_name(folder)
+        beside = find_model(name, beside=folder)
+        # By name where that is the same one, so that it is not loaded twice.
+        same = beside.path in [one.path for one in list_models("saliency")]
+        grader = FrameGrader(classifiers.classifier(name if same else str(beside.path)))
+        return Extrapolator(folder, grader, open_cohort(Path(cohort)) if cohort else None)
 
-
-def forget() -> None:
-    """Let the loaded model go."""
-    with _lock:
-        _loaded.clear()
+    return _models.get((model, cohort), load)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from napari_medgen.running.preload import preload_torch
+from napari_medgen.viewer.loaded_models import LoadedModels
 
 if TYPE_CHECKING:
     from napari_medgen.volumes.generator import VolumeGenerator
 
-_lock = threading.Lock()
-_loaded: dict[tuple[str, str], VolumeGenerator] = {}
+_models: LoadedModels[tuple[str, str], VolumeGenerator] = LoadedModels()
+_loaded = _models.kept
+hold, release, forget = _models.hold, _models.release, _models.forget
 
 
 def generator(model: str, device: str) -> VolumeGenerator:
@@ -27,14 +28,4 @@ def generator(model: str, device: str) -> VolumeGenerator:
     from napari_medgen.running.devices import choose_device
     from napari_medgen.volumes.generator import VolumeGenerator
 
-    with _lock:
-        if (model, device) not in _loaded:
-            _loaded.clear()
-            _loaded[model, device] = VolumeGenerator(find_model(model), choose_device(device))
-        return _loaded[model, device]
-
-
-def forget() -> None:
-    """Let the loaded model go."""
-    with _lock:
-        _loaded.clear()
+    return _models.get((model, device), lambda: VolumeGenerator(find_model(model), choose_device(device)))

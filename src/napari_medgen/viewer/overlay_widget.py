@@ -81,6 +81,7 @@ class OverlayCoordinator(QObject):
         viewer.dims.events.current_step.connect(self._place_changed)
         viewer.dims.events.order.connect(self._place_changed)
         viewer.bind_key(TOGGLE_KEY, toggle_maps, overwrite=True)
+        classifiers.hold(self)
         hang(viewer)
         view.set_models([folder.name for folder in list_models("saliency")])
         self.images.choose(self._active_image() or next(iter(self.images.layers), None))
@@ -197,7 +198,7 @@ class OverlayCoordinator(QObject):
         self.viewer.layers.selection.events.active.disconnect(self._selection_changed)
         self.viewer.dims.events.current_step.disconnect(self._place_changed)
         self.viewer.dims.events.order.disconnect(self._place_changed)
-        classifiers.forget()
+        classifiers.release(self)
 
     # -- work -----------------------------------------------------------------------------------------------------------
 

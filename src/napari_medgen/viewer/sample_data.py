@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +14,14 @@ from napari_medgen.models.catalogue import find_model
 from napari_medgen.running.progress import Progress, Steps, drive
 from napari_medgen.viewer import generators
 from napari_medgen.viewer.hanging import hang
-from napari_medgen.viewer.layers import LayerData, image_options
+from napari_medgen.viewer.layers import KEY, LayerData, image_options
 from napari_medgen.viewer.work_queue import Job, shared_queue
 
 if TYPE_CHECKING:
     from napari_medgen.volumes.generator import Sample
 
 _MODEL = "brain-t1"
+_FORMING = f"{KEY}_forming"
 
 
 def sampled_brain() -> list[LayerData]:
@@ -28,6 +30,7 @@ def sampled_brain() -> list[LayerData]:
     In a window an empty volume is returned, which becomes the brain when it has been sampled in the background.
     """
     import napari
+    from napari.utils.notifications import show_error
 
     viewer: Any = napari.current_viewer()
     if viewer is None:
@@ -40,19 +43,31 @@ def sampled_brain() -> list[LayerData]:
         provenance=Provenance(synthetic=True, model=_MODEL),
     )
 
+    voxels, options, kind = _layer(empty)
+    token = secrets.token_hex(8)  # napari gives the layer another name where there is one of that name
+    options["metadata"] |= {_FORMING: token}
+
+    def forming() -> Any:
+        return next((layer for layer in viewer.layers if layer.metadata.get(_FORMING) == token), None)
+
     def show(sample: Sample) -> None:
         voxels, options, _ = _layer(sample.volume)
-        if empty.name in viewer.layers:
-            layer = viewer.layers[empty.name]
+        layer = forming()
+        if layer is not None:
             layer.data = voxels
             for name in ("metadata", "contrast_limits", "name"):
                 setattr(layer, name, options[name])
         else:
             viewer.add_image(voxels, **options)
 
+    def sorry(error: Exception) -> None:
+        if (layer := forming()) is not None:
+            viewer.layers.remove(layer)
+        show_error(str(error))
+
     hang(viewer)
-    shared_queue().submit(Job("A sampled brain", _sample, on_result=show))
-    return [_layer(empty)]
+    shared_queue().submit(Job("A sampled brain", _sample, on_result=show, on_error=sorry))
+    return [(voxels, options, kind)]
 
 
 def _sample() -> Steps[Sample]:

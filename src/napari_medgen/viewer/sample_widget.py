@@ -58,6 +58,7 @@ class SampleCoordinator(QObject):
         view.row_selected.connect(self._select)
         view.work.cancel_requested.connect(self.cancel)
         viewer.layers.events.removed.connect(self._layer_removed)
+        generators.hold(self)
         hang(viewer)
         self._shown_model = ""
         view.set_models([folder.name for folder in list_models("volumes")])
@@ -113,7 +114,7 @@ class SampleCoordinator(QObject):
             self.queue.cancel(self._cost_number)
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
         self._layers.clear()
-        generators.forget()
+        generators.release(self)
 
     # -- work -----------------------------------------------------------------------------------------------------------
 
