@@ -31,7 +31,7 @@ from napari_medgen.running.writing import json_bytes, write_all
 from progression_support import three_visit_cohort
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="There is no fork here.")
-COUNT = int(os.environ.get("NAPARI_MEDGEN_FAILURES", "12"))
+COUNT = int(os.environ.get("NAPARI_MEDGEN_FAILURES", "8"))
 
 
 def volume(value: int) -> Volume:

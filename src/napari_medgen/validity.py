@@ -61,6 +61,11 @@ def window(values: Any) -> tuple[float, float] | None:
     return found[0], found[1]
 
 
+def range_of(low: float, high: float) -> tuple[float, float]:
+    """A window from the lowest to the highest grey value; never an empty one, also where both are large and close."""
+    return (low, high) if window((low, high)) else (low, low + max(1.0, abs(low) * 1e-3))
+
+
 def affine_fault(affine: NDArray[np.float64]) -> str:
     """What is wrong with a map from indices to millimetres; empty where nothing is."""
     if affine.shape != (4, 4) or not np.isfinite(affine).all():
@@ -125,7 +130,7 @@ def single_precision(values: NDArray[Any]) -> tuple[NDArray[np.float32], str]:
         if not good.any():
             return rounded, ""
         off = np.abs(rounded.astype(np.float64) - values)[good].max()
-        span = float(np.ptp(rounded[good].astype(np.float64)))
+        span = float(np.ptp(rounded[good].astype(np.float64))) or float(np.abs(rounded[good]).max())
     note = f"Its grey values have more digits than are kept: they are rounded by up to {off:.2g}."
     return rounded, note if off > _ROUNDING * span else ""
 

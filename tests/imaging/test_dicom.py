@@ -457,3 +457,44 @@ def test_grey_values_of_single_precision(tmp_path: Path) -> None:
     data.FloatPixelData = (STORED / 7).astype(np.float32).tobytes()
     data.save_as(path)
     np.testing.assert_array_equal(read_dicom(path).pixels, (STORED / 7).astype(np.float32))
+
+
+def test_overlays_in_and_beside_the_pixels(tmp_path: Path) -> None:
+    values = STORED + np.arange(8, dtype=np.uint16)
+    path = write(tmp_path / "a.dcm", (values << 4) | 1, BitsStored=12, HighBit=15)
+    data = pydicom.dcmread(path)
+    data.add_new(0x60020102, "US", 0)
+    data.save_as(path)
+    np.testing.assert_array_equal(read_dicom(path).pixels, values)
+    path = write(tmp_path / "b.dcm", values, BitsStored=12, HighBit=15)
+    data = pydicom.dcmread(path)
+    data.add_new(0x60000102, "US", 0)
+    data.add_new(0x60003000, "OW", bytes(6))
+    data.save_as(path)
+    np.testing.assert_array_equal(read_dicom(path).pixels, values)
+
+
+def test_a_compressed_file_from_before_the_preamble_opens(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.dcm", STORED)
+    data = pydicom.dcmread(path)
+    data.compress(RLELossless)
+    data.save_as(path)
+    (tmp_path / "b.dcm").write_bytes(path.read_bytes()[132:])
+    np.testing.assert_array_equal(read_dicom(tmp_path / "b.dcm").pixels, STORED)
+
+
+def test_large_numbers_that_are_close_open(tmp_path: Path) -> None:
+    values = (2**24 + 2**20 + np.zeros((6, 8))).astype(np.uint32)
+    image = read_dicom(write(tmp_path / "a.dcm", values))
+    assert np.float32(image.window[0]) < np.float32(image.window[1])
+
+
+def test_padding_of_real_numbers(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.dcm", STORED.astype(np.uint32))
+    data = pydicom.dcmread(path)
+    del data.PixelData
+    values = (STORED / 7).astype(np.float32)
+    values[0, 0] = -1e9
+    data.FloatPixelData, data.FloatPixelPaddingValue = values.tobytes(), -1e9
+    data.save_as(path)
+    assert read_dicom(path).window[0] > -1

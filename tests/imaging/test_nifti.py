@@ -424,3 +424,16 @@ def test_a_record_that_would_not_come_out_as_it_is_is_left(tmp_path: Path, text:
     (tmp_path / "x.json").write_text(text)
     write_nifti(Volume.on_grid(np.ones((3, 3, 3), np.float32), (1, 1, 1)), tmp_path / "x.nii")
     assert (tmp_path / "x.json").read_text() == text
+
+
+@pytest.mark.parametrize(("unit", "step"), [("micron", 15_000.0), ("meter", 5e-6)])
+def test_places_that_agree_agree_in_any_unit(tmp_path: Path, unit: str, step: float) -> None:
+    affine = np.diag((step, step, step, 1))
+    image = nib.Nifti1Image(np.zeros((4, 5, 6), np.int16), affine)
+    image.set_qform(affine, 1)
+    image.set_sform(affine, 1)
+    image.header.set_xyzt_units(unit)
+    nib.save(image, tmp_path / "a.nii")
+    volume = read_nifti(tmp_path / "a.nii")
+    assert not volume.notes
+    assert volume.placement.codes == (1, 1)

@@ -187,3 +187,12 @@ def test_sixteen_bits_of_true_colour(tmp_path: Path) -> None:
     image = read_raster(deep_png(tmp_path / "a.png", pixels))
     np.testing.assert_allclose(image.pixels, pixels @ np.array([0.299, 0.587, 0.114]), atol=0.6)
     assert image.coloured
+
+
+def test_pixels_that_are_not_square(tmp_path: Path) -> None:
+    picture = Image.fromarray(np.arange(200, dtype=np.uint8).reshape(10, 20))
+    picture.save(tmp_path / "a.jpg", dpi=(2, 1))
+    content = bytearray((tmp_path / "a.jpg").read_bytes())
+    content[13] = 0  # the density's unit: none, only the ratio counts
+    (tmp_path / "a.jpg").write_bytes(content)
+    assert read_raster(tmp_path / "a.jpg").aspect == pytest.approx(2.0)

@@ -105,3 +105,36 @@ def test_files_that_belong_together_stay_together(tmp_path: Path, monkeypatch: p
     with pytest.raises(MedGenError, match="No space left"):
         write_all({tmp_path / "a": b"new", tmp_path / "b": b"new", tmp_path / "c": b"new"})
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"a": b"old"}
+
+
+@pytest.mark.parametrize("fault", ["replace", "copy", "none"])
+def test_nothing_is_left_beside_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    (tmp_path / "b").write_bytes(b"old")
+    (tmp_path / "c").symlink_to(tmp_path / "a")
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    files = {tmp_path / "a": b"new", tmp_path / "b": b"new"}
+    if fault == "replace":
+        monkeypatch.setattr("os.replace", fails)
+    elif fault == "copy":
+        monkeypatch.setattr("os.link", fails)
+        monkeypatch.setattr("shutil.copy2", fails)
+    else:
+        files[tmp_path / "c"] = b"newer"
+    if fault == "none":
+        write_all(files)
+        assert ((tmp_path / "a").read_bytes(), (tmp_path / "b").read_bytes()) == (b"newer", b"new")
+    else:
+        with pytest.raises(MedGenError, match="No space left"):
+            write_all(files)
+        assert {(tmp_path / name).read_bytes() for name in "ab"} == {b"old"}
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a", "b", "c"]
+
+
+def test_folders_that_were_made_in_vain_are_taken_away(tmp_path: Path) -> None:
+    with pytest.raises(MedGenError, match="cannot be written"):
+        write_whole(tmp_path / "new" / "deep" / ("a" * 300), b"x")
+    assert not list(tmp_path.iterdir())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -85,6 +86,10 @@ HOSTILE: dict[str, Callable[[Path], Path]] = {
 }
 
 
+# One of each kind of damage that a layer once did not survive.
+QUICK = ["nan", "close", "degenerate", "spacing nan", "window odd", "dicom spacing zero", "cut"]
+
+
 def in_a_session(paths: list[Path]) -> list[dict[str, Any]]:
     """What is seen of files that are dropped in a session of its own, which must end as it should."""
     command = [sys.executable, str(Path(__file__).with_name("hostile_session.py")), str(GOOD), *map(str, paths)]
@@ -99,12 +104,14 @@ def survived(line: dict[str, Any]) -> bool:
 
 
 def test_hostile_files_leave_nothing_behind(tmp_path: Path) -> None:
+    # NAPARI_MEDGEN_HOSTILE=all for all of them; each costs napari two seconds.
+    names = list(HOSTILE) if os.environ.get("NAPARI_MEDGEN_HOSTILE") == "all" else QUICK
     paths = []
-    for place, make in enumerate(HOSTILE.values()):
+    for place, name in enumerate(names):
         (tmp_path / str(place)).mkdir()
-        paths.append(make(tmp_path / str(place)))
+        paths.append(HOSTILE[name](tmp_path / str(place)))
     seen = in_a_session(paths)
-    assert {name: survived(line) for name, line in zip(HOSTILE, seen, strict=True)} == dict.fromkeys(HOSTILE, True)
+    assert {name: survived(line) for name, line in zip(names, seen, strict=True)} == dict.fromkeys(names, True)
     assert all(not line["said"] or "ImageError" in line["said"] for line in seen)
 
 

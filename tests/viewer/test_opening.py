@@ -35,25 +35,23 @@ NAMES = [
 ]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_dicom_file_opens_whatever_it_is_called(name: str, make_napari_viewer: Any, tmp_path: Path) -> None:
-    (tmp_path / name).write_bytes(CT.read_bytes())
+def test_a_dicom_file_opens_whatever_it_is_called(make_napari_viewer: Any, tmp_path: Path) -> None:
     viewer = make_napari_viewer()
-    (layer,) = viewer.open(str(tmp_path / name), plugin=PLUGIN)
-    assert layer.data.shape == (128, 128)
-    assert str(layer.units[0]) in ("mm", "millimeter")
+    for name in NAMES:
+        (tmp_path / name).write_bytes(CT.read_bytes())
+        (layer,) = viewer.open(str(tmp_path / name), plugin=PLUGIN)
+        assert layer.data.shape == (128, 128), name
+        assert str(layer.units[0]) in ("mm", "millimeter"), name
 
 
-@pytest.mark.parametrize("name", ["HEAD.NII", "head", "head.hdr"])
-def test_a_volume_opens_whatever_it_is_called(name: str, make_napari_viewer: Any, tmp_path: Path) -> None:
-    image = nib.load(HEAD)
-    if name.endswith("hdr"):
-        nib.save(nib.Nifti1Pair(np.asarray(image.dataobj), image.affine), tmp_path / "head.img")
-    else:
-        (tmp_path / name).write_bytes(HEAD.read_bytes())
-    viewer = make_napari_viewer()
-    (layer,) = viewer.open(str(tmp_path / name), plugin=PLUGIN)
-    assert layer.axis_labels == ("S", "P", "L")
+def test_a_volume_opens_whatever_it_is_called(make_napari_viewer: Any, tmp_path: Path) -> None:
+    image, viewer = nib.load(HEAD), make_napari_viewer()
+    nib.save(nib.Nifti1Pair(np.asarray(image.dataobj), image.affine), tmp_path / "pair.img")
+    for name in ("HEAD.NII", "head", "pair.hdr"):
+        if "pair" not in name:
+            (tmp_path / name).write_bytes(HEAD.read_bytes())
+        (layer,) = viewer.open(str(tmp_path / name), plugin=PLUGIN)
+        assert layer.axis_labels == ("S", "P", "L"), name
 
 
 def test_a_header_whose_voxels_lie_beside_it_opens(make_napari_viewer: Any, tmp_path: Path) -> None:
@@ -105,15 +103,16 @@ def test_volumes_that_are_opened_as_a_stack_are_one_layer(make_napari_viewer: An
     assert layer.axis_labels == ("image", "S", "P", "L")
 
 
-@pytest.mark.parametrize("name", ["scan.nii", "scan.nii.gz", "scan.img", "scan.png"])
-def test_an_ending_decides_nothing(name: str, make_napari_viewer: Any, tmp_path: Path) -> None:
-    (tmp_path / name).write_bytes(CT.read_bytes())
-    (layer,) = make_napari_viewer().open(str(tmp_path / name), plugin=PLUGIN)
-    assert layer.data.shape == (128, 128)
-    for other in ("head.png", "head.dcm", "head.img"):
-        (tmp_path / other).write_bytes(HEAD.read_bytes())
-        (layer,) = make_napari_viewer().open(str(tmp_path / other), plugin=PLUGIN)
-        assert layer.ndim == 3
+def test_an_ending_decides_nothing(make_napari_viewer: Any, tmp_path: Path) -> None:
+    viewer = make_napari_viewer()
+    for name in ("scan.nii", "scan.nii.gz", "scan.img", "scan.png"):
+        (tmp_path / name).write_bytes(CT.read_bytes())
+        (layer,) = viewer.open(str(tmp_path / name), plugin=PLUGIN)
+        assert layer.data.shape == (128, 128), name
+    for name in ("head.png", "head.dcm", "head.img"):
+        (tmp_path / name).write_bytes(HEAD.read_bytes())
+        (layer,) = viewer.open(str(tmp_path / name), plugin=PLUGIN)
+        assert layer.ndim == 3, name
 
 
 def test_a_decoder_that_is_installed_is_not_advised(tmp_path: Path) -> None:
@@ -306,3 +305,28 @@ def test_a_file_of_many_volumes_is_unpacked_once(monkeypatch: pytest.MonkeyPatch
         np.testing.assert_array_equal(one.voxels, other.voxels)
         np.testing.assert_array_equal(one.affine, other.affine)
         assert one.notes == other.notes
+
+
+def test_the_map_of_one_slice_of_a_rotated_scan_lies_where_the_slice_does(make_napari_viewer: Any, tmp_path: Path) -> None:
+    from napari_medgen.viewer.layers import slice_place, volume_of
+    from napari_medgen.viewer.radiograph_layers import Plane
+
+    affine = np.eye(4)
+    turn = np.deg2rad(30)
+    affine[:3, :3] = np.array([[1, 0, 0], [0, np.cos(turn), -np.sin(turn)], [0, np.sin(turn), np.cos(turn)]]) * (2, 2.5, 3)
+    affine[:3, 3] = 10, 20, 30
+    image = nib.Nifti1Image(np.zeros((20, 22, 24), np.int16), affine)
+    image.header.set_xyzt_units("mm")
+    nib.save(image, tmp_path / "a.nii")
+    viewer = make_napari_viewer()
+    (scan,) = viewer.open(str(tmp_path / "a.nii"), plugin=PLUGIN)
+    viewer.dims.set_current_step(0, 3)
+    plane = Plane.shown(viewer, scan)
+    where = plane.placement()
+    place = slice_place(scan, plane.index, where["scale"], where["translate"])
+    volume = volume_of(np.zeros(plane.shape, np.float32), {"name": "map", "metadata": place, **where})
+    whole = volume_of(*scan.as_layer_data_tuple()[:2])
+    for corner in ((0, 0, 0), (0, 5, 7)):
+        true = whole.affine @ [corner[0] + plane.index[0], *corner[1:], 1]
+        np.testing.assert_allclose(volume.affine @ [*corner, 1], true, atol=1e-6)
+    assert volume.remarks

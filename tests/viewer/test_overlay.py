@@ -379,3 +379,31 @@ def test_another_image_is_not_chosen_where_the_chosen_one_is_removed(coordinator
     coordinator.viewer.layers.selection.active = coordinator.viewer.layers["other"]
     finish(coordinator, qtbot)
     assert coordinator.view.form.image == "other"
+
+
+def test_the_look_of_all_slices_keeps_what_speaks_against(coordinator: OverlayCoordinator, qtbot: QtBot) -> None:
+    stack = np.random.default_rng(0).integers(0, 255, (3, 60, 50)).astype(np.uint8)
+    coordinator.viewer.add_image(stack, name="stack", rgb=False)
+    finish(coordinator, qtbot)
+    coordinator.explain_all_slices()
+    finish(coordinator, qtbot)
+    (overlay,) = maps(coordinator)
+    signed = np.array(overlay.data)  # type: ignore[attr-defined]
+    assert signed.min() < 0
+    coordinator.display.restyle(signed=False, opacity=0.5)
+    assert overlay.data.min() >= 0  # type: ignore[attr-defined]
+    coordinator.display.restyle(signed=True, opacity=0.5)
+    np.testing.assert_array_equal(overlay.data, signed)  # type: ignore[attr-defined]
+
+
+def test_what_was_there_before_a_comparison_is_there_after_it(coordinator: OverlayCoordinator, qtbot: QtBot) -> None:
+    layer = add(coordinator)
+    finish(coordinator, qtbot)
+    coordinator.compare()
+    finish(coordinator, qtbot)
+    assert len(maps(coordinator)) > 1
+    layer.name = "renamed"  # type: ignore[attr-defined]
+    coordinator.viewer.layers.remove(maps(coordinator)[0])  # the others would lie in the wrong cells
+    assert not maps(coordinator)
+    assert [(one.name, one.visible) for one in coordinator.viewer.layers] == [("renamed", True)]
+    assert not coordinator.viewer.canvas.grid.enabled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -51,3 +52,23 @@ def test_a_model_that_cannot_be_used_leaves_no_empty_layer(
     idle(qtbot)
     assert not len(viewer.layers)
     assert said == ["It is damaged."]
+
+
+def test_a_brain_that_is_removed_while_it_forms_stays_away(
+    make_napari_viewer: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = threading.Event()
+
+    def sample() -> Steps[Any]:
+        for _ in range(200):
+            go.wait(0.05)
+            yield Progress(0, 0, "Forming")
+
+    monkeypatch.setattr(sample_data, "_sample", sample)
+    viewer = make_napari_viewer()
+    viewer.open_sample("napari-medgen", "sampled-brain")
+    viewer.layers.clear()
+    qtbot.waitUntil(lambda: not shared_queue()._jobs, timeout=10_000)
+    go.set()
+    idle(qtbot)
+    assert not len(viewer.layers)

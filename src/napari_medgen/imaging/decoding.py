@@ -39,13 +39,15 @@ class DecodingProcess:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def decode(self, path: Path, expected: int, *, words: bool = False) -> NDArray[Any]:
+    def decode(self, path: Path, expected: int, *, words: bool = False, force: bool = False) -> NDArray[Any]:
         """The pixels of a file whose header promises ``expected`` bytes of them.
 
         Parameters
         ----------
         words
             All bits of a pixel, whichever of them the header says to be stored.
+        force
+            It has no preamble.
 
         Raises
         ------
@@ -55,7 +57,7 @@ class DecodingProcess:
             If none is installed.
         """
         with self._lock:
-            return self._decode(path, expected, words)
+            return self._decode(path, expected, words, force)
 
     def close(self) -> None:
         """End the process."""
@@ -68,7 +70,7 @@ class DecodingProcess:
                     with contextlib.suppress(OSError):
                         pipe.close()
 
-    def _decode(self, path: Path, expected: int, words: bool) -> NDArray[Any]:
+    def _decode(self, path: Path, expected: int, words: bool, force: bool) -> NDArray[Any]:
         memory, seconds = _ROOM + _TIMES * expected, _SECONDS + _SECONDS_A_MEGABYTE * expected / 1e6
         process = self._started()
         assert process.stdin is not None and process.stdout is not None
@@ -82,7 +84,7 @@ class DecodingProcess:
         clock.daemon = True
         clock.start()
         try:
-            request = {"path": str(path.resolve()), "memory": memory, "words": words}
+            request = {"path": str(path.resolve()), "memory": memory, "words": words, "force": force}
             process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
             answer = json.loads(process.stdout.readline() or b"{}")

@@ -43,7 +43,7 @@ def _answer(request: dict[str, Any], answers: IO[bytes], pydicom: Any) -> None:
         _limit_memory(request["memory"])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            data = pydicom.dcmread(request["path"])
+            data = pydicom.dcmread(request["path"], force=request["force"])
             if request["words"]:  # which bits count is found out later
                 data.BitsStored, data.HighBit, data.PixelRepresentation = data.BitsAllocated, data.BitsAllocated - 1, 0
             pixels = np.ascontiguousarray(_deep_jpeg(data) if _is_deep_jpeg(data) else data.pixel_array)

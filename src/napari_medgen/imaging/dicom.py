@@ -214,13 +214,18 @@ def _pixels(data: Dataset, path: Path) -> tuple[NDArray[Any], list[str]]:
 def _decoded(data: Dataset, path: Path, compressed: bool) -> NDArray[Any]:
     """Stored values, or their words where the header says that not the lowest bits of them count."""
     expected = _promised_bytes(data, path)
+    unlike = {} if is_dicom(path) else {"force": True}
     syntax = data.file_meta.TransferSyntaxUID
     try:
         # What JPEG and its kin hold are numbers, not words of bits.
         odd = has_odd_bits(data) and (not compressed or syntax == RLELossless)
         if not odd:
-            return DECODING.decode(path, expected) if compressed else cast(NDArray[Any], quiet(lambda: data.pixel_array))
-        words = DECODING.decode(path, expected, words=True) if compressed else words_of(data)
+            return (
+                DECODING.decode(path, expected, **unlike)
+                if compressed
+                else cast(NDArray[Any], quiet(lambda: data.pixel_array))
+            )
+        words = DECODING.decode(path, expected, words=True, **unlike) if compressed else words_of(data)
         return of_words(words, data)
     except ImageError as error:
         raise error if path.name in str(error) else ImageError(f"{path.name} cannot be shown: {error}.") from None

@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 
 from napari_medgen.errors import ImageError
-from napari_medgen.validity import single_precision, window
+from napari_medgen.validity import range_of, single_precision, window
 
 Window = tuple[float, float]
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -100,7 +100,7 @@ def of_words(raw: NDArray[Any], data: Dataset) -> NDArray[Any]:
     """
     shift, bits, allocated = _shift(data), int(data.BitsStored), raw.dtype.itemsize * 8
     raw = raw.view(f"u{raw.dtype.itemsize}")
-    overlaid = any(element.tag.elem == 0x0102 and (element.value or 0) < shift for element in data.group_dataset(0x6000))
+    overlaid = any(_is_embedded(data, group, shift) for group in range(0x6000, 0x6100, 2))
     low_empty, high_empty = overlaid or not (raw & ((1 << shift) - 1)).any(), not (raw >> (allocated - shift)).any()
     if not low_empty and not high_empty:
         raise ImageError("its header says that grey values lie in other bits than they do")
@@ -109,6 +109,12 @@ def of_words(raw: NDArray[Any], data: Dataset) -> NDArray[Any]:
         values -= (values >> (bits - 1)) << bits
         return values.astype(np.int16 if bits <= 16 else np.int32)
     return values.astype(np.uint16 if bits <= 16 else np.uint32)
+
+
+def _is_embedded(data: Dataset, group: int, shift: int) -> bool:
+    """Whether an overlay lies in the bits below the grey values (retired by the standard), and not beside the pixels."""
+    position = data.get((group, 0x0102))
+    return position is not None and (group, 0x3000) not in data and int(position.value or 0) < shift
 
 
 def words_of(data: Dataset) -> NDArray[Any]:
@@ -168,11 +174,13 @@ def _whole(values: NDArray[Any]) -> tuple[NDArray[Any], str]:
 
 def _padding(stored: NDArray[Any], data: Dataset) -> NDArray[np.bool_]:
     """Where a pixel is outside the image: stored values at the padding value or in its range (PS3.3 C.7.5.1.1.2)."""
-    first = data.get("PixelPaddingValue")
+    kinds = {"f4": "Float", "f8": "DoubleFloat"}
+    kind, number = kinds.get(stored.dtype.str[1:], ""), float if stored.dtype.kind == "f" else int
+    first = data.get(f"{kind}PixelPaddingValue")
     if first is None:
         return np.zeros(stored.shape, bool)
-    last = data.get("PixelPaddingRangeLimit")
-    low, high = sorted((int(first), int(first if last is None else last)))
+    last = data.get(f"{kind}PixelPaddingRangeLimit")
+    low, high = sorted((number(first), number(first if last is None else last)))
     padding = stored == low if low == high else (stored >= low) & (stored <= high)
     return np.zeros(stored.shape, bool) if padding.all() else padding
 
@@ -188,7 +196,7 @@ def _window(
         return quiet(apply_voi_lut, looked_up, data, prefer_lut=True), (0.0, float(2**bits - 1))
     inside = pixels[~outside] if outside.any() else pixels
     low, high = float(inside.min()), float(inside.max())
-    whole = (low, high if high > low else low + 1)
+    whole = range_of(low, high)
     try:
         centre, width = _number(data, "WindowCenter"), _number(data, "WindowWidth")
     except (ValueError, TypeError):

@@ -229,7 +229,7 @@ def read_all_volumes(path: str | Path) -> list[Volume]:
     whole = whole.reshape(*whole.shape[:3], -1)
     volumes = [first]
     for place in range(1, count):
-        data, notes = _clean(whole[..., place], path.name, None)
+        data, notes = _clean(whole[..., place], f"{path.name}, volume {place + 1},", None)
         turned, _ = reorient(data, _stored_affine(first), CANONICAL)
         volumes.append(replace(first, voxels=np.ascontiguousarray(turned), notes=notes))
     return volumes
@@ -255,30 +255,40 @@ def _placement(image: Any, name: str) -> tuple[Placement, Affine, str]:
     ImageError
         If there is no usable affine.
     """
-    affine, header = image.affine, image.header
+    header = image.header
+    unit: Unit = _UNITS.get(int(header["xyzt_units"]) & 7, "unknown")
     codes, doubt = [int(header["qform_code"]), int(header["sform_code"])], ""
+    affine = _in_millimetres(image.affine, unit)
     if min(codes) > 0:
-        other = _quaternion_affine(header)
-        if affine_fault(np.asarray(affine, np.float64)) and other is not None:
+        other = _quaternion_affine(header, unit)
+        if affine is not None and affine_fault(affine) and other is not None:
             affine, codes[1] = other, 0
             doubt = "Its sform is no place in space; its qform is used."
-        elif other is None or not _says(other, affine, image.shape[:3]):
+        elif other is None:
+            codes[0] = 0
+            doubt = "Its qform is no place in space; its sform is used."
+        elif affine is None or not _says(other, affine, image.shape[:3]):
             codes[0] = 0
             doubt = "Its qform and its sform say different places; the sform is used."
     if affine is None or not np.isfinite(affine).all():
         raise ImageError(f"{name} has no usable position in space: its affine is not finite.")
-    unit: Unit = _UNITS.get(int(image.header["xyzt_units"]) & 7, "unknown")
+    return Placement(max(codes) > 0, unit, (codes[0], codes[1])), affine, doubt
+
+
+def _in_millimetres(affine: Any, unit: Unit) -> Affine | None:
+    if affine is None:
+        return None
     scaled = np.array(affine, np.float64)
     scaled[:3] *= MILLIMETRES[unit]
-    return Placement(max(codes) > 0, unit, (codes[0], codes[1])), scaled, doubt
+    return scaled
 
 
-def _quaternion_affine(header: Any) -> Affine | None:
+def _quaternion_affine(header: Any, unit: Unit) -> Affine | None:
     try:
-        found = np.asarray(header.get_qform(), np.float64)
+        found = _in_millimetres(header.get_qform(), unit)
     except (ValueError, HeaderDataError):
         return None
-    return None if affine_fault(found) else found
+    return None if found is None or affine_fault(found) else found
 
 
 def _voxels(image: Any, name: str, volume: int, gaps: float | None) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:

@@ -155,4 +155,4 @@ def natural_window(pixels: NDArray[Any]) -> tuple[float, float]:
             return 0.0, float(2**bits - 1)
     if low >= 0 and high <= 1 and not np.issubdtype(pixels.dtype, np.integer):
         return 0.0, 1.0
-    return low, high if high > low else low + 1
+    return validity.range_of(low, high)

@@ -24,6 +24,7 @@ from napari_medgen.validity import finite, parse_json, spacing, window
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 _KEY = "napari-medgen"
+_ORIENTATION, _ON_ITS_SIDE = 0x0112, "napari-medgen lay on its side"
 # ITU-R BT.601, as JPEG itself.
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # Channels of a grey JPEG that was stored in colour differ by a few steps.
@@ -57,8 +58,19 @@ def read_raster(path: str | Path) -> Radiograph:
         low = _low_bytes(path, deep) if deep else None
         whole = deep == "RGBA"
         picture.load()
+        picture.info[_ON_ITS_SIDE] = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
         ImageOps.exif_transpose(picture, in_place=True)
         return _radiograph(picture, low, whole, path)
+
+
+def _aspect(picture: Image.Image) -> float:
+    """Height of a pixel over its width, where the file says so much of its size and no more."""
+    dots = picture.info.get("aspect") or (picture.info.get("jfif_density") if picture.info.get("jfif_unit") == 0 else None)
+    # Dots along a line and along a column.
+    ratio = finite(dots[0] / dots[1]) if dots and dots[1] else None
+    if ratio is None or not 0.05 < ratio < 20:
+        return 1.0
+    return 1 / ratio if picture.info.get(_ON_ITS_SIDE) else ratio
 
 
 def _layout(picture: Image.Image) -> str:
@@ -121,8 +133,7 @@ def _radiograph(picture: Image.Image, low: Image.Image | None, whole: bool, path
     kept = _own_notes(picture.info.get(_KEY, ""))
     provenance = kept.pop("provenance", None) or Provenance(software="")
     shown = kept.pop("window", None) or natural_window(pixels)
-    if "aspect" not in kept and (dots := picture.info.get("aspect")):  # dots along a line and along a column, of no length
-        kept["aspect"] = ratio if (ratio := finite(dots[0] / dots[1]) if dots[1] else None) and 0.05 < ratio < 20 else 1.0
+    kept.setdefault("aspect", _aspect(picture))
     return Radiograph(pixels, shown, coloured=coloured, name=path.stem, notes=notes, provenance=provenance, **kept)
 
 

@@ -50,63 +50,79 @@ def write_all(contents: Mapping[Path, bytes], kind: type[MedGenError] = MedGenEr
         If one cannot be written: what was there is there still. The sentence says why.
     """
     parts: list[tuple[Path, Path]] = []
-    kept: dict[Path, Path | None] = {}
-    path = Path()
+    kept: list[tuple[Path, Path | None]] = []
+    placed: list[Path] = []
+    made: list[Path] = []
+    path, whole = Path(), False
     try:
         for path, content in contents.items():
+            made += _make_folder(Path(os.path.realpath(path)).parent)
             parts.append(_prepared(path, content, kind))
         for path, (part, place) in zip(contents, parts, strict=True):  # noqa: B007  # named in the sentence
             if len(parts) > 1:
-                kept[place] = _kept(place)
+                kept.append((place, place.parent / _name() if place.exists() else None))
+                _keep(*kept[-1])
             os.replace(part, place)
-        kept, over = {}, kept
-        _forget(over)
+            placed.append(place)
+        whole = True
     except (OSError, ValueError) as error:
         raise kind(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}.") from None
     finally:
-        for place, earlier in kept.items():
+        if not whole:
+            _put_back(kept, placed)
+        for one in [part for part, _ in parts] + [earlier for _, earlier in kept if earlier is not None]:
             with contextlib.suppress(OSError):
-                place.unlink() if earlier is None else os.replace(earlier, place)
-        for part, _ in parts:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+                one.unlink(missing_ok=True)
+        for folder in reversed([] if whole else made):
+            with contextlib.suppress(OSError):  # something else lies there by now
+                folder.rmdir()
     for folder in {place.parent for _, place in parts}:
         _settle(folder)
     return list(contents)
 
 
-def _kept(place: Path) -> Path | None:
-    """Another name for the file that is there, until all that belong together are in place; None where there is none."""
-    if not place.exists():
-        return None
-    earlier = place.parent / f".writing-{secrets.token_hex(8)}"
+def _name() -> str:
+    return f".writing-{secrets.token_hex(8)}"
+
+
+def _make_folder(folder: Path) -> list[Path]:
+    """Make a folder and those above it; those that were not there."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return missing[::-1]
+
+
+def _keep(place: Path, earlier: Path | None) -> None:
+    """Give the file that is there another name, until all that belong together are in place."""
+    if earlier is None:
+        return
     try:
         os.link(place, earlier)
     except OSError:  # a disk that knows no links
         shutil.copy2(place, earlier)
-    return earlier
 
 
-def _forget(kept: Mapping[Path, Path | None]) -> None:
-    for earlier in kept.values():
-        if earlier is not None:
+def _put_back(kept: list[tuple[Path, Path | None]], placed: list[Path]) -> None:
+    for place, earlier in reversed(kept):
+        if place in placed:
             with contextlib.suppress(OSError):
-                earlier.unlink()
+                place.unlink() if earlier is None else os.replace(earlier, place)
 
 
 def _prepared(path: Path, content: bytes, kind: type[MedGenError]) -> tuple[Path, Path]:
     """A file beside its place with the content on the disk, and the place itself."""
     place = Path(os.path.realpath(path))
-    place.parent.mkdir(parents=True, exist_ok=True)
     mode, owner = None, None
     if place.exists():
         if not place.is_file():
             raise kind(f"{path} is {'a folder; name a file in it' if place.is_dir() else 'not an ordinary file'}.")
         there = place.stat()
         mode, owner = stat.S_IMODE(there.st_mode), (there.st_uid, there.st_gid)
+        if _is_anothers(place, there):
+            raise kind(f"{path} is somebody else's, in a folder where each may replace only their own; choose another name.")
         if not mode & stat.S_IWUSR or not os.access(place, os.W_OK):
             raise kind(f"{path} is write-protected; choose another name.")
-    part = place.parent / f".writing-{secrets.token_hex(8)}"
+    part = place.parent / _name()
     try:
         # The system takes the usual rights off those that are asked for.
         with os.fdopen(
@@ -115,17 +131,33 @@ def _prepared(path: Path, content: bytes, kind: type[MedGenError]) -> tuple[Path
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        if owner is not None and hasattr(os, "chown"):
-            with contextlib.suppress(OSError):  # only an administrator may
-                os.chown(part, *owner)
-        if mode is not None:
-            part.chmod(mode)
+        if mode is not None and owner is not None:
+            part.chmod(mode if _give(part, *owner) else mode & ~stat.S_IRWXG)
         if len(os.fsencode(place.name)) > 255:  # said before anything takes its place
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
     except BaseException:
         part.unlink(missing_ok=True)
         raise
     return part, place
+
+
+def _is_anothers(place: Path, there: os.stat_result) -> bool:
+    """Whether the system would not let this user replace the file: in a folder like /tmp, only its owner may."""
+    if not hasattr(os, "geteuid"):
+        return False
+    folder, user = place.parent.stat(), os.geteuid()
+    return bool(folder.st_mode & stat.S_ISVTX) and user not in (0, there.st_uid, folder.st_uid)
+
+
+def _give(part: Path, owner: int, group: int) -> bool:
+    """Give a file to the owner, or at least to the group, of the one that it replaces; whether its group is right."""
+    for wanted in ((owner, group), (-1, group)):
+        try:
+            os.chown(part, *wanted)
+        except (OSError, AttributeError):
+            continue
+        return True
+    return not hasattr(os, "chown") or part.stat().st_gid == group
 
 
 def _settle(folder: Path) -> None:

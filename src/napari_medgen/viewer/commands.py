@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from napari_medgen.errors import ImageError
@@ -10,6 +11,7 @@ from napari_medgen.imaging.volume import Volume
 from napari_medgen.models.catalogue import list_models
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.viewer import generators
+from napari_medgen.viewer.grid import take_grid
 from napari_medgen.viewer.hanging import hang
 from napari_medgen.viewer.layers import image_options, volume_of
 from napari_medgen.viewer.work_queue import Job, shared_queue
@@ -39,6 +41,8 @@ def make_upright(viewer: napari.viewer.Viewer) -> int:
     hang(viewer)
 
     def show(made: Volume) -> None:
+        if layer not in viewer.layers:
+            return
         limits = tuple(layer.contrast_limits)
         options = image_options(made) | {"name": f"{volume.name}, upright", "contrast_limits": limits}
         viewer.add_image(made.voxels, **options)
@@ -52,6 +56,12 @@ def make_upright(viewer: napari.viewer.Viewer) -> int:
             on_error=lambda error: show_error(str(error)),
         )
     )
+
+
+def _hide(layers: list[Any]) -> None:
+    for reference in layers:
+        if (layer := reference()) is not None:
+            layer.visible = False
 
 
 def _selected_volume(viewer: napari.viewer.Viewer) -> tuple[Any, Volume]:
@@ -84,7 +94,7 @@ def reconstruct_selected(viewer: napari.viewer.Viewer, model: str = "") -> int:
     """
     from napari.utils.notifications import show_error
 
-    _, volume = _selected_volume(viewer)
+    layer, volume = _selected_volume(viewer)
     hang(viewer)
     chosen = model or next(folder.name for folder in list_models("volumes"))
 
@@ -93,6 +103,8 @@ def reconstruct_selected(viewer: napari.viewer.Viewer, model: str = "") -> int:
         return (yield from generators.generator(chosen, "").reconstruct(volume))
 
     def show(result: Any) -> None:
+        if layer not in viewer.layers:
+            return
         seen, made = result
         limits = image_options(seen)["contrast_limits"]
         for shown, name in ((seen, f"Network's view: {volume.name}"), (made, f"SYNTHETIC: {volume.name} decoded")):
@@ -100,9 +112,10 @@ def reconstruct_selected(viewer: napari.viewer.Viewer, model: str = "") -> int:
             added.name_overlay.position = "bottom_left"
             added.name_overlay.font_size = 9
             added.name_overlay.visible = True
+        pair = [weakref.ref(getattr(one, "__wrapped__", one)) for one in viewer.layers[-2:]]
+        take_grid(viewer, "reconstruct", lambda: _hide(pair), shape=(1, 2))
         for other in viewer.layers[:-2]:
             other.visible = False
-        viewer.canvas.grid.enabled = True
 
     return shared_queue().submit(
         Job(f"Reconstructing {volume.name}", steps, on_result=show, on_error=lambda error: show_error(str(error)))

@@ -70,7 +70,10 @@ class DockWidget(QWidget):
         return handled
 
     def _end_if_hidden(self) -> None:
-        if not self.window().isVisible():
+        """End the work of a floating dock whose main window was closed; one that is only hidden may be shown again."""
+        window = self.window()
+        main = window.parent() if isinstance(window, QDockWidget) else window
+        if not isinstance(main, QWidget) or not main.isVisible():
             self.end()
 
     def closeEvent(self, event: Any) -> None:

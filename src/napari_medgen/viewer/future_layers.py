@@ -128,6 +128,9 @@ class FutureDisplay:
             self._drop(role)
         if had:
             self._grid(0)
+        self._show_hidden()
+
+    def _show_hidden(self) -> None:
         for layer in self._hidden:
             if layer in self.viewer.layers:
                 layer.visible = True
@@ -138,8 +141,11 @@ class FutureDisplay:
         gone = [role for role, layer in self._layers.items() if layer not in self.viewer.layers]
         for role in gone:
             del self._layers[role]
-        if gone and not self._layers:
+        if gone and self._layers:
+            self._arrange()
+        elif gone:
             self._grid(0)
+            self._show_hidden()
 
     def _put(
         self, role: str, data: NDArray[np.float32], name: str, metadata: dict[str, Any], options: dict[str, Any]

@@ -41,8 +41,8 @@ def leave_grid(viewer: Any, owner: Hashable) -> None:
     """One picture again, as napari begins; nothing where the grid is somebody else's."""
     viewer = getattr(viewer, "__wrapped__", viewer)
     before = _owners.get(viewer)
-    if before is not None and before.name != owner:
+    if before is None or before.name != owner:
         return
-    _owners.pop(viewer, None)
+    del _owners[viewer]
     grid = viewer.canvas.grid
     grid.enabled, grid.stride, grid.shape = False, 1, (-1, -1)

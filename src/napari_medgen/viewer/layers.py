@@ -15,7 +15,7 @@ from napari_medgen.imaging.geometry import Placement, Unit, from_screen, off_axi
 from napari_medgen.imaging.orientation import CANONICAL, CANONICAL_AXES
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.volume import Volume
-from napari_medgen.validity import window
+from napari_medgen.validity import range_of
 
 KEY = "napari_medgen"
 _RADIOGRAPH = f"{KEY}_radiograph"
@@ -50,6 +50,7 @@ def layer_options(volume: Volume) -> dict[str, Any]:
         "metadata": {
             KEY: volume.provenance.model_dump(exclude_none=True),
             f"{KEY}_affine": volume.affine.tolist(),
+            f"{KEY}_home": {"scale": list(volume.spacing), "translate": list(volume.origin)},
             f"{KEY}_source_codes": list(volume.source_codes),
             f"{KEY}_placement": asdict(placement),
             f"{KEY}_askew": off_axis(volume.affine, volume.voxels.shape) if placement.oriented else "",
@@ -73,7 +74,7 @@ def contrast_limits(voxels: NDArray[Any]) -> tuple[float, float]:
     above = voxels[voxels > low]
     high = float(np.percentile(above, 99.8)) if above.size else low + 1
     # napari hands them to the graphics card in single precision, where close ones are equal.
-    return (low, high) if window((low, high)) else (low, low + max(1.0, abs(low) * 1e-3))
+    return range_of(low, high)
 
 
 def common_metadata(each: list[dict[str, Any]]) -> dict[str, Any]:
@@ -169,10 +170,38 @@ def volume_of(data: Any, meta: dict[str, Any]) -> Volume:
     lengths = np.array(millimetres(meta.get("units")) or (1.0, 1.0, 1.0))
     scale = np.asarray(meta.get("scale", (1, 1, 1)), float) * lengths
     translate = np.asarray(meta.get("translate", (0, 0, 0)), float) * lengths
-    affine = CANONICAL_WORLD @ _turned(meta) @ CANONICAL_WORLD.T @ from_screen(stored, voxels.shape, scale, translate)
+    affine = CANONICAL_WORLD @ _turned(meta) @ CANONICAL_WORLD.T @ _moved(metadata, stored, voxels.shape, scale, translate)
     codes = metadata.get(f"{KEY}_source_codes", CANONICAL)
     volume = Volume.of(voxels, affine, name, provenance_in(metadata))
     return replace(volume, source_codes=tuple(codes), placement=_placement(meta))
+
+
+def _moved(
+    metadata: dict[str, Any], stored: Any, shape: tuple[int, ...], scale: NDArray[np.float64], place: NDArray[np.float64]
+) -> Any:
+    """The affine after a layer was scaled and moved from where it was put, its rotation kept."""
+    home = metadata.get(f"{KEY}_home")
+    if not isinstance(home, dict) or set(home) != {"scale", "translate"}:
+        return from_screen(stored, shape, scale, place)
+    middle = (np.asarray(shape, float) - 1) / 2
+    by = (place + scale * middle) - (np.asarray(home["translate"]) + np.asarray(home["scale"]) * middle)
+    affine = np.array(stored, float)
+    true = affine[:3, :3] @ middle + affine[:3, 3] + CANONICAL_AXES @ by
+    affine[:3, :3] *= scale / np.asarray(home["scale"])
+    affine[:3, 3] = true - affine[:3, :3] @ middle
+    return affine
+
+
+def slice_place(layer: Any, index: tuple[int | None, ...], scale: Any, translate: Any) -> dict[str, Any]:
+    """Metadata of a layer that covers a slice of a volume of ours: where that truly lies, whatever the screen shows."""
+    stored = layer.metadata.get(f"{KEY}_affine")
+    if stored is None or layer.ndim != 3:
+        return {}
+    affine = np.array(stored, float)
+    affine[:3, 3] += affine[:3, :3] @ np.array([place or 0 for place in index], float)
+    kept = {key: layer.metadata[key] for key in (f"{KEY}_placement", f"{KEY}_source_codes") if key in layer.metadata}
+    home = {"scale": [float(step) for step in scale], "translate": [float(step) for step in translate]}
+    return kept | {f"{KEY}_affine": affine.tolist(), f"{KEY}_home": home}
 
 
 def _turned(meta: dict[str, Any]) -> NDArray[np.float64]:

@@ -15,7 +15,6 @@ from napari_medgen.viewer.saliency_layers import (
     compare_side_by_side,
     is_comparison,
     is_map,
-    leave_comparison,
     look,
     overlay_options,
     shown_values,
@@ -49,13 +48,14 @@ class MapDisplay:
         self.image: Radiograph | None = None
         self.plane: Plane | None = None
         self._layer: Any = None
-        self._comparing = False
+        self._stack: NDArray[Any] | None = None  # signed maps of all slices
+        self._comparing, self._compared = False, 0
 
     def show(self, found: SaliencyMap, image: Radiograph, plane: Plane, *, signed: bool, opacity: float) -> None:
         """Lay a map over the slice it explains; the layer of the map before is used again."""
         close_comparison(self.viewer)
         self._comparing = False
-        self.found, self.image, self.plane = found, image, plane
+        self.found, self.image, self.plane, self._stack = found, image, plane, None
         options = overlay_options(found, plane, signed=signed, opacity=opacity)
         if found.warnings:
             options["name"] = f"DOUBTFUL {options['name']}"
@@ -75,7 +75,7 @@ class MapDisplay:
             return
         close_comparison(self.viewer)
         self._comparing = False
-        self.found, self.image, self.plane = found, image, plane
+        self.found, self.image, self.plane, self._stack = found, image, plane, maps
         options = overlay_options(found, replace(plane, index=(0, None, None)), signed=signed, opacity=opacity)
         self._replace(shown_values(maps, signed and found.signed), options)
 
@@ -83,13 +83,15 @@ class MapDisplay:
         """Put several maps of one slice side by side."""
         self.drop()
         compare_side_by_side(self.viewer, plane, maps, titles=titles, signed=signed, opacity=opacity)
-        self._comparing = True
+        self._comparing, self._compared = True, 2 * len(maps)
 
     def restyle(self, *, signed: bool, opacity: float) -> None:
         """Show what is on screen in another look; nothing is computed."""
         if self._layer is not None and self.found is not None and self.plane is not None:
             signed = signed and self.found.signed
-            if self._layer.data.shape == self.plane.shape:
+            if self._stack is not None:
+                self._layer.data = shown_values(self._stack, signed)
+            elif self._layer.data.shape == self.plane.shape:
                 self._layer.data = shown_values(self.plane.values(self.found.values), signed)
             for key, value in look(signed).items():
                 setattr(self._layer, key, value)
@@ -133,13 +135,13 @@ class MapDisplay:
     def drop(self) -> None:
         """Take the map away: there is nothing explained any more."""
         self._remove_layer()
-        self.found = self.image = self.plane = None
+        self.found = self.image = self.plane = self._stack = None
 
     def tidy(self) -> None:
-        """Leave the grid if a comparison's layers were removed by hand."""
-        if self._comparing and not any(is_comparison(layer) for layer in self.viewer.layers):
+        """End a comparison of which a layer was removed by hand: the others would lie in the wrong cells."""
+        if self._comparing and sum(is_comparison(layer) for layer in self.viewer.layers) < self._compared:
             self._comparing = False
-            leave_comparison(self.viewer)
+            close_comparison(self.viewer)
 
     def _replace(self, values: Any, options: dict[str, Any]) -> None:
         old = self._layer

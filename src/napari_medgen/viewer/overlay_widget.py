@@ -148,7 +148,11 @@ class OverlayCoordinator(QObject):
         form, plane = self.view.form, self._plane_on_screen()
         if plane is None:
             return
-        image = self._image(plane, form)
+        try:
+            image = self._image(plane, form)
+        except MedGenError as error:
+            self._sorry(error)
+            return
 
         def steps() -> Steps[Any]:
             from napari_medgen.saliency.randomisation import randomisation_test

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_medgen.saliency.colours import absolute_colours, signed_colours
 from napari_medgen.viewer.grid import leave_grid, take_grid
-from napari_medgen.viewer.layers import KEY
+from napari_medgen.viewer.layers import KEY, slice_place
 from napari_medgen.viewer.radiograph_layers import Plane
 
 if TYPE_CHECKING:
@@ -22,12 +22,14 @@ _ABSOLUTE = Colormap(absolute_colours(), name="medgen how much", nan_color=(0, 0
 _MARK = f"{KEY}_saliency"
 _COMPARISON = f"{KEY}_comparison"
 SEEN = f"{KEY}_seen"
+_hidden: weakref.WeakKeyDictionary[Any, list[Any]] = weakref.WeakKeyDictionary()
 
 
 def overlay_options(
     found: SaliencyMap, plane: Plane, *, signed: bool, opacity: float, name: str | None = None
 ) -> dict[str, Any]:
     """Everything that ``add_image`` needs for a map beside its values."""
+    where = plane.placement()
     return {
         "name": name or f"{found.label}: {found.provenance.model}",
         "rgb": False,
@@ -43,8 +45,9 @@ def overlay_options(
                 "warnings": list(found.warnings),
                 "signed": found.signed,
             },
+            **slice_place(plane.layer, plane.index, where["scale"], where["translate"]),
         },
-        **plane.placement(),
+        **where,
         **look(signed and found.signed),
     }
 
@@ -96,7 +99,9 @@ def compare_side_by_side(
     take_grid(viewer, _COMPARISON, lambda: _close_if_there(reference()), shape=(1, len(found)), stride=2)
     data, options, _ = plane.layer.as_layer_data_tuple()
     visible = [layer for layer in viewer.layers if layer.visible]
-    mark = {_COMPARISON: [layer.name for layer in visible]}
+    # By which they are: a layer that is renamed meanwhile is shown again too.
+    _hidden[reference()] = [weakref.ref(getattr(layer, "__wrapped__", layer)) for layer in visible]
+    mark = {_COMPARISON: True}
     added, bases = [], []
     for one, title in zip(found, titles, strict=True):
         kept = {key: options[key] for key in ("scale", "translate", "units", "axis_labels", "rgb", "interpolation2d")}
@@ -126,21 +131,18 @@ def compare_side_by_side(
 def close_comparison(viewer: Any) -> None:
     """Take a comparison away and show what was there before."""
     gone = [layer for layer in viewer.layers if is_comparison(layer)]
-    before = gone[0].metadata[_COMPARISON] if gone else []
+    before = _hidden.pop(getattr(viewer, "__wrapped__", viewer), [])
     for layer in gone:
-        viewer.layers.remove(layer)
-    for name in before:
-        if name in viewer.layers:
-            viewer.layers[name].visible = True
-    if gone:
-        leave_comparison(viewer)
+        if layer in viewer.layers:
+            viewer.layers.remove(layer)
+    for reference in before:
+        layer = reference()
+        if layer is not None and layer in viewer.layers:
+            layer.visible = True
+    if gone or before:
+        leave_grid(viewer, _COMPARISON)
 
 
 def _close_if_there(viewer: Any) -> None:
     if viewer is not None:
         close_comparison(viewer)
-
-
-def leave_comparison(viewer: Any) -> None:
-    """One picture again, if the grid is a comparison's."""
-    leave_grid(viewer, _COMPARISON)

@@ -53,12 +53,11 @@ def sampled_brain() -> list[LayerData]:
     def show(sample: Sample) -> None:
         voxels, options, _ = _layer(sample.volume)
         layer = forming()
-        if layer is not None:
-            layer.data = voxels
-            for name in ("metadata", "contrast_limits", "name"):
-                setattr(layer, name, options[name])
-        else:
-            viewer.add_image(voxels, **options)
+        if layer is None:  # it was removed, or the window closed
+            return
+        layer.data = voxels
+        for name in ("metadata", "contrast_limits", "name"):
+            setattr(layer, name, options[name])
 
     def sorry(error: Exception) -> None:
         if (layer := forming()) is not None:
@@ -66,7 +65,13 @@ def sampled_brain() -> list[LayerData]:
         show_error(str(error))
 
     hang(viewer)
-    shared_queue().submit(Job("A sampled brain", _sample, on_result=show, on_error=sorry))
+    number = shared_queue().submit(Job("A sampled brain", _sample, on_result=show, on_error=sorry))
+
+    def removed(event: Any) -> None:
+        if event.value.metadata.get(_FORMING) == token:
+            shared_queue().cancel(number)
+
+    viewer.layers.events.removed.connect(removed)
     return [(voxels, options, kind)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from napari_medgen.imaging.geometry import plausible, spoken
 from napari_medgen.viewer.layers import KEY, millimetres
 
+_asked: weakref.WeakKeyDictionary[Any, set[tuple[float, ...]]] = weakref.WeakKeyDictionary()
 _CHOICES = {"Micrometres": 1e-3, "Centimetres": 10.0, "Metres": 1e3}
 
 
@@ -27,8 +29,11 @@ def _ask(viewer: Any, layer: Any) -> None:
     # Of a size without a unit, the numbers are taken as millimetres until somebody says so.
     known = millimetres(layer.units[-3:])
     extent = np.asarray(layer.scale)[-3:] * layer.data.shape[-3:] * (known or 1.0)
-    if plausible(extent):
+    affine = tuple(np.ravel(layer.metadata[f"{KEY}_affine"]))
+    asked = _asked.setdefault(getattr(viewer, "__wrapped__", viewer), set())
+    if plausible(extent) or affine in asked:  # a copy of a volume that was asked about
         return
+    asked.add(affine)
     from qtpy.QtCore import Qt
     from qtpy.QtWidgets import QMessageBox
 
@@ -52,7 +57,8 @@ def rescale(layer: Any, factor: float, *_: Any) -> None:
     """Make a volume's layer larger or smaller, with its place in space and in the file that is saved of it."""
     affine = np.array(layer.metadata[f"{KEY}_affine"], float)
     affine[:3] *= factor
-    layer.metadata = layer.metadata | {f"{KEY}_affine": affine.tolist()}
+    home = {key: (np.array(value) * factor).tolist() for key, value in layer.metadata.get(f"{KEY}_home", {}).items()}
+    layer.metadata = layer.metadata | {f"{KEY}_affine": affine.tolist(), f"{KEY}_home": home}
     ones = np.ones(layer.ndim - 3)
     layer.scale = np.asarray(layer.scale) * [*ones, factor, factor, factor]
     layer.translate = np.asarray(layer.translate) * [*ones, factor, factor, factor]

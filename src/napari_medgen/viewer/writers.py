@@ -8,7 +8,8 @@ import numpy as np
 from napari.utils.notifications import show_warning
 
 from napari_medgen.imaging.nifti import write_nifti
-from napari_medgen.viewer.layers import KEY, volume_of
+from napari_medgen.imaging.orientation import CANONICAL
+from napari_medgen.viewer.layers import KEY, UNSURE, volume_of
 from napari_medgen.viewer.radiograph_layers import radiograph_of
 
 
@@ -40,6 +41,12 @@ def adopted(data: Any, meta: dict[str, Any]) -> dict[str, Any]:
         if np.allclose(layer.scale, meta.get("scale", 1)) and np.allclose(layer.translate, meta.get("translate", 0)):
             place = {key: value for key, value in layer.metadata.items() if key.startswith(f"{KEY}_")}
             return meta | {"metadata": meta.get("metadata", {}) | place}
+    if tuple(meta.get("axis_labels") or ())[-3:] == CANONICAL and any(
+        layer.metadata.get(f"{KEY}_askew") for layer in viewer.layers
+    ):
+        # Drawn over a part of a scan that lies askew, as it seems: nobody knows where.
+        show_warning(f"How {meta.get('name', 'the layer')} lies in the patient is not known, and is saved as unknown.")
+        return meta | {"axis_labels": UNSURE}
     return meta
 
 
