@@ -222,3 +222,21 @@ def test_nrrd_is_still_what_pynrrd_writes(tmp_path: Path) -> None:
         found = read_volume(tmp_path / "a.nrrd")
         assert sorted(found.voxels.ravel()) == list(range(24))
         assert sorted(found.spacing) == [1, 2, 3]
+
+
+def test_many_small_extensions_are_no_header(tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Image(np.zeros((3, 3, 3), np.int16), np.eye(4)), tmp_path / "a.nii")
+    content = bytearray((tmp_path / "a.nii").read_bytes())
+    many = struct.pack("<ii", 16, 6) + bytes(8)
+    content[348:352], content[108:112] = b"\1\0\0\0", struct.pack("<f", 352 + 16 * 200_000)
+    (tmp_path / "a.nii.gz").write_bytes(gzip.compress(bytes(content[:352]) + many * 200_000 + bytes(content[352:])))
+    with pytest.raises(ImageError, match="voxels begin"):
+        read_volume(tmp_path / "a.nii.gz")
+
+
+def test_the_header_of_a_pair_ends(tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Pair(np.zeros((3, 3, 3), np.int16), np.eye(4)), tmp_path / "a.img")
+    content = (tmp_path / "a.hdr").read_bytes()
+    (tmp_path / "a.hdr").write_bytes(gzip.compress(content + bytes(50_000_000)))
+    with pytest.raises(ImageError, match="no header is so long"):
+        read_volume(tmp_path / "a.hdr")

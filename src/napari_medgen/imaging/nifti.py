@@ -12,6 +12,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -38,6 +39,7 @@ from napari_medgen.validity import affine_fault, parse_json, single_precision, w
 _HEADER_BYTES = 352
 _PAIR_BYTES = 348
 _LONGEST_NAME = 255
+_MOST_IN_A_HEADER, _MOST_EXTENSIONS = 2**20, 10_000
 _MOST_BEFORE_VOXELS = 2**26  # header, extensions and notes of scanners; the largest that were seen have some megabytes
 _COMMENT = 6  # NIfTI-1 extension code "comment": text that other programs pass over
 _UNSAID = ("L", "A", "S")
@@ -109,7 +111,11 @@ def _opened(path: Path) -> Iterator[Any]:
         kind = _kind_of(header, paired=header != data)
         holders = {"image": FileHolder(fileobj=files.enter_context(_unpacked(data)))}
         if header != data:
-            holders["header"] = FileHolder(fileobj=files.enter_context(_unpacked(header)))
+            # nibabel reads it to its end, which a compressed one may not have.
+            block = files.enter_context(_unpacked(header)).read(_MOST_IN_A_HEADER + 1)
+            if len(block) > _MOST_IN_A_HEADER:
+                raise ImageError(f"{header.name} is damaged: no header is so long.")
+            holders["header"] = FileHolder(fileobj=BytesIO(block))
         yield _image_of(kind, holders)
 
 
@@ -200,14 +206,16 @@ def _extensions_fit(block: bytes, first: int, order: str) -> bool:
     if len(block) < first or not block[first - 4]:
         return True
     place = first
-    while place + 8 <= len(block):
+    for _ in range(_MOST_EXTENSIONS):
+        if place + 8 > len(block):
+            return place > first
         (size,) = struct.unpack(f"{order}i", block[place : place + 4])
         if size == 0:
             return True
         if size < 8 or place + size > len(block):
             return False
         place += size
-    return place > first
+    return False
 
 
 def read_all_volumes(path: str | Path) -> list[Volume]:
@@ -223,8 +231,11 @@ def read_all_volumes(path: str | Path) -> list[Volume]:
     count = count_volumes(path)
     if count == 1:
         return [first]
-    require_image_bytes(count * first.voxels.nbytes, path.name)
     with opened_image(path, "a NIfTI file"), _opened(path) as image:
+        # Scaled whole numbers come in double precision.
+        scaled = first.voxels.dtype.kind == "f" and image.get_data_dtype().kind in "iu"
+        width = 8 if scaled else image.get_data_dtype().itemsize
+        require_image_bytes(count * first.voxels.size * max(width, first.voxels.itemsize), path.name)
         whole = np.asarray(image.dataobj)
     whole = whole.reshape(*whole.shape[:3], -1)
     volumes = [first]
