@@ -81,7 +81,14 @@ def test_closing_one_widget_leaves_the_other_its_models(
     extrapolate.cancel()
     qtbot.waitUntil(lambda: not queue.busy, timeout=60_000)
     classifiers.classifier("tiny")
+    another_view = ExtrapolateView()
+    qtbot.addWidget(another_view)
+    another = ExtrapolateCoordinator(another_view, viewer, queue)
+    another.cancel()
+    qtbot.waitUntil(lambda: not queue.busy, timeout=60_000)
     extrapolate.close()
+    assert any(str(key) == BLINK_KEY for key in viewer.keymap)  # it is the other one's
+    another.close()
     assert "tiny" in classifiers._loaded
     assert not any(str(key) == BLINK_KEY for key in viewer.keymap)
     overlay.close()

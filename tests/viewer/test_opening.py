@@ -297,8 +297,8 @@ def test_a_file_of_many_volumes_is_unpacked_once(monkeypatch: pytest.MonkeyPatch
     nib.save(nib.Nifti1Image(voxels, affine), tmp_path / "a.nii.gz")
     expected = [read_nifti(tmp_path / "a.nii.gz", volume=place) for place in range(9)]
     opened = []
-    real = nifti._opened
-    monkeypatch.setattr(nifti, "_opened", lambda path: opened.append(path) or real(path))
+    real = nifti.opened_nifti
+    monkeypatch.setattr(nifti, "opened_nifti", lambda path: opened.append(path) or real(path))
     found = read_all_volumes(tmp_path / "a.nii.gz")
     assert len(opened) <= 3
     for one, other in zip(found, expected, strict=True):

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import json
 import math
 import os
 import re
-import struct
-import zlib
-from collections.abc import Iterator
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
-from nibabel.fileholders import FileHolder
 from nibabel.nifti1 import Nifti1Extension
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
@@ -27,6 +21,7 @@ from pydantic import ValidationError
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.geometry import MILLIMETRES, Placement, Unit
+from napari_medgen.imaging.nifti_opening import opened_nifti
 from napari_medgen.imaging.opening import opened_image
 from napari_medgen.imaging.orientation import CANONICAL, Affine, reorient
 from napari_medgen.imaging.provenance import Provenance
@@ -36,16 +31,10 @@ from napari_medgen.running.limits import require_image_bytes
 from napari_medgen.running.writing import json_bytes, write_all
 from napari_medgen.validity import affine_fault, parse_json, single_precision, without_gaps
 
-_HEADER_BYTES = 352
-_PAIR_BYTES = 348
 _LONGEST_NAME = 255
-_MOST_IN_A_HEADER, _MOST_EXTENSIONS = 2**20, 10_000
-_MOST_BEFORE_VOXELS = 2**26  # header, extensions and notes of scanners; the largest that were seen have some megabytes
 _COMMENT = 6  # NIfTI-1 extension code "comment": text that other programs pass over
 _UNSAID = ("L", "A", "S")
 _UNITS: dict[int, Unit] = {1: "m", 2: "mm", 3: "um"}
-# A quaternion that was rounded in single precision may be a little longer than one.
-_QUATERNION_ROUNDING = -1e-4
 SUFFIXES = (".nii", ".nii.gz")
 READABLE = (*SUFFIXES, ".hdr", ".hdr.gz", ".img", ".img.gz")
 
@@ -87,7 +76,7 @@ def read_nifti(path: str | Path, *, volume: int = 0, gaps: float | None = None) 
     path = Path(path)
     with opened_image(path, "a NIfTI file", damaged="is damaged or incomplete: its voxels cannot be read"):
         try:
-            with _opened(path) as image:
+            with opened_nifti(path) as image:
                 voxels, notes = _voxels(image, path.name, volume, gaps)
         except (ImageFileError, HeaderDataError):
             raise ImageError(f"{path.name} is not a NIfTI file, or its header is damaged.") from None
@@ -95,127 +84,6 @@ def read_nifti(path: str | Path, *, volume: int = 0, gaps: float | None = None) 
     found = Volume.of(voxels, affine, stem(path), None, (*notes, *((doubt,) if doubt else ())), placement)
     made = _header_record(image) or read_record(sidecar(path), voxels) or Provenance(software="")
     return replace(found, provenance=made)
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Nibabel's image of a file, or of a pair of files, whatever they are called; voxels can be read within.
-
-    Nothing of it is mapped into memory: what is open does not depend on its file any more.
-    """
-    ending = path.name.lower()
-    header, data = path, path
-    if ending.endswith((".hdr", ".hdr.gz", ".img", ".img.gz")) and not is_single(path):
-        header, data = (_partner(path, kind) for kind in (".hdr", ".img"))
-    with contextlib.ExitStack() as files:
-        kind = _kind_of(header, paired=header != data)
-        holders = {"image": FileHolder(fileobj=files.enter_context(_unpacked(data)))}
-        if header != data:
-            # nibabel reads it to its end, which a compressed one may not have.
-            block = files.enter_context(_unpacked(header)).read(_MOST_IN_A_HEADER + 1)
-            if len(block) > _MOST_IN_A_HEADER:
-                raise ImageError(f"{header.name} is damaged: no header is so long.")
-            holders["header"] = FileHolder(fileobj=BytesIO(block))
-        yield _image_of(kind, holders)
-
-
-def _partner(path: Path, ending: str) -> Path:
-    """The header or the image of a pair, by the name of either."""
-    packed = ".gz" if path.name.lower().endswith(".gz") else ""
-    name = path.name[: -len(".hdr" + packed)]
-    wanted = name + ending + packed
-    return next((file for file in path.parent.iterdir() if file.name.lower() == wanted.lower()), path.with_name(wanted))
-
-
-def is_single(path: Path) -> bool:
-    """Whether a file holds both header and voxels, whatever it is called."""
-    try:
-        with _unpacked(path) as file:
-            header = file.read(_PAIR_BYTES)
-    except (OSError, EOFError, zlib.error):
-        return False
-    return header[344:347] == b"n+1" or header[4:7] == b"n+2"
-
-
-def _is_packed(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"
-
-
-def _unpacked(path: Path) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(path)) if _is_packed(path) else path.open("rb")
-
-
-def _kind_of(path: Path, *, paired: bool = False) -> Any:
-    """Nibabel's class for a file, from its header alone: nibabel would also try CIFTI, and believe what it says of itself.
-
-    Raises
-    ------
-    ImageError
-        If it is none, or says that the voxels begin far behind the header: all that lies between would be unpacked.
-    """
-    with _unpacked(path) as file:
-        header = file.read(_HEADER_BYTES)
-    enough = len(header) >= (_PAIR_BYTES if paired else _HEADER_BYTES)
-    sizes = {order: struct.unpack(f"{order}i", header[:4])[0] for order in "<>"} if enough else {}
-    order = next((order for order, size in sizes.items() if size in (348, 540)), None)
-    if order is None:
-        raise ImageError(f"{path.name} is not a NIfTI file, or its header is damaged.")
-    second = sizes[order] == 540
-    if paired:
-        if not second and header[344:347] != b"ni1":
-            raise ImageError(f"{path.name} is in the Analyze format, which does not say left from right; save it as NIfTI.")
-        return nib.Nifti2Pair if second else nib.Nifti1Pair
-    begin = struct.unpack(f"{order}q", header[168:176])[0] if second else struct.unpack(f"{order}f", header[108:112])[0]
-    first = 544 if second else 352
-    if first <= begin <= _MOST_BEFORE_VOXELS:
-        with _unpacked(path) as file:
-            block = file.read(max(int(begin), first))
-        if not _extensions_fit(block, first, order):
-            begin = -1
-    if not first <= begin <= _MOST_BEFORE_VOXELS:
-        raise ImageError(
-            f"{path.name} is damaged, its voxels cannot be read: its header says that the voxels begin at byte {begin:g}."
-        )
-    return nib.Nifti2Image if second else nib.Nifti1Image
-
-
-def _image_of(kind: Any, holders: dict[str, FileHolder]) -> Any:
-    try:
-        return kind.from_file_map(holders, mmap=False)
-    except ValueError:  # of a quaternion that is longer than one, among others
-        for holder in holders.values():
-            holder.fileobj.seek(0)
-        # Not at once: nibabel takes all that lies within the threshold for a half turn.
-        header = type(kind.header_class.__name__, (kind.header_class,), {"quaternion_threshold": _QUATERNION_ROUNDING})
-        return type(kind.__name__, (kind,), {"header_class": header}).from_file_map(holders, mmap=False)  # type: ignore[attr-defined]
-
-
-def _extensions_fit(block: bytes, first: int, order: str) -> bool:
-    """Whether the header's extensions end before the voxels begin; nibabel would read on to the end of the file.
-
-    Parameters
-    ----------
-    block
-        What lies before the voxels, all of it.
-    first
-        Where extensions begin.
-    order
-        Of bytes, for :mod:`struct`.
-    """
-    if len(block) < first or not block[first - 4]:
-        return True
-    place = first
-    for _ in range(_MOST_EXTENSIONS):
-        if place + 8 > len(block):
-            return place > first
-        (size,) = struct.unpack(f"{order}i", block[place : place + 4])
-        if size == 0:
-            return True
-        if size < 8 or place + size > len(block):
-            return False
-        place += size
-    return False
 
 
 def read_all_volumes(path: str | Path) -> list[Volume]:
@@ -231,7 +99,7 @@ def read_all_volumes(path: str | Path) -> list[Volume]:
     count = count_volumes(path)
     if count == 1:
         return [first]
-    with opened_image(path, "a NIfTI file"), _opened(path) as image:
+    with opened_image(path, "a NIfTI file"), opened_nifti(path) as image:
         # Scaled whole numbers come in double precision.
         scaled = first.voxels.dtype.kind == "f" and image.get_data_dtype().kind in "iu"
         width = 8 if scaled else image.get_data_dtype().itemsize
@@ -254,7 +122,7 @@ def _stored_affine(volume: Volume) -> Affine:
 
 def count_volumes(path: str | Path) -> int:
     """Number of volumes in a NIfTI file that can be read: one for a 3D file."""
-    with _opened(Path(path)) as image:
+    with opened_nifti(Path(path)) as image:
         return math.prod(image.shape[3:])
 
 

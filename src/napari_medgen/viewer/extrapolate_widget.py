@@ -93,7 +93,8 @@ class ExtrapolateCoordinator(QObject):
         self.second: LayerField = LayerField(viewer, _is_image, lambda added: None)
         viewer.dims.events.current_step.connect(self._month_changed)
         blink = weakref.WeakMethod(self.display.blink)
-        viewer.bind_key(BLINK_KEY, lambda _: (there := blink()) and there(), overwrite=True)
+        self._on_blink = lambda _: (there := blink()) and there()
+        viewer.bind_key(BLINK_KEY, self._on_blink, overwrite=True)
         extrapolators.hold(self)
         classifiers.hold(self)
         hang(viewer)
@@ -247,7 +248,8 @@ class ExtrapolateCoordinator(QObject):
         self.images.close()
         self.second.close()
         self.viewer.dims.events.current_step.disconnect(self._month_changed)
-        self.viewer.bind_key(BLINK_KEY, None, overwrite=True)
+        if self._on_blink in self.viewer.keymap.values():  # another widget's key stays
+            self.viewer.bind_key(BLINK_KEY, None, overwrite=True)
         extrapolators.release(self)
         classifiers.release(self)
 
