@@ -2,7 +2,7 @@
 
 The decoders are native libraries, and files exist that crash each of them, let them run for ever or fill the memory. A
 process that may die, is given a limit of memory and a time, and is started anew for the next file, keeps that away from
-the window. It starts with the first compressed file (a third of a second) and stays.
+the window. It starts with the first compressed file (about a second) and stays.
 """
 
 from __future__ import annotations
