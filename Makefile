@@ -61,7 +61,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
 
 screenshots: $(VENV)/.test
-	QT_SCALE_FACTOR=1 xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python -m napari_medgen.viewer.demo --screenshots docs/images
+	QT_SCALE_FACTOR=1 xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python -m napari_medgen.viewer.plugin.demo --screenshots docs/images
 
 clean:
 	rm -rf $(VENV) .venv-oldest site demo-output

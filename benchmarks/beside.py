@@ -45,7 +45,7 @@ def explain() -> Callable[[], Any]:
     """Ten presses of Explain on a knee: answer, doubts and map."""
     from napari_medgen.running.progress import drive
     from napari_medgen.saliency.methods import ExplainRequest
-    from napari_medgen.viewer.reading import read_image
+    from napari_medgen.viewer.explain.work import read_image
 
     image = _knee(0)
 

@@ -38,7 +38,7 @@ def _reader(kind: str) -> Callable[[Path], object]:
     """What the window or the command line would call for a file of this kind."""
     if kind in ("nifti", "nrrd"):
         from napari_medgen.imaging.files import read_volume
-        from napari_medgen.viewer.layers import image_options
+        from napari_medgen.viewer.layers.volumes import image_options
 
         return lambda path: image_options(read_volume(path))
     if kind in ("png", "jpeg", "dicom", "compressed"):

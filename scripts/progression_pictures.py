@@ -8,8 +8,8 @@ from pathlib import Path
 
 import napari
 
-from napari_medgen.viewer.demo import settle, wait_for
-from napari_medgen.viewer.work_queue import shared_queue
+from napari_medgen.viewer.plugin.demo import settle, wait_for
+from napari_medgen.viewer.work.queue import shared_queue
 
 
 def idle() -> None:

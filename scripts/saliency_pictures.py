@@ -7,9 +7,9 @@ from pathlib import Path
 
 import napari
 
-from napari_medgen.viewer.demo import settle, wait_for
-from napari_medgen.viewer.overlay_widget import OverlaySaliency
-from napari_medgen.viewer.work_queue import shared_queue
+from napari_medgen.viewer.explain.coordinator import OverlaySaliency
+from napari_medgen.viewer.plugin.demo import settle, wait_for
+from napari_medgen.viewer.work.queue import shared_queue
 
 
 def idle() -> None:

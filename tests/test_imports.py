@@ -30,7 +30,14 @@ def run(code: str) -> str:
         pytest.param("import npe2; npe2.PluginManifest.from_distribution('napari-medgen')", marks=pytest.mark.window),
         *(
             pytest.param(f"import napari_medgen.viewer.{name}", marks=pytest.mark.window)
-            for name in ("readers", "writers", "sample_data", "sample_widget", "overlay_widget", "extrapolate_widget")
+            for name in (
+                "plugin.readers",
+                "plugin.writers",
+                "plugin.sample_data",
+                "sample.coordinator",
+                "explain.coordinator",
+                "future.coordinator",
+            )
         ),
     ],
 )

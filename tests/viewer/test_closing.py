@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 
-from napari_medgen.viewer.overlay_widget import OverlaySaliency
+from napari_medgen.viewer.explain.coordinator import OverlaySaliency
 
 
 @pytest.mark.parametrize(("kind", "seconds"), [("sample", 2.5), ("project", 1.0)])

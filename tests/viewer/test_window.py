@@ -14,10 +14,10 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QTimer
 
 from napari_medgen.errors import ImageError
-from napari_medgen.viewer import generators
-from napari_medgen.viewer.commands import reconstruct_selected
-from napari_medgen.viewer.sample_widget import SampleVolumes
-from napari_medgen.viewer.work_queue import shared_queue
+from napari_medgen.viewer.plugin.commands import reconstruct_selected
+from napari_medgen.viewer.sample.coordinator import SampleVolumes
+from napari_medgen.viewer.work import generators
+from napari_medgen.viewer.work.queue import shared_queue
 
 
 def docked(viewer: Any) -> tuple[Any, SampleVolumes]:

@@ -1,0 +1,172 @@
+"""The map on screen: one layer over the image, or a comparison; what of it changes with the look and what is taken away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from napari_medgen.errors import ImageError
+from napari_medgen.viewer.explain.map_layers import (
+    SEEN,
+    close_comparison,
+    compare_side_by_side,
+    is_comparison,
+    is_map,
+    look,
+    overlay_options,
+    shown_values,
+)
+from napari_medgen.viewer.layers.radiographs import Plane
+
+if TYPE_CHECKING:
+    from napari_medgen.imaging.radiograph import Radiograph
+    from napari_medgen.saliency.maps import SaliencyMap
+
+
+_PLACE = ("scale", "translate", "rotate", "shear", "affine")
+
+
+class MapDisplay:
+    """Owns the layers that show maps in one viewer.
+
+    Parameters
+    ----------
+    viewer
+        A napari viewer or ``ViewerModel``.
+
+    Attributes
+    ----------
+    found, image, plane
+        The map on screen, the image it explains, and the slice it lies on; None where there is none.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self.viewer = viewer
+        self.found: SaliencyMap | None = None
+        self.image: Radiograph | None = None
+        self.plane: Plane | None = None
+        self._layer: Any = None
+        self._stack: NDArray[Any] | None = None  # signed maps of all slices
+        self._comparing, self._compared = False, 0
+
+    def show(self, found: SaliencyMap, image: Radiograph, plane: Plane, *, signed: bool, opacity: float) -> None:
+        """Lay a map over the slice it explains; the layer of the map before is used again."""
+        close_comparison(self.viewer)
+        self._comparing = False
+        self.found, self.image, self.plane, self._stack = found, image, plane, None
+        options = overlay_options(found, plane, signed=signed, opacity=opacity)
+        if found.warnings:
+            options["name"] = f"DOUBTFUL {options['name']}"
+        self._replace(shown_values(plane.values(found.values), signed and found.signed), options)
+
+    def cover(
+        self, maps: NDArray[Any], found: SaliencyMap, image: Radiograph, plane: Plane, *, signed: bool, opacity: float
+    ) -> None:
+        """Put maps of all slices over the whole stack.
+
+        Parameters
+        ----------
+        found, image
+            The map of the slice on screen by the same model, which says what all of them are of; and that slice.
+        """
+        if plane.layer not in self.viewer.layers:
+            return
+        close_comparison(self.viewer)
+        self._comparing = False
+        self.found, self.image, self.plane, self._stack = found, image, plane, maps
+        options = overlay_options(found, replace(plane, index=(0, None, None)), signed=signed, opacity=opacity)
+        self._replace(shown_values(maps, signed and found.signed), options)
+
+    def compare(self, maps: list[SaliencyMap], titles: list[str], plane: Plane, *, signed: bool, opacity: float) -> None:
+        """Put several maps of one slice side by side."""
+        self.drop()
+        compare_side_by_side(self.viewer, plane, maps, titles=titles, signed=signed, opacity=opacity)
+        self._comparing, self._compared = True, 2 * len(maps)
+
+    def restyle(self, *, signed: bool, opacity: float) -> None:
+        """Show what is on screen in another look; nothing is computed."""
+        if self._layer is not None and self.found is not None and self.plane is not None:
+            signed = signed and self.found.signed
+            if self._stack is not None:
+                self._layer.data = shown_values(self._stack, signed)
+            elif self._layer.data.shape == self.plane.shape:
+                self._layer.data = shown_values(self.plane.values(self.found.values), signed)
+            for key, value in look(signed).items():
+                setattr(self._layer, key, value)
+        for layer in self.viewer.layers:
+            if is_map(layer):
+                layer.opacity = opacity
+
+    def show_seen(self) -> None:
+        """Add the part of the image that the network saw, at the size it saw, in its place.
+
+        Raises
+        ------
+        ImageError
+            If the slice is not one whose rows and columns are those of the array.
+        """
+        found, plane = self.found, self.plane
+        if found is None or plane is None or plane.layer not in self.viewer.layers:
+            return
+        if plane.upright or plane.transposed:
+            raise ImageError("What the network sees is shown for radiographs and axial slices only.")
+        seen = found.seen[:, ::-1] if found.view.mirrored else found.seen
+        top, left, bottom, right = found.view.box
+        base = plane.placement()
+        shown = [axis for axis, place in enumerate(plane.index) if place is None]
+        steps, start = ([base[key][axis] for axis in shown] for key in ("scale", "translate"))
+        scale = ((bottom - top) / seen.shape[0] * steps[0], (right - left) / seen.shape[1] * steps[1])
+        # A pixel's centre is its place, so larger pixels begin half a small one earlier and half a large one later.
+        corner = tuple(start[i] + first * steps[i] + (scale[i] - steps[i]) / 2 for i, first in enumerate((top, left)))
+        self.viewer.add_image(
+            seen,
+            name=f"Network's view: {plane.layer.name}",
+            contrast_limits=(0, 1),
+            colormap="gray",
+            scale=scale,
+            translate=corner,
+            units=base["units"][-2:],
+            axis_labels=base["axis_labels"][-2:],
+            metadata={SEEN: True},
+        )
+
+    def drop(self) -> None:
+        """Take the map away: there is nothing explained any more."""
+        self._remove_layer()
+        self.found = self.image = self.plane = self._stack = None
+
+    def tidy(self) -> None:
+        """End a comparison of which a layer was removed by hand: the others would lie in the wrong cells."""
+        if self._comparing and sum(is_comparison(layer) for layer in self.viewer.layers) < self._compared:
+            self._comparing = False
+            close_comparison(self.viewer)
+
+    def _replace(self, values: Any, options: dict[str, Any]) -> None:
+        old = self._layer
+        if old is not None and old in self.viewer.layers and old.ndim == values.ndim:
+            old.data = values
+            for key in (
+                "scale",
+                "translate",
+                "rotate",
+                "shear",
+                "affine",
+                "metadata",
+                "opacity",
+                "colormap",
+                "contrast_limits",
+                "name",
+            ):
+                setattr(old, key, options[key])
+            old.visible = True
+            return
+        self._remove_layer()
+        self._layer = self.viewer.add_image(values, **options)
+        self._layer.colorbar.visible = True
+
+    def _remove_layer(self) -> None:
+        old, self._layer = self._layer, None
+        if old is not None and old in self.viewer.layers:
+            self.viewer.layers.remove(old)

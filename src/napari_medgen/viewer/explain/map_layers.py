@@ -1,0 +1,148 @@
+"""Maps as layers: see-through where there is nothing to show, exactly over the image, and side by side for comparison."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.utils import Colormap
+from numpy.typing import NDArray
+
+from napari_medgen.saliency.colours import absolute_colours, signed_colours
+from napari_medgen.viewer.canvas.grid import leave_grid, take_grid
+from napari_medgen.viewer.layers.radiographs import Plane
+from napari_medgen.viewer.layers.volumes import KEY, slice_place
+
+if TYPE_CHECKING:
+    from napari_medgen.saliency.maps import SaliencyMap
+
+_SIGNED = Colormap(signed_colours(), name="medgen against and for", nan_color=(0, 0, 0, 0))
+_ABSOLUTE = Colormap(absolute_colours(), name="medgen how much", nan_color=(0, 0, 0, 0))
+_MARK = f"{KEY}_saliency"
+_COMPARISON = f"{KEY}_comparison"
+SEEN = f"{KEY}_seen"
+_hidden: weakref.WeakKeyDictionary[Any, list[Any]] = weakref.WeakKeyDictionary()
+
+
+def overlay_options(
+    found: SaliencyMap, plane: Plane, *, signed: bool, opacity: float, name: str | None = None
+) -> dict[str, Any]:
+    """Everything that ``add_image`` needs for a map beside its values."""
+    where = plane.placement()
+    return {
+        "name": name or f"{found.label}: {found.provenance.model}",
+        "rgb": False,
+        "opacity": opacity,
+        "blending": "translucent",
+        "interpolation2d": "nearest",
+        "metadata": {
+            KEY: found.provenance.model_dump(exclude_none=True),
+            _MARK: {
+                "label": found.label,
+                "probability": found.probability,
+                "limit": found.limit,
+                "warnings": list(found.warnings),
+                "signed": found.signed,
+            },
+            **slice_place(plane.layer, plane.index, where["scale"], where["translate"]),
+        },
+        **where,
+        **look(signed and found.signed),
+    }
+
+
+def look(signed: bool) -> dict[str, Any]:
+    """Colours and limits of a map's layer."""
+    if signed:
+        return {"colormap": _SIGNED, "contrast_limits": (-1.0, 1.0)}
+    return {"colormap": _ABSOLUTE, "contrast_limits": (0.0, 1.0)}
+
+
+def shown_values(values: NDArray[np.float32], signed: bool) -> NDArray[np.float32]:
+    """Values as the chosen look shows them."""
+    return values if signed else np.abs(values)
+
+
+def is_map(layer: Any) -> bool:
+    """Whether a layer is a saliency map of ours."""
+    return _MARK in layer.metadata
+
+
+def is_ours(layer: Any) -> bool:
+    """Whether this widget added a layer, so that it is no image to explain."""
+    return bool({_MARK, _COMPARISON, SEEN} & set(layer.metadata))
+
+
+def is_comparison(layer: Any) -> bool:
+    """Whether a layer belongs to a comparison that is on screen."""
+    return _COMPARISON in layer.metadata
+
+
+def toggle_maps(viewer: Any) -> None:
+    """Hide all maps if one is visible, else show them; what the key does."""
+    maps = [layer for layer in viewer.layers if is_map(layer)]
+    visible = any(layer.visible for layer in maps)
+    for layer in maps:
+        layer.visible = not visible
+
+
+def compare_side_by_side(
+    viewer: Any, plane: Plane, found: list[SaliencyMap], *, titles: list[str], signed: bool, opacity: float
+) -> None:
+    """The image once for each map, each with its map over it, in a row with one camera and one contrast."""
+    from napari.experimental import link_layers
+
+    close_comparison(viewer)
+    reference = weakref.ref(getattr(viewer, "__wrapped__", viewer))
+    # Before anything is hidden: whoever had the grid leaves on screen what can lie on one picture.
+    take_grid(viewer, _COMPARISON, lambda: _close_if_there(reference()), shape=(1, len(found)), stride=2)
+    data, options, _ = plane.layer.as_layer_data_tuple()
+    visible = [layer for layer in viewer.layers if layer.visible]
+    # By which they are: a layer that is renamed meanwhile is shown again too.
+    _hidden[reference()] = [weakref.ref(getattr(layer, "__wrapped__", layer)) for layer in visible]
+    mark = {_COMPARISON: True}
+    added, bases = [], []
+    for one, title in zip(found, titles, strict=True):
+        kept = {key: options[key] for key in ("scale", "translate", "units", "axis_labels", "rgb", "interpolation2d")}
+        kept |= {} if options["rgb"] else {"colormap": options["colormap"], "contrast_limits": options["contrast_limits"]}
+        # The mark is there from the start: whoever hears of a new layer must not take it for an image to explain.
+        base = viewer.add_image(data, name=title, metadata=options["metadata"] | mark, **kept)
+        over = overlay_options(one, plane, signed=signed, opacity=opacity, name=f"{one.label}: {title}")
+        over["metadata"] |= mark
+        overlay = viewer.add_image(shown_values(plane.values(one.values), signed and one.signed), **over)
+        bases.append(base)
+        added += [base, overlay]
+        caption = base.name_overlay
+        caption.position, caption.font_size, caption.visible = "top_center", 8, True
+    if len(bases) > 1:
+        link_layers(bases, () if options["rgb"] else ("contrast_limits", "gamma"))
+    for layer in visible:
+        layer.visible = False
+    # Cells are filled in the order of the layers, so the pairs must come first.
+    for place, layer in enumerate(added):
+        viewer.layers.move(viewer.layers.index(layer), place)
+    bar = added[1].colorbar
+    bar.position, bar.visible = "bottom_left", True  # the captions are at the top
+    viewer.layers.selection.active = added[1]
+    viewer.reset_view()
+
+
+def close_comparison(viewer: Any) -> None:
+    """Take a comparison away and show what was there before."""
+    gone = [layer for layer in viewer.layers if is_comparison(layer)]
+    before = _hidden.pop(getattr(viewer, "__wrapped__", viewer), [])
+    for layer in gone:
+        if layer in viewer.layers:
+            viewer.layers.remove(layer)
+    for reference in before:
+        layer = reference()
+        if layer is not None and layer in viewer.layers:
+            layer.visible = True
+    if gone or before:
+        leave_grid(viewer, _COMPARISON)
+
+
+def _close_if_there(viewer: Any) -> None:
+    if viewer is not None:
+        close_comparison(viewer)

@@ -1,0 +1,335 @@
+"""The view of **Overlay saliency**: signals out, setters in; it knows nothing of a viewer or a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QColor, QLinearGradient, QPainter
+from qtpy.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible, QLabeledDoubleSlider
+
+from napari_medgen.imaging.radiograph import Laterality
+from napari_medgen.saliency.colours import AGAINST, FOR
+from napari_medgen.saliency.methods import METHODS, ExplainRequest, Method
+from napari_medgen.viewer.work.panel import WorkPanel
+
+MOST_PROBABLE = "the most probable"
+_BAR = 30  # blanks of a full bar
+_SIDES: dict[str, Laterality] = {"as in the file": "", "left": "L", "right": "R"}
+_METHODS: dict[str, Method] = {title: method for method, title in METHODS.items()}
+
+
+@dataclass(frozen=True)
+class OverlayForm:
+    """What the form says.
+
+    Attributes
+    ----------
+    image, model
+        Names of the layer and of the model; empty where there is none.
+    compared
+        Models that are ticked for comparison.
+    request
+        Class, batch norm, method and clip.
+    side
+        Side of the body where the file does not say it.
+    opacity, signed
+        How the map is shown.
+    follow, as_on_screen, anyway
+        Update by itself; take the contrast on screen; make a map of an image that the model was not trained for.
+    """
+
+    image: str
+    model: str
+    compared: tuple[str, ...]
+    request: ExplainRequest
+    side: Laterality
+    opacity: float
+    signed: bool
+    follow: bool
+    as_on_screen: bool
+    anyway: bool
+
+
+class ColourBar(QWidget):
+    """What the colours mean: against the class on the left, for it on the right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._signed, self._label = True, ""
+        self.setMinimumHeight(40)
+        self.setToolTip("The strongest colour is reached at the clip. Where the map is zero nothing is drawn.")
+
+    def show_meaning(self, label: str, *, signed: bool) -> None:
+        """Say what both ends stand for."""
+        self._label, self._signed = label, signed
+        self.update()
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Texts of the left and of the right end."""
+        what = self._label or "the class"
+        return (f"against {what}", f"for {what}") if self._signed else ("no influence", f"much influence on {what}")
+
+    def paintEvent(self, event: object) -> None:
+        painter = QPainter(self)
+        bar = self.rect().adjusted(0, 0, -1, -22)
+        gradient = QLinearGradient(float(bar.left()), 0.0, float(bar.right()), 0.0)
+        base = QColor(90, 90, 90)
+        colours = (
+            ((0.0, QColor.fromRgbF(*AGAINST)), (0.5, base), (1.0, QColor.fromRgbF(*FOR)))
+            if self._signed
+            else ((0.0, base), (1.0, QColor.fromRgbF(*FOR)))
+        )
+        for place, colour in colours:
+            gradient.setColorAt(place, colour)
+        painter.fillRect(bar, gradient)
+        painter.setPen(self.palette().windowText().color())
+        text = self.rect().adjusted(0, bar.height() + 2, 0, 0)
+        left, right = self.ends
+        painter.drawText(text, Qt.AlignmentFlag.AlignLeft, left)
+        painter.drawText(text, Qt.AlignmentFlag.AlignRight, right)
+        painter.end()
+
+
+class OverlayView(QWidget):
+    """Form, buttons, answer and progress.
+
+    Signals
+    -------
+    explain_requested, compare_requested, all_slices_requested, seen_requested, test_requested, save_requested,
+    card_requested
+        A button was pressed.
+    subject_changed
+        Another image, model, side or window: the answer is out of date.
+    look_changed
+        Opacity or signed changed: the map on screen looks different, but is the same.
+    """
+
+    explain_requested = Signal()
+    compare_requested = Signal()
+    all_slices_requested = Signal()
+    seen_requested = Signal()
+    test_requested = Signal()
+    save_requested = Signal()
+    card_requested = Signal()
+    subject_changed = Signal()
+    look_changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._image = ComboBox(label="Image", choices=[], tooltip="A radiograph, a slice of a volume, or a stack")
+        self._model = ComboBox(label="Model", choices=[])
+        self._class = ComboBox(label="Class", choices=[MOST_PROBABLE], tooltip="What the map explains")
+        self._domain = ComboBox(
+            label="Batch norm",
+            choices=["clean"],
+            tooltip="A model with two batch norms has one for clean and one for adversarial",
+        )
+        self._method = ComboBox(label="Method", choices=list(_METHODS))
+        self._clip = FloatSpinBox(
+            label="Clip (SD)",
+            value=3.0,
+            min=0.5,
+            max=20.0,
+            step=0.5,
+            tooltip="Values beyond so many standard deviations saturate",
+        )
+        self._side = ComboBox(label="Side of the body", choices=list(_SIDES), tooltip="Some models mirror one side")
+        self._screen = CheckBox(text="Use the contrast on screen", value=False)
+        self._follow = CheckBox(text="Update with slice and image", value=False)
+        self._anyway = CheckBox(text="Explain images the model was not trained for", value=False)
+        self._signed = CheckBox(text="For and against", value=True, tooltip="Off: only how much, in one colour")
+        self._form = Container(widgets=[self._image, self._model, self._class, self._domain, self._method], labels=True)
+        self._more = Container(
+            widgets=[self._clip, self._side, self._screen, self._follow, self._anyway, self._signed], labels=True
+        )
+        self._opacity = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self._opacity.setRange(0, 1)
+        self._opacity.setValue(0.8)
+        self._answer, self._warning = QLabel(), QLabel()
+        self._bar = ColourBar()
+        self._compared = QListWidget()
+        self._buttons = {
+            name: QPushButton(name) for name in ("Compare models", "All slices", "Network's view", "Shuffle test")
+        }
+        self._explain, self._save, self._card = (
+            QPushButton("Explain"),
+            QPushButton("Save..."),
+            QPushButton("About this model"),
+        )
+        self.work = WorkPanel()
+        self._probabilities: dict[str, float] = {}
+        self._dress()
+        self._lay_out()
+        self._connect()
+
+    # -- setters ------------------------------------------------------------------------------------------------------
+
+    def set_images(self, names: Sequence[str], chosen: str = "") -> None:
+        """Offer image layers."""
+        with self._image.changed.blocked():
+            # Nothing is chosen of itself.
+            self._image.choices = list(names) if chosen in names else ["", *names]
+            self._image.value = chosen if chosen in names else ""
+        self._explain.setEnabled(bool(names) and bool(self._model.value))
+
+    def set_models(self, names: Sequence[str]) -> None:
+        """Offer models."""
+        with self._model.changed.blocked():
+            self._model.choices = list(names)
+        self._explain.setEnabled(False)
+
+    def set_model(self, labels: Sequence[str], domains: Sequence[str], relatives: dict[str, bool]) -> None:
+        """Offer the model's classes and batch norms, and other models to compare it with (ticked or not)."""
+        with self._class.changed.blocked(), self._domain.changed.blocked():
+            self._class.choices = [MOST_PROBABLE, *labels]
+            self._domain.choices = list(domains) or ["only one"]
+        self._domain.enabled = len(domains) > 1
+        self._compared.clear()
+        for name, ticked in relatives.items():
+            item = QListWidgetItem(name)
+            item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+            self._compared.addItem(item)
+        self.set_answer({})
+
+    def set_answer(self, probabilities: dict[str, float], note: str = "") -> None:
+        """Show each class's probability, in the list of classes and below it."""
+        self._probabilities = dict(probabilities)
+        rows = [
+            f"<tr><td>{name}</td><td align='right'><b>{p:.0%}</b></td>"
+            f"<td><span style='background-color:#3b82c4'>{'&nbsp;' * round(_BAR * p)}</span></td></tr>"
+            for name, p in probabilities.items()
+        ]
+        footer = f"<p style='margin:2px'>{note}</p>" if note else ""
+        self._answer.setText(f"<table cellpadding='1'>{''.join(rows)}</table>{footer}" if rows else note)
+
+    def set_warnings(self, sentences: Sequence[str]) -> None:
+        """Say why a map of this image would mean nothing; nothing for a suitable one."""
+        self._warning.setText("\n".join(sentences))
+        self._warning.setVisible(bool(sentences))
+
+    def set_meaning(self, label: str, *, signed: bool) -> None:
+        """What the colours stand for."""
+        self._bar.show_meaning(label, signed=signed)
+
+    def set_stack(self, is_stack: bool) -> None:
+        """Whether the image has slices."""
+        self._buttons["All slices"].setEnabled(is_stack)
+
+    def set_explained(self, explained: bool) -> None:
+        """Whether there is a map to save, and a view to show."""
+        self._save.setEnabled(explained)
+        self._buttons["Network's view"].setEnabled(explained)
+
+    # -- readings -----------------------------------------------------------------------------------------------------
+
+    @property
+    def form(self) -> OverlayForm:
+        """What the form says."""
+        ticked = Qt.CheckState.Checked
+        items = [self._compared.item(i) for i in range(self._compared.count())]
+        label = str(self._class.value)
+        return OverlayForm(
+            image=str(self._image.value or ""),
+            model=str(self._model.value or ""),
+            compared=tuple(item.text() for item in items if item.checkState() == ticked),
+            request=ExplainRequest(
+                label="" if label == MOST_PROBABLE else label,
+                domain=max(list(self._domain.choices).index(self._domain.value), 0),
+                method=_METHODS[str(self._method.value)],
+                clip=float(self._clip.value),
+            ),
+            side=_SIDES[str(self._side.value)],
+            opacity=float(self._opacity.value()),
+            signed=bool(self._signed.value),
+            follow=bool(self._follow.value),
+            as_on_screen=bool(self._screen.value),
+            anyway=bool(self._anyway.value),
+        )
+
+    @property
+    def warning(self) -> str:
+        """The warning that is shown; empty for none."""
+        return self._warning.text()
+
+    @property
+    def answer(self) -> dict[str, float]:
+        """The probabilities that are shown."""
+        return self._probabilities
+
+    # -- construction -------------------------------------------------------------------------------------------------
+
+    def _dress(self) -> None:
+        self._explain.setStyleSheet("font-weight: bold; padding: 6px;")
+        self._warning.setWordWrap(True)
+        self._warning.setStyleSheet("color: #1b1b1b; background: #ffb703; padding: 5px; border-radius: 3px;")
+        self._warning.hide()
+        self._answer.setWordWrap(True)
+        # A long note must wrap, and not widen the dock.
+        self._answer.setMinimumWidth(1)
+        self._answer.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._compared.setMaximumHeight(92)
+        tips = {
+            "Compare models": "The ticked models side by side, with one zoom and one contrast",
+            "All slices": "Explain every slice of the stack in the background",
+            "Network's view": "Show the part of the image that the network sees, at its size",
+            "Shuffle test": "Does the map depend on what the model learned? Its weights are shuffled, layer after layer",
+        }
+        for name, tip in tips.items():
+            self._buttons[name].setToolTip(tip)
+        self.set_explained(False)
+        self.set_stack(False)
+
+    def _lay_out(self) -> None:
+        notice = QLabel("What a model looked at, not what is true. Not for diagnosis.")
+        notice.setStyleSheet("color: #ff9f1c; font-weight: bold;")
+        notice.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        layout.addWidget(notice)
+        layout.addWidget(self._form.native)
+        layout.addWidget(self._answer)
+        layout.addWidget(self._warning)
+        layout.addWidget(self._explain)
+        layout.addWidget(self._bar)
+        opacity = QHBoxLayout()
+        opacity.addWidget(QLabel("Opacity"))
+        opacity.addWidget(self._opacity, 1)
+        layout.addLayout(opacity)
+        layout.addWidget(QLabel("Key H hides and shows the map."))
+        more = QCollapsible("More settings")
+        more.addWidget(self._more.native)
+        layout.addWidget(more)
+        layout.addWidget(QLabel("Compare with"))
+        layout.addWidget(self._compared)
+        grid = QGridLayout()
+        for place, button in enumerate([*self._buttons.values(), self._card, self._save]):
+            grid.addWidget(button, place // 2, place % 2)
+        layout.addLayout(grid)
+        layout.addWidget(self.work)
+        layout.addStretch(1)
+
+    def _connect(self) -> None:
+        self._explain.clicked.connect(self.explain_requested)
+        self._save.clicked.connect(self.save_requested)
+        self._card.clicked.connect(self.card_requested)
+        signals = (self.compare_requested, self.all_slices_requested, self.seen_requested, self.test_requested)
+        for button, signal in zip(self._buttons.values(), signals, strict=True):
+            button.clicked.connect(signal)
+        for field in (self._image, self._model, self._side, self._screen, self._domain):
+            field.changed.connect(lambda: self.subject_changed.emit())
+        self._signed.changed.connect(lambda: self.look_changed.emit())
+        self._opacity.valueChanged.connect(lambda: self.look_changed.emit())

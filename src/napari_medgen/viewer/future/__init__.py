@@ -1,0 +1,1 @@
+"""**Extrapolate radiograph**: view, coordinator, the work behind it and the futures on screen."""

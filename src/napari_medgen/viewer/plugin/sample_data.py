@@ -1,0 +1,96 @@
+"""npe2 sample data: something synthetic and something real."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.volume import Volume
+from napari_medgen.models.catalogue import find_model
+from napari_medgen.running.progress import Progress, Steps, drive
+from napari_medgen.viewer.canvas.hanging import hang
+from napari_medgen.viewer.layers.volumes import KEY, LayerData, image_options
+from napari_medgen.viewer.work import generators
+from napari_medgen.viewer.work.queue import Job, shared_queue
+
+if TYPE_CHECKING:
+    from napari_medgen.volumes.generator import Sample
+
+_MODEL = "brain-t1"
+_FORMING = f"{KEY}_forming"
+
+
+def sampled_brain() -> list[LayerData]:
+    """A volume of the starter model brain-t1, seed 0, sampled now.
+
+    In a window an empty volume is returned, which becomes the brain when it has been sampled in the background.
+    """
+    import napari
+    from napari.utils.notifications import show_error
+
+    viewer: Any = napari.current_viewer()
+    if viewer is None:
+        return [_layer(drive(_sample()).volume)]
+    architecture = find_model(_MODEL).card.architecture
+    empty = Volume.on_grid(
+        np.zeros(architecture["shape"], np.float32),
+        tuple(architecture["spacing"]),
+        f"{_MODEL} seed 0 (forming)",
+        provenance=Provenance(synthetic=True, model=_MODEL),
+    )
+
+    voxels, options, kind = _layer(empty)
+    token = secrets.token_hex(8)  # napari gives the layer another name where there is one of that name
+    options["metadata"] |= {_FORMING: token}
+
+    def forming() -> Any:
+        return next((layer for layer in viewer.layers if layer.metadata.get(_FORMING) == token), None)
+
+    def show(sample: Sample) -> None:
+        voxels, options, _ = _layer(sample.volume)
+        layer = forming()
+        if layer is None:  # it was removed, or the window closed
+            return
+        layer.data = voxels
+        for name in ("metadata", "contrast_limits", "name"):
+            setattr(layer, name, options[name])
+
+    def sorry(error: Exception) -> None:
+        if (layer := forming()) is not None:
+            viewer.layers.remove(layer)
+        show_error(str(error))
+
+    hang(viewer)
+    number = shared_queue().submit(Job("A sampled brain", _sample, on_result=show, on_error=sorry))
+
+    def removed(event: Any) -> None:
+        if event.value.metadata.get(_FORMING) == token:
+            shared_queue().cancel(number)
+
+    viewer.layers.events.removed.connect(removed)
+    return [(voxels, options, kind)]
+
+
+def _sample() -> Steps[Sample]:
+    yield Progress(0, 0, "Loading the model")
+    generator = generators.generator(_MODEL, "")
+    from napari_medgen.volumes.request import SampleRequest
+
+    return (yield from generator.sample(SampleRequest()))
+
+
+def _layer(volume: Volume) -> LayerData:
+    return volume.voxels, image_options(volume), "image"
+
+
+def real_volume() -> list[LayerData]:
+    """The anatomical MRI that nibabel ships for its tests."""
+    import nibabel.testing
+
+    from napari_medgen.viewer.plugin.readers import read_layers
+
+    return read_layers(str(Path(nibabel.testing.data_path) / "anatomical.nii"))

@@ -1,0 +1,1 @@
+"""**Sample volumes**: view and coordinator."""

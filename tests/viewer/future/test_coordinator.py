@@ -1,0 +1,383 @@
+"""**Extrapolate radiograph**: the view alone, the coordinator with a viewer's model, and the whole in a real window."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from pytestqt.qtbot import QtBot
+from qtpy.QtWidgets import QPushButton
+
+from napari_medgen.imaging.radiograph import Radiograph
+from napari_medgen.progression.extrapolation import ExtrapolationRequest
+from napari_medgen.viewer.future.coordinator import ExtrapolateCoordinator, ExtrapolateRadiograph
+from napari_medgen.viewer.future.display import is_ours
+from napari_medgen.viewer.future.view import ExtrapolateView
+from napari_medgen.viewer.future.words import date_after
+from napari_medgen.viewer.layers.radiographs import radiograph_layer
+from napari_medgen.viewer.layers.volumes import is_synthetic
+from napari_medgen.viewer.work import extrapolators
+from napari_medgen.viewer.work.queue import WorkQueue, shared_queue
+from progression_support import loaded, radiograph, three_visit_cohort, write_model
+
+
+@pytest.fixture
+def view(qtbot: QtBot) -> ExtrapolateView:
+    made = ExtrapolateView()
+    qtbot.addWidget(made)
+    made.set_models(["knees"])
+    made.set_images(["first", "second"], "first")
+    return made
+
+
+def test_the_form_says_what_was_entered(view: ExtrapolateView) -> None:
+    form = view.form
+    assert (form.image, form.model, form.side, form.second, form.cohort) == ("first", "knees", "", "", "")
+    assert form.extrapolation == ExtrapolationRequest(tuple(range(6, 97, 6)), 8, "strict")
+    assert (form.projection.method, form.projection.space) == ("fast", "W+")
+    view._side.value, view._mode.value, view._neighbours.value = "right", "as published", 1
+    view._horizon.value, view._step.value, view._second.value = 24, 12, "second"
+    form = view.form
+    assert (form.side, form.extrapolation, form.second) == ("R", ExtrapolationRequest((12, 24), 1, "published"), "second")
+
+
+def test_every_button_says_that_it_was_pressed(view: ExtrapolateView, qtbot: QtBot) -> None:
+    view.set_looked_ahead(True)
+    view.set_neighbours([("9001 L", "KL 0 to 1", "48", "0.10")])
+    view._second.value = "second"
+    signals = {
+        "Project": view.project_requested,
+        "Side by side": view.beside_requested,
+        "Blink (B)": view.blink_requested,
+        "Open neighbour": view.open_requested,
+        "Report...": view.report_requested,
+        "Save frames...": view.save_requested,
+        "About this model": view.card_requested,
+        "Compare with the second visit": view.compare_requested,
+    }
+    for text, signal in signals.items():
+        with qtbot.waitSignal(signal, timeout=500):
+            next(button for button in view.findChildren(QPushButton) if button.text() == text).click()
+
+
+def test_what_needs_frames_is_off_until_there_are_some(view: ExtrapolateView) -> None:
+    assert not view._buttons["Report..."].isEnabled()
+    view.set_looked_ahead(True)
+    assert view._buttons["Report..."].isEnabled()
+    assert not view._compare.isEnabled()  # no second visit was chosen
+    view._second.value = "second"
+    assert view._compare.isEnabled()
+
+
+def test_months_have_dates() -> None:
+    assert date_after(datetime.date(2020, 1, 1), 12) == datetime.date(2020, 12, 31)
+    assert date_after(datetime.date(2020, 1, 1), 0) == datetime.date(2020, 1, 1)
+
+
+class Stage:
+    """A viewer's model, a coordinator and a queue of its own."""
+
+    def __init__(self, qtbot: QtBot, model: str) -> None:
+        self.qtbot, self.viewer, self.queue, self.view = qtbot, ViewerModel(), WorkQueue(), ExtrapolateView()
+        qtbot.addWidget(self.view)
+        self.coordinator = ExtrapolateCoordinator(self.view, self.viewer, self.queue)
+        self.view.set_models([model])
+        self.view.subject_changed.emit()
+        self.idle()
+
+    def idle(self) -> None:
+        timer = self.coordinator._timer
+        self.qtbot.waitUntil(lambda: not self.queue.busy and not self.queue._jobs and not timer.isActive(), timeout=60_000)
+
+    def add(self, image: Radiograph) -> Any:
+        data, options, _ = radiograph_layer(image)
+        return self.viewer.add_image(data, **options)
+
+    def press(self, name: str) -> None:
+        next(button for button in self.view.findChildren(QPushButton) if button.text() == name).click()
+        self.idle()
+
+    def layers(self) -> dict[str, Any]:
+        return {layer.name: layer for layer in self.viewer.layers if is_ours(layer)}
+
+
+@pytest.fixture
+def stage(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setenv("NAPARI_MEDGEN_MODELS", str(tmp_path / "models"))
+    write_model(tmp_path / "models" / "tiny", three_visit_cohort(), surrogate="surrogate progression, made up")
+    model = loaded(tmp_path / "other", three_visit_cohort(), surrogate="surrogate progression, made up")
+    model.known_cohort.about["surrogate"] = "surrogate progression, made up"
+    monkeypatch.setattr(extrapolators, "extrapolator", lambda name, cohort="": model)
+    made = Stage(qtbot, "tiny")
+    made.add(radiograph(spacing=(0.5, 0.5)))
+    made.view._anyway.value = True  # random weights reproduce nothing
+    made.view._step.value, made.view._horizon.value, made.view._neighbours.value = 12, 48, 3
+    made.idle()
+    yield made
+    made.coordinator.close()
+    made.idle()
+
+
+def test_project_shows_baseline_prediction_and_change(stage: Stage) -> None:
+    stage.press("Project")
+    assert stage.view.work.error == ""
+    shown = stage.layers()
+    assert list(shown) == ["baseline", "predicted (surrogate)", "change"]
+    predicted = shown["predicted (surrogate)"]
+    assert predicted.data.shape == shown["change"].data.shape == (5, 32, 32)
+    assert predicted.axis_labels[0] == "months"
+    assert predicted.scale.tolist() == pytest.approx([12.0, 1.25, 1.25])
+    assert is_synthetic(predicted)
+    assert is_synthetic(shown["change"])
+    assert not is_synthetic(shown["baseline"])
+    assert stage.viewer.canvas.grid.enabled
+    assert tuple(stage.viewer.canvas.grid.shape) == (1, 3)
+    assert not stage.viewer.layers["knee 0"].visible
+    assert "dB" in stage.view.quality
+    assert "made up" in stage.view._surrogate.text()
+    assert len(stage.view.neighbour_rows) == 3
+    assert stage.view.plot.drawn
+
+
+def test_the_frame_lies_on_the_image(stage: Stage) -> None:
+    stage.press("Project")
+    baseline, image = stage.layers()["baseline"], stage.viewer.layers["knee 0"]
+    # Outer edges of the first and of the last pixel, in millimetres.
+    edges = [
+        (layer.translate - layer.scale / 2, layer.translate + (np.array(layer.data.shape) - 0.5) * layer.scale)
+        for layer in (baseline, image)
+    ]
+    assert np.allclose(edges[0], edges[1])
+
+
+def test_the_months_slider_moves_the_line_and_the_words(stage: Stage) -> None:
+    stage.press("Project")
+    stage.view._date.value = datetime.date(2020, 1, 1)
+    stage.viewer.dims.set_point(0, 24)
+    assert stage.view.now.startswith("24 months (December 2021)")
+    assert stage.view.plot.month == 24
+    stage.viewer.dims.set_current_step(0, 4)
+    assert stage.view.now.startswith("48 months")
+
+
+def test_other_neighbours_use_the_projection_again(stage: Stage) -> None:
+    stage.press("Project")
+    projected, outlook = stage.coordinator.projected, stage.coordinator.outlook
+    stage.view._neighbours.value = 1
+    stage.view._mode.value = "as published"
+    stage.idle()
+    assert stage.coordinator.projected is projected
+    assert stage.coordinator.outlook is not outlook
+    assert len(stage.view.neighbour_rows) == 1
+    assert stage.coordinator.outlook is not None
+    assert stage.coordinator.outlook.futures.extrapolation.request.mode == "published"
+
+
+def test_blink_puts_the_prediction_over_the_baseline_and_hides_it(stage: Stage) -> None:
+    stage.press("Project")
+    predicted = stage.layers()["predicted (surrogate)"]
+    stage.press("Blink (B)")
+    assert not stage.viewer.canvas.grid.enabled
+    assert predicted.visible
+    stage.press("Blink (B)")
+    assert not predicted.visible
+    stage.press("Blink (B)")
+    assert predicted.visible
+    stage.press("Side by side")
+    assert stage.viewer.canvas.grid.enabled
+
+
+def test_a_neighbour_opens_below(stage: Stage) -> None:
+    stage.press("Project")
+    stage.press("Open neighbour")
+    names = list(stage.layers())
+    assert len(names) == 5
+    assert all(name.endswith("(projected)") for name in names[3:])
+    assert tuple(stage.viewer.canvas.grid.shape) == (2, 3)
+    stage.view._table.selectRow(1)
+    stage.press("Open neighbour")
+    assert list(stage.layers())[3:] != names[3:]
+    assert len(stage.layers()) == 5
+
+
+def test_a_second_visit_stands_beside_what_was_expected(stage: Stage) -> None:
+    stage.press("Project")
+    stage.add(radiograph(7))
+    assert stage.view.form.image == "knee 0"  # a second image is no new baseline
+    stage.view._second.value = "knee 7"
+    stage.press("Compare with the second visit")
+    assert "After 24 months the real image looks like" in stage.view.comparison
+    assert {"real, 24 months", "expected, 24 months"} <= set(stage.layers())
+    # Another image would take a cell of the grid; it comes back when the layers are taken away.
+    assert not stage.viewer.layers["knee 7"].visible
+    stage.coordinator.display.clear()
+    assert stage.viewer.layers["knee 7"].visible
+    assert stage.viewer.layers["knee 0"].visible
+
+
+def test_what_is_wrong_is_said_and_nothing_is_lost(stage: Stage) -> None:
+    stage.press("Project")
+    before = list(stage.layers())
+    stage.add(Radiograph(np.zeros((40, 40), np.uint8), (0, 255), laterality="L", name="small"))
+    stage.view._image.value = "small"
+    stage.press("Project")
+    assert "small has 40 x 40 pixels" in stage.view.work.error
+    assert list(stage.layers()) == before
+    unsaid = Radiograph(radiograph().pixels, (0, 255), name="unsaid")
+    stage.add(unsaid)
+    stage.view._image.value = "unsaid"
+    stage.press("Project")
+    assert "left or a right knee" in stage.view.work.error
+    bright = Radiograph(np.full((80, 80), 255, np.uint8), (0, 255), laterality="L", name="bright")
+    stage.add(bright)
+    stage.view._image.value = "bright"
+    stage.view._anyway.value = False
+    stage.press("Project")
+    assert stage.view.work.error == "Too bright to be a knee."
+
+
+def test_a_bad_projection_is_not_extrapolated(stage: Stage) -> None:
+    stage.view._anyway.value = False
+    stage.press("Project")
+    assert "the error is above that of" in stage.view.doubt
+    assert "Not extrapolated" in stage.view.work.error
+    assert "change" not in stage.layers()
+    assert stage.coordinator.outlook is None
+
+
+def test_cancel_ends_a_projection(stage: Stage) -> None:
+    stage.view._method.value = "as published (1000 steps)"
+    stage.view.project_requested.emit()
+    stage.qtbot.waitUntil(lambda: "projection" in stage.layers(), timeout=30_000)
+    stage.view.work.cancel_requested.emit()
+    stage.idle()
+    assert stage.coordinator.outlook is None
+    assert stage.view.work.status == "Ready"
+
+
+def test_reports_are_written_as_pdf_and_html(stage: Stage, tmp_path: Path) -> None:
+    stage.press("Project")
+    pdf = stage.coordinator.write_report(tmp_path / "report")
+    assert pdf is not None
+    assert pdf.name == "report.pdf"
+    assert pdf.read_bytes().startswith(b"%PDF")
+    html = stage.coordinator.write_report(tmp_path / "report.html")
+    assert html is not None
+    assert "made up" in html.read_text()
+    (tmp_path / "folder").write_text("a file")
+    assert stage.coordinator.write_report(tmp_path / "folder" / "report.html") is None
+    assert "cannot be written" in stage.view.work.error
+    assert len(stage.coordinator.save(tmp_path / "out")) == 11
+
+
+def test_layers_that_are_removed_by_hand_are_forgotten(stage: Stage) -> None:
+    stage.press("Project")
+    for layer in list(stage.layers().values()):
+        stage.viewer.layers.remove(layer)
+    assert not stage.viewer.canvas.grid.enabled
+    stage.viewer.dims.set_point(0, 0)
+    stage.press("Project")
+    assert len(stage.layers()) == 3
+
+
+@pytest.mark.real_data
+def test_a_real_knee_in_a_real_window(
+    make_napari_viewer: Any, qtbot: QtBot, real_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    _, widget = viewer.window.add_plugin_dock_widget("napari-medgen", "Extrapolate radiograph")
+    assert isinstance(widget, ExtrapolateRadiograph)
+    image = next(path for path in sorted((real_data / "knee-radiographs" / "val" / "1").iterdir()))
+    viewer.open(image, plugin="napari-medgen")
+    view, coordinator = widget.view, widget.coordinator
+    view._side.value = {"L": "left", "R": "right"}[image.stem[-1]]
+    qtbot.waitUntil(lambda: not shared_queue().busy, timeout=60_000)
+    begun = time.perf_counter()
+    view._project.click()
+    qtbot.waitUntil(lambda: coordinator.display.there or bool(view.work.error), timeout=60_000)
+    first = time.perf_counter() - begun
+    qtbot.waitUntil(lambda: not shared_queue().busy and not shared_queue()._jobs, timeout=60_000)
+    assert view.work.error == ""
+    shown, begun = 0, time.perf_counter()
+    while time.perf_counter() - begun < 2:
+        viewer.dims.set_current_step(0, shown % 17)
+        viewer.screenshot(flash=False)
+        shown += 1
+    with capsys.disabled():
+        rate = shown / (time.perf_counter() - begun)
+        print(f"\nfirst frame {first:.1f} s after Project; {rate:.0f} frames a second dragged (each with a screenshot)")
+    assert "surrogate" in view._surrogate.text().lower()
+    assert view.plot.drawn
+    widget.end()
+
+
+def test_nothing_of_the_image_before_arrives_beside_the_next_one(stage: Stage) -> None:
+    first = stage.viewer.layers[0].name
+    other = stage.add(radiograph(seed=5, spacing=(0.5, 0.5)))
+    stage.view._image.value = first
+    stage.coordinator.project()
+    stage.qtbot.waitUntil(lambda: stage.coordinator.work.runs("ahead"), timeout=60_000)
+    stage.view._anyway.value = False  # random weights reproduce nothing: the next one is doubtful, and goes no further
+    stage.view._image.value = other.name
+    stage.coordinator.project()
+    stage.idle()
+    stage.qtbot.wait(200)
+    assert stage.coordinator.outlook is None
+    assert set(stage.layers()) == {"baseline", "projection"}
+    assert not stage.view.plot.drawn
+    assert not stage.view._buttons["Report..."].isEnabled()
+    assert not stage.view._buttons["Save frames..."].isEnabled()
+
+
+def test_cancelling_a_second_look_ahead_leaves_the_first_whole(stage: Stage) -> None:
+    stage.press("Project")
+    outlook = stage.coordinator.outlook
+    before = stage.layers()["predicted (surrogate)"].data.copy()
+    stage.view._step.value = 6
+    stage.qtbot.waitUntil(lambda: stage.coordinator.work.runs("ahead"), timeout=60_000)
+    assert not stage.view._buttons["Report..."].isEnabled()
+    stage.coordinator.cancel()
+    stage.idle()
+    assert stage.coordinator.outlook is outlook
+    np.testing.assert_array_equal(stage.layers()["predicted (surrogate)"].data, before)
+    assert stage.view._buttons["Report..."].isEnabled()
+
+
+def test_cancelling_the_first_look_ahead_leaves_the_projection(stage: Stage) -> None:
+    stage.coordinator.project()
+    stage.qtbot.waitUntil(lambda: stage.coordinator.work.runs("ahead"), timeout=60_000)
+    stage.coordinator.cancel()
+    stage.idle()
+    assert set(stage.layers()) == {"baseline", "projection"}
+    assert not stage.view._buttons["Report..."].isEnabled()
+
+
+def test_what_is_changed_while_the_first_frames_are_made_counts(stage: Stage) -> None:
+    stage.coordinator.project()
+    stage.qtbot.waitUntil(lambda: stage.coordinator.work.runs("ahead"), timeout=60_000)
+    stage.view._neighbours.value = 2
+    stage.idle()
+    stage.qtbot.wait(400)
+    stage.idle()
+    assert stage.coordinator.outlook is not None
+    assert len(stage.coordinator.outlook.futures.extrapolation.neighbours) == 2
+
+
+def test_a_renamed_knee_is_still_projected_and_compared(stage: Stage) -> None:
+    layer = stage.viewer.layers[0]
+    other = stage.add(radiograph(seed=5, spacing=(0.5, 0.5)))
+    stage.view._image.value = layer.name
+    stage.view._second.value = other.name
+    layer.name, other.name = "left knee", "left knee later"
+    assert (stage.view.form.image, stage.view.form.second) == ("left knee", "left knee later")
+    stage.press("Project")
+    assert stage.view.work.error == ""
+    stage.press("Compare with the second visit")
+    assert stage.view.work.error == ""
+    assert "real" in " ".join(stage.layers())

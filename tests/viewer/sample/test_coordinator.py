@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from napari.components import ViewerModel
+from pytestqt.qtbot import QtBot
+
+from napari_medgen.imaging.nifti import read_nifti
+from napari_medgen.viewer.layers.volumes import is_synthetic, provenance_of
+from napari_medgen.viewer.sample.coordinator import SampleCoordinator
+from napari_medgen.viewer.sample.view import SampleView
+from napari_medgen.viewer.work import generators
+from napari_medgen.viewer.work.queue import WorkQueue
+
+
+@pytest.fixture
+def coordinator(qtbot: QtBot, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SampleCoordinator]:
+    monkeypatch.setenv("NAPARI_MEDGEN_MODELS", str(tiny_model.parent))
+    view, queue = SampleView(), WorkQueue()
+    qtbot.addWidget(view)
+    made = SampleCoordinator(view, ViewerModel(), queue)
+    view._models.value = "tiny"
+    yield made
+    made.close()
+    assert queue.wait(10)
+    generators.forget()
+
+
+def finish(coordinator: SampleCoordinator, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: not coordinator._running and not coordinator.queue.busy, timeout=30_000)
+
+
+def test_a_press_gives_a_layer_with_everything(coordinator: SampleCoordinator, qtbot: QtBot) -> None:
+    coordinator.view._seed.value = 5
+    coordinator.view.sample_requested.emit()
+    finish(coordinator, qtbot)
+    (layer,) = coordinator.viewer.layers
+    assert layer.name == "tiny seed 5"
+    assert tuple(layer.scale) == (2.0, 3.0, 1.5)
+    assert [str(unit) for unit in layer.units] == ["millimeter"] * 3
+    assert layer.axis_labels == ("S", "P", "L")
+    assert layer.colormap.name == "gray"
+    assert list(layer.contrast_limits) == [0, 255]
+    assert provenance_of(layer).seed == 5
+    assert coordinator.viewer.canvas.overlays["medgen_synthetic"].visible
+    assert coordinator.view._table.rowCount() == 1
+    assert coordinator.view.work.status == "Ready"
+
+
+def test_presses_queue_and_counts_take_the_next_seeds(coordinator: SampleCoordinator, qtbot: QtBot) -> None:
+    coordinator.view._count.value = 2
+    coordinator.sample()
+    coordinator.view._count.value = 1
+    coordinator.view._seed.value = 9
+    coordinator.sample()
+    assert len(coordinator._running) == 3
+    finish(coordinator, qtbot)
+    assert [layer.name for layer in coordinator.viewer.layers] == ["tiny seed 0", "tiny seed 1", "tiny seed 9"]
+
+
+def test_it_forms_before_the_eyes_and_cancel_takes_it_away(coordinator: SampleCoordinator, qtbot: QtBot) -> None:
+    coordinator.view._sampler.value = "Ancestral (published, slow)"
+    coordinator.view._count.value = 40
+    coordinator.sample()
+    qtbot.waitUntil(lambda: any("forming" in layer.name for layer in coordinator.viewer.layers), timeout=30_000)
+    forming = next(layer for layer in coordinator.viewer.layers if "forming" in layer.name)
+    assert is_synthetic(forming)
+    done = coordinator.view._table.rowCount()
+    coordinator.view.work.cancel_requested.emit()
+    assert not coordinator._running
+    assert not any("forming" in layer.name for layer in coordinator.viewer.layers)
+    finish(coordinator, qtbot)
+    assert coordinator.view._table.rowCount() <= done + 1
+    assert coordinator.view.work.status == "Ready"
+
+
+def test_a_blend_is_named_so(coordinator: SampleCoordinator, qtbot: QtBot) -> None:
+    coordinator.view.interpolate_requested.emit()
+    finish(coordinator, qtbot)
+    (layer,) = coordinator.viewer.layers
+    assert layer.name == "tiny seed 0 blended"
+    assert "seed 1" in provenance_of(layer).operation
+
+
+def test_the_cost_is_said_before_the_run(coordinator: SampleCoordinator, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: "about" in coordinator.view._cost.text(), timeout=30_000)
+    assert "on CPU" in coordinator.view._cost.text()
+
+
+def test_volumes_are_saved_and_none_is_overwritten(coordinator: SampleCoordinator, qtbot: QtBot, tmp_path: Path) -> None:
+    coordinator.sample()
+    finish(coordinator, qtbot)
+    first = coordinator.save(tmp_path)
+    second = coordinator.save(tmp_path)
+    assert [path.name for path in first + second] == [
+        "tiny_seed_0.nii.gz",
+        "tiny_seed_0.json",
+        "tiny_seed_0_1.nii.gz",
+        "tiny_seed_0_1.json",
+    ]
+    assert read_nifti(first[0]).provenance.synthetic
+    (tmp_path / "file").write_text("in the way")
+    assert coordinator.save(tmp_path / "file") == []
+    assert "cannot be written" in coordinator.view.work.error
+
+
+def test_an_expected_error_is_one_sentence_beside_the_button(
+    coordinator: SampleCoordinator, qtbot: QtBot, tiny_model: Path
+) -> None:
+    finish(coordinator, qtbot)
+    generators.forget()
+    (tiny_model / "denoiser.safetensors").write_bytes(b"broken")
+    coordinator.sample()
+    finish(coordinator, qtbot)
+    assert "damaged" in coordinator.view.work.error
+    assert coordinator.view.work.status == "Ready"
+    assert len(coordinator.viewer.layers) == 0
+
+
+def test_a_removed_layer_leaves_the_table_and_a_chosen_row_is_shown(coordinator: SampleCoordinator, qtbot: QtBot) -> None:
+    coordinator.view._count.value = 2
+    coordinator.sample()
+    finish(coordinator, qtbot)
+    first, second = coordinator.viewer.layers
+    coordinator.view._table.selectRow(0)
+    assert first.visible
+    assert not second.visible
+    coordinator.viewer.layers.remove(first)
+    assert coordinator.view._table.rowCount() == 1
+
+
+def test_the_conditions_of_the_model_are_offered(coordinator: SampleCoordinator, qtbot: QtBot) -> None:
+    assert set(coordinator.view._conditions) == {"age", "sex"}
+    coordinator.view._conditional.value = True
+    coordinator.sample()
+    finish(coordinator, qtbot)
+    assert provenance_of(coordinator.viewer.layers[0]).condition == {"age": 50.0, "sex": "F"}

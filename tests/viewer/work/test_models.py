@@ -1,0 +1,95 @@
+"""Models stay as long as somebody holds them, and nobody in the window waits for a load."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from napari.components import ViewerModel
+from pytestqt.qtbot import QtBot
+
+from napari_medgen.viewer.explain.coordinator import OverlayCoordinator
+from napari_medgen.viewer.explain.view import OverlayView
+from napari_medgen.viewer.future.coordinator import BLINK_KEY, ExtrapolateCoordinator
+from napari_medgen.viewer.future.view import ExtrapolateView
+from napari_medgen.viewer.work import classifiers
+from napari_medgen.viewer.work.models import LoadedModels
+from napari_medgen.viewer.work.queue import WorkQueue
+from saliency_support import write_classifier
+
+
+class Holder:
+    pass
+
+
+def test_a_model_is_loaded_once_and_the_oldest_goes_first() -> None:
+    models: LoadedModels[str, str] = LoadedModels(2)
+    loads: list[str] = []
+
+    def get(key: str) -> str:
+        return models.get(key, lambda: loads.append(key) or key.upper())
+
+    assert [get(key) for key in ("a", "b", "a", "c", "a", "b")] == ["A", "B", "A", "C", "A", "B"]
+    assert loads == ["a", "b", "c", "b"]
+    assert list(models.kept) == ["a", "b"]
+
+
+def test_the_last_holder_lets_all_go() -> None:
+    models: LoadedModels[str, str] = LoadedModels()
+    one, other = Holder(), Holder()
+    models.hold(one)
+    models.hold(other)
+    models.get("a", lambda: "A")
+    models.release(one)
+    assert models.kept
+    models.release(other)
+    assert not models.kept
+
+
+def test_releasing_does_not_wait_for_a_load_which_is_not_kept_then() -> None:
+    models: LoadedModels[str, str] = LoadedModels()
+    holder, begun, go = Holder(), threading.Event(), threading.Event()
+    models.hold(holder)
+
+    def load() -> str:
+        begun.set()
+        assert go.wait(20)
+        return "A"
+
+    thread = threading.Thread(target=models.get, args=("a", load))
+    thread.start()
+    assert begun.wait(20)
+    models.release(holder)  # returns while the load goes on
+    assert thread.is_alive()
+    go.set()
+    thread.join(20)
+    assert not models.kept
+
+
+def test_closing_one_widget_leaves_the_other_its_models(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_classifier(tmp_path / "models" / "tiny")
+    monkeypatch.setenv("NAPARI_MEDGEN_MODELS", str(tmp_path / "models"))
+    viewer, queue = ViewerModel(), WorkQueue()
+    overlay_view, extrapolate_view = OverlayView(), ExtrapolateView()
+    qtbot.addWidget(overlay_view)
+    qtbot.addWidget(extrapolate_view)
+    overlay = OverlayCoordinator(overlay_view, viewer, queue)
+    extrapolate = ExtrapolateCoordinator(extrapolate_view, viewer, queue)
+    extrapolate.cancel()
+    qtbot.waitUntil(lambda: not queue.busy, timeout=60_000)
+    classifiers.classifier("tiny")
+    another_view = ExtrapolateView()
+    qtbot.addWidget(another_view)
+    another = ExtrapolateCoordinator(another_view, viewer, queue)
+    another.cancel()
+    qtbot.waitUntil(lambda: not queue.busy, timeout=60_000)
+    extrapolate.close()
+    assert any(str(key) == BLINK_KEY for key in viewer.keymap)  # it is the other one's
+    another.close()
+    assert "tiny" in classifiers._loaded
+    assert not any(str(key) == BLINK_KEY for key in viewer.keymap)
+    overlay.close()
+    assert not classifiers._loaded
