@@ -60,9 +60,9 @@ def cohort() -> Callable[[], Any]:
     from PIL import Image
 
     from napari_medgen.cli.progression import open_extrapolator
-    from napari_medgen.progression.building import BuildRequest, build_cohort
+    from napari_medgen.progression.cohort.visits import visits_of_names
+    from napari_medgen.progression.cohort_building import BuildRequest, build_cohort
     from napari_medgen.progression.request import ProjectionRequest
-    from napari_medgen.progression.visits import visits_of_names
     from napari_medgen.running.progress import drive
 
     extrapolator, root = open_extrapolator("knee-progression", device="cpu"), Path(tempfile.mkdtemp())

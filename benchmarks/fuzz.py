@@ -57,7 +57,7 @@ def _reader(kind: str) -> Callable[[Path], object]:
         return _open_model
     if kind == "bomb":
         return lambda path: _reader(_KIND_OF_ENDING[path.name.split(".", 1)[1]])(path)
-    from napari_medgen.progression.cohort import open_cohort
+    from napari_medgen.progression.cohort.cohort import open_cohort
 
     return lambda path: open_cohort(path).trajectories
 
@@ -74,7 +74,7 @@ _KIND_OF_ENDING = {
 
 def _open_model(path: Path) -> object:
     from napari_medgen.models.folder import open_folder
-    from napari_medgen.progression.extrapolator import load_networks
+    from napari_medgen.progression.model import load_networks
     from napari_medgen.saliency.classifier import Classifier
     from napari_medgen.volumes.generator import VolumeGenerator
 

@@ -219,7 +219,7 @@ def _snapshot_sources() -> list[tuple[str, bytes]]:
     import torch
 
     from napari_medgen.progression.architecture import StyleGANSizes
-    from napari_medgen.progression.stylegan import Generator
+    from napari_medgen.progression.networks.stylegan import Generator
 
     class Pickler(pickle.Pickler):
         def reducer_override(self, obj: Any) -> Any:
@@ -298,8 +298,8 @@ def _cohorts(folder: Path) -> Make:
     from safetensors.numpy import save
 
     from napari_medgen.progression.architecture import COHORT_LATENTS, COHORT_TABLE
-    from napari_medgen.progression.cohort import ABOUT, Cohort, save_cohort
-    from napari_medgen.progression.visits import Visit
+    from napari_medgen.progression.cohort.cohort import ABOUT, Cohort, save_cohort
+    from napari_medgen.progression.cohort.visits import Visit
 
     visits = tuple(Visit(f"p{i // 2}", "L", f"p{i // 2}/L", 12.0 * (i % 2), None, i % 5, f"{i}.png") for i in range(8))
     latents = np.random.default_rng(0).normal(size=(8, 16)).astype(np.float32)

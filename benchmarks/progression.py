@@ -24,14 +24,14 @@ from torch.nn import functional as F
 from napari_medgen.cli.progression import open_extrapolator
 from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.progression.architecture import StyleGANSizes
-from napari_medgen.progression.extrapolator import Extrapolator
+from napari_medgen.progression.cohort.latent_index import LatentIndex
 from napari_medgen.progression.frame import frame_of, to_grey
-from napari_medgen.progression.grading import expected_grade
-from napari_medgen.progression.layers import modulated_conv
-from napari_medgen.progression.neighbours import LatentIndex
+from napari_medgen.progression.grader import expected_grade
+from napari_medgen.progression.model import Extrapolator
+from napari_medgen.progression.networks.stylegan import Generator
+from napari_medgen.progression.networks.stylegan_layers import modulated_conv
 from napari_medgen.progression.projection import Projection, project
 from napari_medgen.progression.request import ProjectionRequest
-from napari_medgen.progression.stylegan import Generator
 from napari_medgen.running.allocator import keep_freed_memory
 from napari_medgen.running.progress import drive
 

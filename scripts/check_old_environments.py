@@ -108,9 +108,9 @@ def stylegan(python: str, folder: Path) -> None:
     """The 256 generator of StyleGAN2-ADA."""
     from golden import GOLDEN, assert_golden
     from napari_medgen.progression.architecture import StyleGANSizes
-    from napari_medgen.progression.extrapolator import load_networks
     from napari_medgen.progression.importing import import_snapshot
-    from napari_medgen.progression.stylegan import Generator
+    from napari_medgen.progression.model import load_networks
+    from napari_medgen.progression.networks.stylegan import Generator
 
     made = _write(python, _STYLEGAN, Generator(StyleGANSizes()), folder / "network-snapshot.pkl")
     generator, _ = load_networks(import_snapshot(folder / "network-snapshot.pkl", folder / "model"))

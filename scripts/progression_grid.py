@@ -8,10 +8,10 @@ from pathlib import Path
 
 from napari_medgen.cli.progression import open_extrapolator
 from napari_medgen.imaging.files import read_radiograph
-from napari_medgen.progression.extrapolation import ExtrapolationRequest
 from napari_medgen.progression.report import Outlook
 from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.progression.training.monitoring import save_frames
+from napari_medgen.progression.trajectories import ExtrapolationRequest
 from napari_medgen.running.progress import drive
 
 

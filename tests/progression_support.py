@@ -22,11 +22,11 @@ from napari_medgen.progression.architecture import (
     ProgressionArchitecture,
     StyleGANSizes,
 )
-from napari_medgen.progression.cohort import Cohort, cohort_files
-from napari_medgen.progression.discriminator import Encoder
-from napari_medgen.progression.extrapolator import Extrapolator
-from napari_medgen.progression.stylegan import Generator
-from napari_medgen.progression.visits import Visit, in_time
+from napari_medgen.progression.cohort.cohort import Cohort, cohort_files
+from napari_medgen.progression.cohort.visits import Visit, in_time
+from napari_medgen.progression.model import Extrapolator
+from napari_medgen.progression.networks.discriminator import Encoder
+from napari_medgen.progression.networks.stylegan import Generator
 from napari_medgen.running.devices import Device
 
 SIZES = StyleGANSizes(resolution=32, z_dim=16, w_dim=16, channel_base=256, channel_max=16, clamp=0.0)

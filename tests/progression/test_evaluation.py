@@ -14,11 +14,11 @@ from typer.testing import CliRunner, Result
 from napari_medgen.cli import app
 from napari_medgen.errors import CohortError, MedGenError
 from napari_medgen.imaging.radiograph import Radiograph
-from napari_medgen.progression.building import BuildRequest, build_cohort
+from napari_medgen.progression.cohort.visits import surrogate, visits_of_grades, visits_of_names
+from napari_medgen.progression.cohort_building import BuildRequest, build_cohort
 from napari_medgen.progression.evaluation import EvaluationRequest, evaluate_progression, figures
-from napari_medgen.progression.extrapolator import Extrapolator
+from napari_medgen.progression.model import Extrapolator
 from napari_medgen.progression.request import ProjectionRequest
-from napari_medgen.progression.visits import surrogate, visits_of_grades, visits_of_names
 from napari_medgen.running.progress import drive
 from progression_support import loaded, picture, three_visit_cohort, write_graded, write_model, write_visits
 
@@ -69,7 +69,7 @@ def test_a_cohort_without_follow_up_cannot_be_evaluated(tmp_path: Path) -> None:
     model: Extrapolator = loaded(tmp_path / "tiny", three_visit_cohort())
     single = three_visit_cohort(knees=2, first=100)
     rows = [0, 3]
-    from napari_medgen.progression.cohort import Cohort
+    from napari_medgen.progression.cohort.cohort import Cohort
 
     once = Cohort(tuple(single.visits[row] for row in rows), single.latents[rows], single.errors[rows], {})
     with pytest.raises(CohortError, match="No knee of the cohort has two graded visits"):

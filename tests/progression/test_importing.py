@@ -16,9 +16,9 @@ import torch
 from napari_medgen.errors import ModelError
 from napari_medgen.models.inert import Inert, Name
 from napari_medgen.progression.architecture import GENERATOR_FILE, StyleGANSizes, progression_architecture
-from napari_medgen.progression.extrapolator import load_networks
 from napari_medgen.progression.importing import import_snapshot, tensors_of
-from napari_medgen.progression.stylegan import Generator
+from napari_medgen.progression.model import load_networks
+from napari_medgen.progression.networks.stylegan import Generator
 
 SIZES = StyleGANSizes(resolution=16, z_dim=12, w_dim=12, mapping_layers=2, channel_base=128, channel_max=8)
 

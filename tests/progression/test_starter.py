@@ -13,9 +13,9 @@ from napari_medgen.cli.progression import open_extrapolator
 from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.models.catalogue import find_model
-from napari_medgen.progression.extrapolation import ExtrapolationRequest
-from napari_medgen.progression.extrapolator import Extrapolator
+from napari_medgen.progression.model import Extrapolator
 from napari_medgen.progression.request import ProjectionRequest
+from napari_medgen.progression.trajectories import ExtrapolationRequest
 from napari_medgen.running.progress import drive
 
 

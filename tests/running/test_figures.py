@@ -34,7 +34,7 @@ def test_dollar_signs_are_dollar_signs_even_when_it_is_painted_later() -> None:
 
 
 def test_the_figures_of_classifiers_and_of_knees_show_names_as_they_are() -> None:
-    from napari_medgen.progression.figures import draw_futures
+    from napari_medgen.progression.plots import draw_futures
     from napari_medgen.saliency import figures
 
     for function in (draw_futures, figures.robustness_figure, figures.similarity_figure, figures.surface_figure):

@@ -62,8 +62,8 @@ def verify(name: str) -> None:
 
         Classifier(folder)
     elif folder.card.task == "progression":
-        from napari_medgen.progression.cohort import cohort_of_model
-        from napari_medgen.progression.extrapolator import load_networks
+        from napari_medgen.progression.cohort.cohort import cohort_of_model
+        from napari_medgen.progression.model import load_networks
 
         load_networks(folder)
         cohort_of_model(folder)

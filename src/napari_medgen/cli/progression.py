@@ -17,8 +17,8 @@ from napari_medgen.cli.reports import report_figures
 from napari_medgen.errors import CohortError, MedGenError
 
 if TYPE_CHECKING:
-    from napari_medgen.progression.extrapolator import Extrapolator
-    from napari_medgen.progression.visits import Visit
+    from napari_medgen.progression.cohort.visits import Visit
+    from napari_medgen.progression.model import Extrapolator
 
 Side = Annotated[Literal["", "L", "R"], typer.Option(help="L or R, where the file does not say it.")]
 Neighbours = Annotated[int, typer.Option(min=1, help="How many similar knees to follow.")]
@@ -39,8 +39,8 @@ app = typer.Typer(no_args_is_help=True, help="Build and inspect cohorts of visit
 def open_extrapolator(name: str, *, classifier: str = "", device: str = "", cohort: Path | None = None) -> Extrapolator:
     """A progression model with its classifier."""
     from napari_medgen.models.catalogue import find_model
-    from napari_medgen.progression.cohort import open_cohort
-    from napari_medgen.progression.extrapolator import Extrapolator, classifier_name
+    from napari_medgen.progression.cohort.cohort import open_cohort
+    from napari_medgen.progression.model import Extrapolator, classifier_name
     from napari_medgen.running.devices import choose_device
     from napari_medgen.saliency.classifier import Classifier
     from napari_medgen.saliency.grader import FrameGrader
@@ -73,9 +73,9 @@ def extrapolate(
 ) -> None:
     """Look into a knee's future: frames, difference maps, grade probabilities, risk, neighbours, errors and a report."""
     from napari_medgen.imaging.files import read_radiograph
-    from napari_medgen.progression.extrapolation import ExtrapolationRequest
     from napari_medgen.progression.report import Outlook, export_outlook
     from napari_medgen.progression.request import ProjectionRequest
+    from napari_medgen.progression.trajectories import ExtrapolationRequest
     from napari_medgen.running.console import drive_on_console
 
     asked = ExtrapolationRequest(_months(months, more or []), neighbours, mode)
@@ -152,7 +152,7 @@ def build(
     device: DeviceName = "",
 ) -> None:
     """Project every visit of a folder. A build that is stopped, even by a kill, goes on where it was."""
-    from napari_medgen.progression.building import BuildRequest, build_cohort
+    from napari_medgen.progression.cohort_building import BuildRequest, build_cohort
     from napari_medgen.progression.request import ProjectionRequest
     from napari_medgen.progression.training.recipe import SURROGATE
     from napari_medgen.running.console import drive_on_console
@@ -173,7 +173,7 @@ def build(
 @app.command()
 def info(cohort: Annotated[Path, typer.Argument(help="A cohort's folder.")], as_json: AsJson = False) -> None:
     """What a cohort holds."""
-    from napari_medgen.progression.cohort import open_cohort
+    from napari_medgen.progression.cohort.cohort import open_cohort
 
     found = open_cohort(cohort)
     several = sum(len(rows) > 1 for rows in found.trajectories.values())
@@ -201,7 +201,7 @@ def labels(
     first_is_baseline: FirstIsBaseline = False,
 ) -> None:
     """Write who progressed fast, from which the supervised baseline is trained (knee-fast-progression)."""
-    from napari_medgen.progression.outcomes import write_labels
+    from napari_medgen.progression.cohort.progressors import write_labels
 
     visits = _visits(images, table, "table" if table else layout, grades or [], model, "", first_is_baseline)
     print(f"{out}: {write_labels(visits, out)} knees")
@@ -216,8 +216,8 @@ def _visits(
     split: str,
     first_is_baseline: bool,
 ) -> list[Visit]:
-    from napari_medgen.progression import visits as reading
-    from napari_medgen.progression.grades import read_grades, with_grades
+    from napari_medgen.progression.cohort import visits as reading
+    from napari_medgen.progression.cohort.grade_tables import read_grades, with_grades
 
     if not images.is_dir():
         raise CohortError(f"There is no folder {images}.")
@@ -247,9 +247,9 @@ def _visits(
 def _surrogate(images: Path, model: str) -> list[Visit]:
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.models.recipe import validate_recipe
+    from napari_medgen.progression.cohort.visits import surrogate
     from napari_medgen.progression.training.frames import find_visits
     from napari_medgen.progression.training.recipe import ProgressionRecipe
-    from napari_medgen.progression.visits import surrogate
 
     folder = find_model(model)
     if not folder.card.recipe:
@@ -273,7 +273,7 @@ def evaluate_progression(
     """Projection error, distance to the real follow-up, grades along the path, and the risk's AUC with its interval."""
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.progression import evaluation
-    from napari_medgen.progression.cohort import open_cohort, require_model
+    from napari_medgen.progression.cohort.cohort import open_cohort, require_model
     from napari_medgen.running.console import drive_on_console
     from napari_medgen.saliency.classifier import Classifier
     from napari_medgen.saliency.grader import FastProgression

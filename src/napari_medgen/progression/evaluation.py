@@ -15,13 +15,13 @@ from napari_medgen.errors import CohortError
 from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.models.card import Figure
-from napari_medgen.progression.cohort import Cohort
-from napari_medgen.progression.extrapolation import Extrapolation, ExtrapolationRequest, Mode, extrapolate, walk
-from napari_medgen.progression.extrapolator import Extrapolator
+from napari_medgen.progression.cohort.cohort import Cohort
+from napari_medgen.progression.cohort.progressors import Outcome, outcomes
 from napari_medgen.progression.frame import frame_of, to_grey
-from napari_medgen.progression.grading import expected_grade, normalised, perceptual_distance
-from napari_medgen.progression.outcomes import Outcome, outcomes
+from napari_medgen.progression.grader import expected_grade, normalised, perceptual_distance
+from napari_medgen.progression.model import Extrapolator
 from napari_medgen.progression.risk import progression_risk
+from napari_medgen.progression.trajectories import Extrapolation, ExtrapolationRequest, Mode, extrapolate, walk
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.statistics.agreement import quadratic_kappa
 from napari_medgen.statistics.bootstrap import group_indices, mean_estimate

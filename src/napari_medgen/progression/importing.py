@@ -20,7 +20,7 @@ from napari_medgen.models.folder import ModelFolder, build_network, write_folder
 from napari_medgen.models.inert import Inert, Name
 from napari_medgen.models.weights import single
 from napari_medgen.progression.architecture import GENERATOR_FILE, ProgressionArchitecture, StyleGANSizes
-from napari_medgen.progression.stylegan import Generator
+from napari_medgen.progression.networks.stylegan import Generator
 
 _NETWORK = Name("torch_utils.persistence", "_reconstruct_persistent_obj")
 # Where the stylegan3 code differs: options lie beside each other, and activations are clamped unless told otherwise.

@@ -16,11 +16,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_medgen.errors import ModelError
-from napari_medgen.progression.discriminator import Encoder
 from napari_medgen.progression.frame import to_grey
-from napari_medgen.progression.grading import Grader, normalised, perceptual_distance
+from napari_medgen.progression.grader import Grader, normalised, perceptual_distance
+from napari_medgen.progression.networks.discriminator import Encoder
+from napari_medgen.progression.networks.stylegan import Generator
 from napari_medgen.progression.request import ProjectionRequest
-from napari_medgen.progression.stylegan import Generator
 from napari_medgen.running.progress import Progress, Steps
 
 _LOOK_EVERY = 10

@@ -18,9 +18,9 @@ from napari_medgen.errors import ImageError
 from napari_medgen.imaging.naming import plain, unused
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.imaging.raster import png_bytes, radiograph_png
-from napari_medgen.progression.extrapolator import Extrapolator, ProjectedRadiograph
-from napari_medgen.progression.figures import draw_futures
-from napari_medgen.progression.futures import Futures
+from napari_medgen.progression.model import Extrapolator, ProjectedRadiograph
+from napari_medgen.progression.plots import draw_futures
+from napari_medgen.progression.prediction import Futures
 from napari_medgen.running.writing import json_bytes, text_bytes, write_all
 
 _NOTICE = "Not for diagnosis and not for prognosis."

@@ -10,8 +10,8 @@ import torch
 
 from napari_medgen.errors import CohortError, RecipeError
 from napari_medgen.models.recipe import read_toml, validate_recipe
-from napari_medgen.progression.cohort import cohort_of_model
-from napari_medgen.progression.extrapolator import Extrapolator
+from napari_medgen.progression.cohort.cohort import cohort_of_model
+from napari_medgen.progression.model import Extrapolator
 from napari_medgen.progression.training.augmentation import AugmentationControl, augment
 from napari_medgen.progression.training.frames import find_visits, read_frames
 from napari_medgen.progression.training.losses import discriminator_loss, generator_loss, path_lengths, r1_penalty

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QPushButton
 
 from napari_medgen.imaging.radiograph import Radiograph
-from napari_medgen.progression.extrapolation import ExtrapolationRequest
+from napari_medgen.progression.trajectories import ExtrapolationRequest
 from napari_medgen.viewer.future.coordinator import ExtrapolateCoordinator, ExtrapolateRadiograph
 from napari_medgen.viewer.future.display import is_ours
 from napari_medgen.viewer.future.view import ExtrapolateView

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_medgen.progression.discriminator import Discriminator, Encoder
 from napari_medgen.progression.frame import to_grey
-from napari_medgen.progression.grading import Grader, normalised, perceptual_distance
-from napari_medgen.progression.stylegan import Generator
+from napari_medgen.progression.grader import Grader, normalised, perceptual_distance
+from napari_medgen.progression.networks.discriminator import Discriminator, Encoder
+from napari_medgen.progression.networks.stylegan import Generator
 from napari_medgen.progression.training.augmentation import AugmentationControl, augment
 from napari_medgen.progression.training.losses import discriminator_loss, generator_loss, path_lengths, r1_penalty
 from napari_medgen.progression.training.monitoring import look

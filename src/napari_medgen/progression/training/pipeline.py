@@ -10,16 +10,16 @@ from napari_medgen.errors import RecipeError
 from napari_medgen.models.card import ModelCard
 from napari_medgen.models.folder import ModelFolder, half_precision, open_folder, write_folder
 from napari_medgen.progression.architecture import ENCODER_FILE, GENERATOR_FILE
-from napari_medgen.progression.building import BuildRequest, build_cohort
-from napari_medgen.progression.cohort import Cohort, cohort_files
-from napari_medgen.progression.extrapolator import Extrapolator
-from napari_medgen.progression.grading import Grader
+from napari_medgen.progression.cohort.cohort import Cohort, cohort_files
+from napari_medgen.progression.cohort.visits import Visit, surrogate
+from napari_medgen.progression.cohort_building import BuildRequest, build_cohort
+from napari_medgen.progression.grader import Grader
+from napari_medgen.progression.model import Extrapolator
 from napari_medgen.progression.request import Method, ProjectionRequest
 from napari_medgen.progression.training.fitting import Trainer
 from napari_medgen.progression.training.frames import find_visits, read_frames
 from napari_medgen.progression.training.recipe import SURROGATE, DataRecipe, ProgressionRecipe
 from napari_medgen.progression.training.trained import Trained
-from napari_medgen.progression.visits import Visit, surrogate
 from napari_medgen.running.fabric import build_fabric
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.stamps import fingerprint

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_medgen.progression.discriminator import Encoder
-from napari_medgen.progression.stylegan import Generator
+from napari_medgen.progression.networks.discriminator import Encoder
+from napari_medgen.progression.networks.stylegan import Generator
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,9 @@ from napari_medgen.viewer.work.latest import LatestWork
 from napari_medgen.viewer.work.queue import WorkQueue, shared_queue
 
 if TYPE_CHECKING:
-    from napari_medgen.progression.comparison import VisitComparison
-    from napari_medgen.progression.extrapolator import ProjectedRadiograph
+    from napari_medgen.progression.model import ProjectedRadiograph
     from napari_medgen.progression.report import Outlook
+    from napari_medgen.progression.second_visit import VisitComparison
 
 BLINK_KEY = "B"
 _SETTLE = 300  # milliseconds without a further change before the frames are made anew
@@ -152,7 +152,7 @@ class ExtrapolateCoordinator(QObject):
         neighbour = outlook.futures.extrapolation.neighbours[place]
 
         def steps() -> Steps[Any]:
-            from napari_medgen.progression.visiting import visit_image
+            from napari_medgen.progression.visit_image import visit_image
 
             pair = []
             for row in (neighbour.first, neighbour.last):
@@ -180,7 +180,7 @@ class ExtrapolateCoordinator(QObject):
             return
 
         def steps() -> Steps[VisitComparison]:
-            from napari_medgen.progression.comparison import compare_visit
+            from napari_medgen.progression.second_visit import compare_visit
 
             return compare_visit(
                 outlook.extrapolator, outlook.projected, later, form.second_months, form.extrapolation, form.patient

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
-    from napari_medgen.progression.futures import Futures
+    from napari_medgen.progression.prediction import Futures
 
 _HEIGHT = 300
 
@@ -36,7 +36,7 @@ class FuturesPlot(QWidget):
                 self._lines, self._behind = [], None
                 self._canvas.draw_idle()
             return
-        from napari_medgen.progression.figures import draw_futures
+        from napari_medgen.progression.plots import draw_futures
 
         canvas = self._ready_canvas()
         dark = self.palette().window().color().lightness() < 128

@@ -24,8 +24,8 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_medgen.imaging.radiograph import Laterality
-from napari_medgen.progression.extrapolation import ExtrapolationRequest
 from napari_medgen.progression.request import ProjectionRequest
+from napari_medgen.progression.trajectories import ExtrapolationRequest
 from napari_medgen.viewer.future.plot import FuturesPlot
 from napari_medgen.viewer.work.panel import WorkPanel
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from napari_medgen.models.catalogue import find_model
 
 if TYPE_CHECKING:
-    from napari_medgen.progression.comparison import VisitComparison
-    from napari_medgen.progression.extrapolator import ProjectedRadiograph
+    from napari_medgen.progression.model import ProjectedRadiograph
     from napari_medgen.progression.report import Outlook
+    from napari_medgen.progression.second_visit import VisitComparison
     from napari_medgen.viewer.future.view import ExtrapolateForm
 
 _DAYS_A_MONTH = 365.25 / 12

@@ -11,7 +11,7 @@ from napari_medgen.viewer.work import extrapolators
 
 if TYPE_CHECKING:
     from napari_medgen.imaging.radiograph import Radiograph
-    from napari_medgen.progression.extrapolator import ProjectedRadiograph
+    from napari_medgen.progression.model import ProjectedRadiograph
     from napari_medgen.viewer.future.view import ExtrapolateForm
 
 

@@ -10,7 +10,7 @@ from napari_medgen.viewer.work import classifiers
 from napari_medgen.viewer.work.models import LoadedModels
 
 if TYPE_CHECKING:
-    from napari_medgen.progression.extrapolator import Extrapolator
+    from napari_medgen.progression.model import Extrapolator
 
 # One at a time: a cohort can be large.
 _models: LoadedModels[tuple[str, str], Extrapolator] = LoadedModels()
@@ -33,8 +33,8 @@ def extrapolator(model: str, cohort: str = "") -> Extrapolator:
     """
     preload_torch()
     from napari_medgen.models.catalogue import find_model, list_models
-    from napari_medgen.progression.cohort import open_cohort
-    from napari_medgen.progression.extrapolator import Extrapolator, classifier_name
+    from napari_medgen.progression.cohort.cohort import open_cohort
+    from napari_medgen.progression.model import Extrapolator, classifier_name
     from napari_medgen.saliency.grader import FrameGrader
 
     def load() -> Extrapolator:

@@ -10,9 +10,9 @@ from torch.nn import functional as F
 
 from golden import GOLDEN, assert_golden
 from napari_medgen.progression.architecture import EncoderSizes, StyleGANSizes
-from napari_medgen.progression.discriminator import Discriminator, Encoder, batch_spread
-from napari_medgen.progression.layers import _Scaled, binomial_filter, double, modulated_conv, smooth
-from napari_medgen.progression.stylegan import Generator
+from napari_medgen.progression.networks.discriminator import Discriminator, Encoder, batch_spread
+from napari_medgen.progression.networks.stylegan import Generator
+from napari_medgen.progression.networks.stylegan_layers import _Scaled, binomial_filter, double, modulated_conv, smooth
 
 
 def fill(network: torch.nn.Module) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_medgen.errors import CohortError
+from napari_medgen.progression.cohort.visits import Visit
 from napari_medgen.progression.risk import FAST
-from napari_medgen.progression.visits import Visit
 from napari_medgen.running.writing import harmless, write_whole
 
 LABEL = "fast progression"

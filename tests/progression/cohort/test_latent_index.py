@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_medgen.progression import neighbours
-from napari_medgen.progression.neighbours import LatentIndex
-from napari_medgen.progression.unusualness import LatentReference
+from napari_medgen.progression.cohort import latent_index
+from napari_medgen.progression.cohort.latent_index import LatentIndex
+from napari_medgen.progression.cohort.latent_reference import LatentReference
 
 
 @pytest.mark.parametrize("block", [7, 64, 1000])
 def test_blocks_give_what_one_comparison_gives(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
-    monkeypatch.setattr(neighbours, "_BLOCK", block)
+    monkeypatch.setattr(latent_index, "_BLOCK", block)
     latents = rng.normal(size=(300, 12)).astype(np.float32)
     query = rng.normal(size=12).astype(np.float32)
     units = latents / np.linalg.norm(latents, axis=1, keepdims=True)

@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_medgen.progression.extrapolation import Extrapolation
+from napari_medgen.progression.cohort.latent_reference import LIMIT, LatentReference
 from napari_medgen.progression.frame import to_grey
-from napari_medgen.progression.grading import Grader
+from napari_medgen.progression.grader import Grader
+from napari_medgen.progression.networks.stylegan import Generator
 from napari_medgen.progression.risk import Band, progression_risk
-from napari_medgen.progression.stylegan import Generator
-from napari_medgen.progression.unusualness import LIMIT, LatentReference
+from napari_medgen.progression.trajectories import Extrapolation
 from napari_medgen.running.progress import Progress, Steps
 
 _AT_ONCE = 8

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_medgen.errors import CohortError
-from napari_medgen.progression.visits import DAYS_A_MONTH, Visit, parse_grade, parse_patient, parse_side
+from napari_medgen.progression.cohort.visits import DAYS_A_MONTH, Visit, parse_grade, parse_patient, parse_side
 
 # Nominal months of the visits, as the studies number them.
 OAI_MONTHS = {0: 0, 1: 12, 3: 24, 5: 36, 6: 48, 8: 72, 10: 96}

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medgen.errors import CohortError
-from napari_medgen.progression.cohort import Cohort
+from napari_medgen.progression.cohort.cohort import Cohort
 
 Mode = Literal["strict", "published"]
 _LONGEST_RATE = 3.0  # times the median length of the neighbours' rates

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_medgen.progression.architecture import EncoderSizes, StyleGANSizes
-from napari_medgen.progression.layers import Conv, Linear, binomial_filter
+from napari_medgen.progression.networks.stylegan_layers import Conv, Linear, binomial_filter
 
 _GROUP = 4
 _HALF = math.sqrt(0.5)

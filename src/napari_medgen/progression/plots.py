@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_medgen.progression.futures import Futures
+from napari_medgen.progression.prediction import Futures
 from napari_medgen.running.figures import as_written
 
 if TYPE_CHECKING:

@@ -14,16 +14,16 @@ from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.models.folder import ModelFolder, build_network
 from napari_medgen.progression.architecture import ENCODER_FILE, GENERATOR_FILE, progression_architecture
-from napari_medgen.progression.cohort import Cohort, cohort_of_model, require_model
-from napari_medgen.progression.discriminator import Encoder
-from napari_medgen.progression.extrapolation import Extrapolation, ExtrapolationRequest, extrapolate
+from napari_medgen.progression.cohort.cohort import Cohort, cohort_of_model, require_model
+from napari_medgen.progression.cohort.latent_reference import LIMIT
 from napari_medgen.progression.frame import Frame, frame_of, to_grey
-from napari_medgen.progression.futures import Futures, synthesise_futures
-from napari_medgen.progression.grading import Grader
+from napari_medgen.progression.grader import Grader
+from napari_medgen.progression.networks.discriminator import Encoder
+from napari_medgen.progression.networks.stylegan import Generator
+from napari_medgen.progression.prediction import Futures, synthesise_futures
 from napari_medgen.progression.projection import Projection, measured, project
 from napari_medgen.progression.request import ProjectionRequest
-from napari_medgen.progression.stylegan import Generator
-from napari_medgen.progression.unusualness import LIMIT
+from napari_medgen.progression.trajectories import Extrapolation, ExtrapolationRequest, extrapolate
 from napari_medgen.running.devices import Device, choose_device, memory_guard
 from napari_medgen.running.progress import Steps
 

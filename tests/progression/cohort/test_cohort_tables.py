@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from napari_medgen.errors import CohortError, ModelError
 from napari_medgen.progression.architecture import COHORT_LATENTS, COHORT_TABLE
-from napari_medgen.progression.cohort import ABOUT, open_cohort, require_model, save_cohort
+from napari_medgen.progression.cohort.cohort import ABOUT, open_cohort, require_model, save_cohort
 from progression_support import three_visit_cohort, write_model
 
 

@@ -9,7 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from napari_medgen.progression.architecture import StyleGANSizes
-from napari_medgen.progression.layers import GAIN, Linear, activate, binomial_filter, double, modulated_conv
+from napari_medgen.progression.networks.stylegan_layers import (
+    GAIN,
+    Linear,
+    activate,
+    binomial_filter,
+    double,
+    modulated_conv,
+)
 
 _MAPPING_RATE = 0.01
 _EPSILON = 1e-8

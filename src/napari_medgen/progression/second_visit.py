@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from napari_medgen.errors import CohortError
 from napari_medgen.imaging.radiograph import Radiograph
-from napari_medgen.progression.extrapolation import ExtrapolationRequest
-from napari_medgen.progression.extrapolator import Extrapolator, ProjectedRadiograph
 from napari_medgen.progression.frame import frame_of, to_grey
-from napari_medgen.progression.grading import normalised, perceptual_distance
+from napari_medgen.progression.grader import normalised, perceptual_distance
+from napari_medgen.progression.model import Extrapolator, ProjectedRadiograph
+from napari_medgen.progression.trajectories import ExtrapolationRequest
 from napari_medgen.running.progress import Progress, Steps
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from napari_medgen.errors import CohortError
-from napari_medgen.progression import neighbours
-from napari_medgen.progression.cohort import Cohort
-from napari_medgen.progression.extrapolation import ExtrapolationRequest, extrapolate, walk
-from napari_medgen.progression.visits import in_time
+from napari_medgen.progression.cohort import latent_index
+from napari_medgen.progression.cohort.cohort import Cohort
+from napari_medgen.progression.cohort.visits import in_time
+from napari_medgen.progression.trajectories import ExtrapolationRequest, extrapolate, walk
 from progression_support import direction, place, three_visit_cohort
 
 MONTHS_48 = (datetime.date(2008, 3, 1) - datetime.date(2004, 3, 1)).days / (365.25 / 12)
@@ -157,7 +157,7 @@ def test_one_neighbours_rate_does_not_carry_the_others_away() -> None:
 
 
 def test_neighbours_come_in_portions_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "_FIRST_PORTION", 3)
+    monkeypatch.setattr(latent_index, "_FIRST_PORTION", 3)
     cohort = three_visit_cohort(rate=0.001)
     found = list(cohort.index.by_distance(place(5)))
     distances = cohort.index.distances(place(5))

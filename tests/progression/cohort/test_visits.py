@@ -10,9 +10,9 @@ import pytest
 from pyarrow import parquet
 
 from napari_medgen.errors import CohortError
-from napari_medgen.progression.grades import Grades, read_grades, with_grades
-from napari_medgen.progression.outcomes import LABEL, outcomes, write_labels
-from napari_medgen.progression.visits import (
+from napari_medgen.progression.cohort.grade_tables import Grades, read_grades, with_grades
+from napari_medgen.progression.cohort.progressors import LABEL, outcomes, write_labels
+from napari_medgen.progression.cohort.visits import (
     Visit,
     in_time,
     parse_date,

@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 
 from napari_medgen.errors import CohortError, ImageError
 from napari_medgen.imaging.files import read_radiograph
-from napari_medgen.progression.cohort import ABOUT, Cohort, open_cohort, projection_of, save_cohort
-from napari_medgen.progression.extrapolator import Extrapolator
+from napari_medgen.progression.cohort.cohort import ABOUT, Cohort, open_cohort, projection_of, save_cohort
+from napari_medgen.progression.cohort.visits import Visit
 from napari_medgen.progression.frame import frame_of
+from napari_medgen.progression.model import Extrapolator
 from napari_medgen.progression.projection import project
 from napari_medgen.progression.request import ProjectionRequest
-from napari_medgen.progression.visits import Visit
 from napari_medgen.running.progress import Progress, Steps, drive
 from napari_medgen.running.stamps import combined, content_key, fingerprint
 
@@ -43,7 +43,7 @@ class BuildRequest:
     Attributes
     ----------
     visits
-        As :mod:`napari_medgen.progression.visits` read them.
+        As :mod:`napari_medgen.progression.cohort.visits` read them.
     root
         Folder of their images.
     projection

@@ -13,11 +13,11 @@ import pytest
 
 from napari_medgen.errors import CohortError, ModelError
 from napari_medgen.models.folder import open_folder
-from napari_medgen.progression.building import BuildRequest, build_cohort
-from napari_medgen.progression.cohort import cohort_of_model, open_cohort, require_model, save_cohort
-from napari_medgen.progression.extrapolator import Extrapolator
+from napari_medgen.progression.cohort.cohort import cohort_of_model, open_cohort, require_model, save_cohort
+from napari_medgen.progression.cohort.visits import visits_of_names
+from napari_medgen.progression.cohort_building import BuildRequest, build_cohort
+from napari_medgen.progression.model import Extrapolator
 from napari_medgen.progression.request import ProjectionRequest
-from napari_medgen.progression.visits import visits_of_names
 from napari_medgen.running.progress import drive
 from progression_support import CPU, PlainGrader, loaded, three_visit_cohort, write_model, write_visits
 
@@ -62,10 +62,10 @@ import sys, time
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from napari_medgen.models.folder import open_folder
-from napari_medgen.progression.building import BuildRequest, build_cohort
-from napari_medgen.progression.extrapolator import Extrapolator
+from napari_medgen.progression.cohort_building import BuildRequest, build_cohort
+from napari_medgen.progression.model import Extrapolator
 from napari_medgen.progression.request import ProjectionRequest
-from napari_medgen.progression.visits import Visit, visits_of_names
+from napari_medgen.progression.cohort.visits import Visit, visits_of_names
 from progression_support import CPU, PlainGrader
 images, model, out = map(Path, sys.argv[1:])
 extrapolator = Extrapolator(open_folder(model), PlainGrader(), None, CPU)
@@ -85,7 +85,7 @@ def test_a_killed_build_goes_on_and_ends_as_an_uninterrupted_one(tmp_path: Path)
         [
             sys.executable,
             "-c",
-            _CHILD.format(tests=str(Path(__file__).parents[1])),
+            _CHILD.format(tests=str(Path(__file__).parents[2])),
             images,
             tmp_path / "tiny",
             tmp_path / "broken",

@@ -14,13 +14,13 @@ from PIL import Image
 from napari_medgen.errors import CohortError, ImageError
 from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.imaging.radiograph import Radiograph
-from napari_medgen.progression.cohort import open_cohort, save_cohort
-from napari_medgen.progression.comparison import compare_visit
-from napari_medgen.progression.extrapolation import ExtrapolationRequest
-from napari_medgen.progression.extrapolator import Extrapolator
+from napari_medgen.progression.cohort.cohort import open_cohort, save_cohort
+from napari_medgen.progression.model import Extrapolator
 from napari_medgen.progression.report import Outlook, describe, export_outlook, paint_difference, report
 from napari_medgen.progression.request import ProjectionRequest
-from napari_medgen.progression.visiting import visit_image
+from napari_medgen.progression.second_visit import compare_visit
+from napari_medgen.progression.trajectories import ExtrapolationRequest
+from napari_medgen.progression.visit_image import visit_image
 from napari_medgen.running.progress import drive
 from progression_support import loaded, radiograph, three_visit_cohort
 

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from napari_medgen.errors import CohortError, MedGenError, ModelError
 from napari_medgen.models.folder import ModelFolder
 from napari_medgen.progression.architecture import COHORT_LATENTS, COHORT_TABLE, ENCODER_FILE, GENERATOR_FILE
-from napari_medgen.progression.neighbours import LatentIndex
+from napari_medgen.progression.cohort.latent_index import LatentIndex
+from napari_medgen.progression.cohort.latent_reference import LatentReference
+from napari_medgen.progression.cohort.visits import Visit, parse_side
 from napari_medgen.progression.request import ProjectionRequest
-from napari_medgen.progression.unusualness import LatentReference
-from napari_medgen.progression.visits import Visit, parse_side
 from napari_medgen.running.limits import require_model_bytes
 from napari_medgen.running.writing import json_bytes, write_all
 from napari_medgen.validity import finite, parse_json
@@ -32,7 +32,7 @@ from napari_medgen.validity import finite, parse_json
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from napari_medgen.progression.grading import Grader
+    from napari_medgen.progression.grader import Grader
 
 ABOUT = "cohort.json"
 _SPLITS, _HIGHEST_GRADE, _LATEST_MONTH, _LONGEST_TEXT = ("", "train", "val", "test"), 4, 1500.0, 1000

@@ -1,0 +1,1 @@
+"""The networks of a progression model: StyleGAN2's generator, its layers, discriminator and encoder."""
