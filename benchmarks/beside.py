@@ -44,7 +44,7 @@ def sample() -> Callable[[], Any]:
 def explain() -> Callable[[], Any]:
     """Ten presses of Explain on a knee: answer, doubts and map."""
     from napari_medgen.running.progress import drive
-    from napari_medgen.saliency.methods import ExplainRequest
+    from napari_medgen.saliency.request import ExplainRequest
     from napari_medgen.viewer.explain.work import read_image
 
     image = _knee(0)

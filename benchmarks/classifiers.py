@@ -15,8 +15,8 @@ def saliency(ours: bool) -> Work:
 
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.saliency.attribution import attribute
-    from napari_medgen.saliency.classifier import Classifier
-    from napari_medgen.saliency.methods import ExplainRequest
+    from napari_medgen.saliency.model import Classifier
+    from napari_medgen.saliency.request import ExplainRequest
 
     model = Classifier(find_model("knee-kl"))
     x = torch.rand(1, 1, *model.architecture.view.size)
@@ -41,10 +41,10 @@ def explain(ours: bool) -> Work:
     from napari_medgen.imaging.radiograph import Radiograph
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.saliency.attribution import attribute, clip_to_spread
-    from napari_medgen.saliency.classifier import Classifier
-    from napari_medgen.saliency.methods import ExplainRequest
+    from napari_medgen.saliency.model import Classifier
+    from napari_medgen.saliency.network_view import NetworkView, to_tensor
+    from napari_medgen.saliency.request import ExplainRequest
     from napari_medgen.saliency.suitability import stage_averages
-    from napari_medgen.saliency.view import NetworkView, to_tensor
 
     model = Classifier(find_model("knee-kl"))
     pixels = np.random.default_rng(0).integers(0, 255, (224, 224)).astype(np.uint8)
@@ -78,9 +78,9 @@ def _training(ours: bool, *, frozen: bool, layout: bool, half: bool, kept: bool)
     from napari_medgen.running.allocator import keep_freed_memory
     from napari_medgen.running.devices import Device
     from napari_medgen.saliency.architecture import AttackSizes, ResNetSizes
-    from napari_medgen.saliency.attacks import pgd
+    from napari_medgen.saliency.attacks.pgd import pgd
+    from napari_medgen.saliency.losses import classification_loss
     from napari_medgen.saliency.network import ResNet, channels_last
-    from napari_medgen.saliency.targets import classification_loss
 
     if ours and kept:
         keep_freed_memory()

@@ -75,7 +75,7 @@ _KIND_OF_ENDING = {
 def _open_model(path: Path) -> object:
     from napari_medgen.models.folder import open_folder
     from napari_medgen.progression.model import load_networks
-    from napari_medgen.saliency.classifier import Classifier
+    from napari_medgen.saliency.model import Classifier
     from napari_medgen.volumes.generator import VolumeGenerator
 
     folder = open_folder(path)

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from napari_medgen.saliency.architecture import AttackSizes
-from napari_medgen.saliency.targets import classification_loss
+from napari_medgen.saliency.losses import classification_loss
 from napari_medgen.volumes.unet3d import Unet3D, Unet3DSizes
 from napari_medgen.volumes.vqgan import VQGAN
 

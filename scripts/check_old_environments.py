@@ -89,8 +89,8 @@ def classifier(python: str, folder: Path) -> None:
     """The dual-batch-norm ResNet-50."""
     from golden import GOLDEN, assert_golden
     from napari_medgen.saliency.architecture import ResNetSizes
-    from napari_medgen.saliency.classifier import Classifier
     from napari_medgen.saliency.importing import import_classifier
+    from napari_medgen.saliency.model import Classifier
     from napari_medgen.saliency.network import ResNet
 
     made = _write(python, _CLASSIFIER, ResNet(ResNetSizes(classes=8)), folder / "checkpoint_best.pth")

@@ -18,7 +18,7 @@ from napari_medgen.saliency.architecture import (
     ResNetSizes,
     ViewSizes,
 )
-from napari_medgen.saliency.classifier import Classifier
+from napari_medgen.saliency.model import Classifier
 from napari_medgen.saliency.network import ResNet
 from napari_medgen.saliency.suitability import FeatureReference, stage_averages
 

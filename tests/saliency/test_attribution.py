@@ -8,8 +8,8 @@ import torch
 
 from napari_medgen.saliency.architecture import ResNetSizes
 from napari_medgen.saliency.attribution import attribute, clip_to_spread, input_gradient, published_normalisation
-from napari_medgen.saliency.methods import METHODS, ExplainRequest, Method
 from napari_medgen.saliency.network import ResNet
+from napari_medgen.saliency.request import METHODS, ExplainRequest, Method
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import torch
 from napari_medgen.errors import ModelError
 from napari_medgen.models.folder import open_folder
 from napari_medgen.saliency.architecture import ResNetSizes
-from napari_medgen.saliency.classifier import Classifier
-from napari_medgen.saliency.grader import FrameGrader
+from napari_medgen.saliency.frame_grader import FrameGrader
 from napari_medgen.saliency.importing import Expected, import_classifier
+from napari_medgen.saliency.model import Classifier
 from napari_medgen.saliency.network import ResNet
 
 LABELS = [

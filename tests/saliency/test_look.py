@@ -10,8 +10,8 @@ import torch
 
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.saliency.attribution import input_gradient
-from napari_medgen.saliency.classifier import Classifier
-from napari_medgen.saliency.methods import ExplainRequest
+from napari_medgen.saliency.model import Classifier
+from napari_medgen.saliency.request import ExplainRequest
 from saliency_support import load, write_classifier
 
 

@@ -7,10 +7,10 @@ import torch
 
 from golden import GOLDEN, assert_golden
 from napari_medgen.saliency.architecture import AttackSizes, ResNetSizes
-from napari_medgen.saliency.attacks import pgd
+from napari_medgen.saliency.attacks.pgd import pgd
 from napari_medgen.saliency.attribution import input_gradient, published_normalisation
+from napari_medgen.saliency.losses import classification_loss
 from napari_medgen.saliency.network import ResNet, channels_last
-from napari_medgen.saliency.targets import classification_loss
 from tests_support import fill
 
 EXPECTED = GOLDEN["resnet50dsbn_8"]

@@ -13,8 +13,8 @@ from napari_medgen.cli.options import Data, DeviceName, MethodName, ModelArgumen
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from napari_medgen.saliency.classifier import Classifier
-    from napari_medgen.saliency.test_set import LabelTable
+    from napari_medgen.saliency.evaluation.labelled_set import LabelTable
+    from napari_medgen.saliency.model import Classifier
 
 app = typer.Typer(no_args_is_help=True, help="Robustness and inner workings of classifiers.")
 
@@ -25,20 +25,20 @@ Domain = Annotated[int, typer.Option(min=0, help="Batch norm: 0 clean, 1 adversa
 def _load(name: str, device: str) -> Classifier:
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.running.devices import choose_device
-    from napari_medgen.saliency.classifier import Classifier
+    from napari_medgen.saliency.model import Classifier
 
     return Classifier(find_model(name), choose_device(device))
 
 
 def _labels(table: str) -> LabelTable | None:
-    from napari_medgen.saliency.test_set import LabelTable
+    from napari_medgen.saliency.evaluation.labelled_set import LabelTable
 
     return LabelTable(table) if table else None
 
 
 def _save(out: Path, name: str, numbers: dict[str, Any], figure: Figure) -> None:
     from napari_medgen.running.writing import write_whole
-    from napari_medgen.saliency.figures import save_figure
+    from napari_medgen.saliency.analyses.plots import save_figure
 
     picture = save_figure(figure, out / f"{name}.png")
     values = out / f"{name}.json"
@@ -63,9 +63,9 @@ def robustness(
 ) -> None:
     """AUC against the radius of the attack, through each batch norm."""
     from napari_medgen.running.console import drive_on_console
-    from napari_medgen.saliency.figures import robustness_figure
-    from napari_medgen.saliency.robustness import robustness_curve
-    from napari_medgen.saliency.test_set import load_test_set
+    from napari_medgen.saliency.analyses.plots import robustness_figure
+    from napari_medgen.saliency.evaluation.labelled_set import load_test_set
+    from napari_medgen.saliency.evaluation.robustness import robustness_curve
 
     radii = epsilon or [0.0, 0.001, 0.0025, 0.005, 0.01]
     curves, numbers = {}, {}
@@ -104,9 +104,9 @@ def layers(
 ) -> None:
     """Similarity (debiased linear CKA) of each layer of one model to each of another."""
     from napari_medgen.running.console import drive_on_console
-    from napari_medgen.saliency.figures import similarity_figure
-    from napari_medgen.saliency.layer_similarity import layer_similarity
-    from napari_medgen.saliency.test_set import load_test_set
+    from napari_medgen.saliency.analyses.layer_similarity import layer_similarity
+    from napari_medgen.saliency.analyses.plots import similarity_figure
+    from napari_medgen.saliency.evaluation.labelled_set import load_test_set
 
     one, other = _load(first, device), _load(second, device)
     test = drive_on_console(load_test_set(one, data, labels=_labels(table), masks=False), "Reading").first(images)
@@ -130,9 +130,9 @@ def surface(
     """The loss around a test image, along its gradient's sign and along a random sign direction."""
     from napari_medgen.errors import MedGenError
     from napari_medgen.running.console import drive_on_console
-    from napari_medgen.saliency.figures import surface_figure
-    from napari_medgen.saliency.loss_surface import loss_surface
-    from napari_medgen.saliency.test_set import load_test_set
+    from napari_medgen.saliency.analyses.loss_surface import loss_surface
+    from napari_medgen.saliency.analyses.plots import surface_figure
+    from napari_medgen.saliency.evaluation.labelled_set import load_test_set
 
     classifier = _load(model, device)
     test = drive_on_console(load_test_set(classifier, data, labels=_labels(table), masks=False), "Reading")
@@ -166,9 +166,9 @@ def randomisation(
     """How much of a map is left when the weights are shuffled, layer after layer (Adebayo 2018)."""
     from napari_medgen.imaging.files import read_radiograph
     from napari_medgen.running.console import drive_on_console
-    from napari_medgen.saliency.figures import survival_figure
-    from napari_medgen.saliency.methods import ExplainRequest
-    from napari_medgen.saliency.randomisation import randomisation_test
+    from napari_medgen.saliency.analyses.plots import survival_figure
+    from napari_medgen.saliency.analyses.randomisation import randomisation_test
+    from napari_medgen.saliency.request import ExplainRequest
 
     classifier = _load(model, device)
     request = ExplainRequest(label, domain, method)

@@ -18,9 +18,9 @@ from napari_medgen.running.console import warn
 
 if TYPE_CHECKING:
     from napari_medgen.imaging.radiograph import Radiograph
-    from napari_medgen.saliency.classifier import Classifier
-    from napari_medgen.saliency.methods import ExplainRequest
-    from napari_medgen.saliency.variants import Comparison
+    from napari_medgen.saliency.evaluation.variants import Comparison
+    from napari_medgen.saliency.model import Classifier
+    from napari_medgen.saliency.request import ExplainRequest
 Unlabelled = Literal["unknown", "absent"]
 
 
@@ -43,8 +43,8 @@ def explain(
     """Show where a classifier looks: overlay as PNG, raw map, and JSON."""
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.running.devices import choose_device
-    from napari_medgen.saliency.classifier import Classifier
-    from napari_medgen.saliency.methods import ExplainRequest
+    from napari_medgen.saliency.model import Classifier
+    from napari_medgen.saliency.request import ExplainRequest
 
     request = ExplainRequest(label, ("clean", "adversarial").index(batch_norm), method, clip)
     for name in model or ["chest-pneumonia"]:
@@ -126,21 +126,21 @@ def evaluate_classifier(
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.running.console import drive_on_console
     from napari_medgen.running.devices import choose_device
-    from napari_medgen.saliency import evaluation
-    from napari_medgen.saliency.classifier import Classifier
-    from napari_medgen.saliency.test_set import LabelTable
+    from napari_medgen.saliency.evaluation import measure
+    from napari_medgen.saliency.evaluation.labelled_set import LabelTable
+    from napari_medgen.saliency.model import Classifier
 
     folder = find_model(model)
     classifier = Classifier(folder, choose_device(device))
-    asked = evaluation.EvaluationRequest(
-        epsilons=tuple(epsilon or evaluation.EvaluationRequest.epsilons), attacked_images=attacked, redraws=redraws
+    asked = measure.EvaluationRequest(
+        epsilons=tuple(epsilon or measure.EvaluationRequest.epsilons), attacked_images=attacked, redraws=redraws
     )
     asked_for = LabelTable(table or LabelTable.table, image_column, subject_column, blank, uncertain)
     labels = asked_for if table or asked_for != LabelTable() else None
-    report = drive_on_console(evaluation.evaluate_classifier(classifier, data, asked, labels=labels), "Evaluating")
+    report = drive_on_console(measure.evaluate_classifier(classifier, data, asked, labels=labels), "Evaluating")
     for name, count in report["left_out"].items():
         warn([f"Left out, since nobody knows: {count} images ({name})."])
-    report_figures(folder, report, evaluation.figures(report), write=write, as_json=as_json)
+    report_figures(folder, report, measure.figures(report), write=write, as_json=as_json)
 
 
 def evaluate_variants(
@@ -159,7 +159,7 @@ def evaluate_variants(
     """Standard, adversarial and dual training beside each other: AUC, AUC under attack, energy and peak of the maps."""
     from napari_medgen.running.console import drive_on_console
     from napari_medgen.running.devices import choose_device
-    from napari_medgen.saliency.variants import compare_variants, family_members
+    from napari_medgen.saliency.evaluation.variants import compare_variants, family_members
 
     found = {}
     for family, folder in _folders(families or [], data or []).items():

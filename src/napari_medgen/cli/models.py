@@ -58,7 +58,7 @@ def verify(name: str) -> None:
     folder = find_model(name)
     folder.verify()
     if folder.card.task == "saliency":
-        from napari_medgen.saliency.classifier import Classifier
+        from napari_medgen.saliency.model import Classifier
 
         Classifier(folder)
     elif folder.card.task == "progression":

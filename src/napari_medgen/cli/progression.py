@@ -42,8 +42,8 @@ def open_extrapolator(name: str, *, classifier: str = "", device: str = "", coho
     from napari_medgen.progression.cohort.cohort import open_cohort
     from napari_medgen.progression.model import Extrapolator, classifier_name
     from napari_medgen.running.devices import choose_device
-    from napari_medgen.saliency.classifier import Classifier
-    from napari_medgen.saliency.grader import FrameGrader
+    from napari_medgen.saliency.frame_grader import FrameGrader
+    from napari_medgen.saliency.model import Classifier
 
     folder, where = find_model(name), choose_device(device)
     graded_by = find_model(classifier) if classifier else find_model(classifier_name(folder), beside=folder)
@@ -275,8 +275,8 @@ def evaluate_progression(
     from napari_medgen.progression import evaluation
     from napari_medgen.progression.cohort.cohort import open_cohort, require_model
     from napari_medgen.running.console import drive_on_console
-    from napari_medgen.saliency.classifier import Classifier
-    from napari_medgen.saliency.grader import FastProgression
+    from napari_medgen.saliency.frame_grader import FastProgression
+    from napari_medgen.saliency.model import Classifier
 
     folder, found = find_model(model), open_cohort(cohort)
     require_model(found, folder)

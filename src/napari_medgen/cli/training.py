@@ -73,8 +73,8 @@ def _progression(content: dict[str, Any], file: str) -> tuple[str, Begin]:
     from napari_medgen.models.recipe import validate_recipe
     from napari_medgen.progression.training.pipeline import train_progression
     from napari_medgen.progression.training.recipe import ProgressionRecipe
-    from napari_medgen.saliency.classifier import Classifier
-    from napari_medgen.saliency.grader import FrameGrader
+    from napari_medgen.saliency.frame_grader import FrameGrader
+    from napari_medgen.saliency.model import Classifier
 
     wanted = validate_recipe(ProgressionRecipe, content, file)
     folder = find_model(wanted.classifier)  # before the images are read: a missing model is said at once

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from napari_medgen.errors import ModelError
-from napari_medgen.saliency.attacks import attacked
-from napari_medgen.saliency.methods import ExplainRequest
+from napari_medgen.saliency.attacks.pgd import attacked
 from napari_medgen.saliency.network import ResNet
+from napari_medgen.saliency.request import ExplainRequest
 
 _NOISE = 0.05  # SmoothGrad's standard deviation, of an image in [0, 1]
 _WINDOW = 8  # an occluding square is this part of the image's side

@@ -19,14 +19,14 @@ from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.running.devices import memory_guard
 from napari_medgen.saliency.attribution import attribute, clip_to_spread
+from napari_medgen.saliency.losses import probabilities
 from napari_medgen.saliency.maps import Answer, SaliencyMap
-from napari_medgen.saliency.methods import METHODS, ExplainRequest
+from napari_medgen.saliency.network_view import NetworkView, to_tensor
+from napari_medgen.saliency.request import METHODS, ExplainRequest
 from napari_medgen.saliency.suitability import averages, warnings_about
-from napari_medgen.saliency.targets import probabilities
-from napari_medgen.saliency.view import NetworkView, to_tensor
 
 if TYPE_CHECKING:
-    from napari_medgen.saliency.classifier import Classifier
+    from napari_medgen.saliency.model import Classifier
 
 _CLEAN = 0  # the batch norm whose features are known from training
 

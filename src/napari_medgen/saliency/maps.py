@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medgen.imaging.provenance import Provenance
-from napari_medgen.saliency.methods import UNSIGNED, ExplainRequest
-from napari_medgen.saliency.view import NetworkView
+from napari_medgen.saliency.network_view import NetworkView
+from napari_medgen.saliency.request import UNSIGNED, ExplainRequest
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.saliency.classifier import Classifier
-from napari_medgen.saliency.methods import ExplainRequest
+from napari_medgen.saliency.model import Classifier
+from napari_medgen.saliency.request import ExplainRequest
 
 
 def slices_of(

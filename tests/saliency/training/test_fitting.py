@@ -11,12 +11,12 @@ from napari_medgen.errors import RecipeError
 from napari_medgen.models.recipe import read_toml, validate_recipe
 from napari_medgen.running.fabric import build_fabric
 from napari_medgen.running.progress import drive
-from napari_medgen.saliency.evaluation import EvaluationRequest, evaluate_classifier, figures
+from napari_medgen.saliency.evaluation.measure import EvaluationRequest, evaluate_classifier, figures
+from napari_medgen.saliency.evaluation.variants import compare_variants, family_members
 from napari_medgen.saliency.training import fitting
 from napari_medgen.saliency.training.dataset import build_dataset
 from napari_medgen.saliency.training.pipeline import train_saliency
 from napari_medgen.saliency.training.recipe import ClassifierRecipe, OptimiserRecipe
-from napari_medgen.saliency.variants import compare_variants, family_members
 from saliency_support import RECIPE, load, write_images
 
 WAYS = ("standard", "adversarial", "dual")

@@ -12,7 +12,7 @@ from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.progression.frame import Frame
 from napari_medgen.saliency.maps import SaliencyMap
-from napari_medgen.saliency.methods import ExplainRequest
+from napari_medgen.saliency.request import ExplainRequest
 from napari_medgen.viewer.canvas.grid import leave_grid, take_grid
 from napari_medgen.viewer.explain.map_layers import close_comparison, compare_side_by_side, is_comparison
 from napari_medgen.viewer.future.display import FutureDisplay

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QPushButton
 
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
-from napari_medgen.saliency.randomisation import Survival
+from napari_medgen.saliency.analyses.randomisation import Survival
 from napari_medgen.viewer.explain.coordinator import OverlayCoordinator
 from napari_medgen.viewer.explain.map_layers import is_map, toggle_maps
 from napari_medgen.viewer.explain.shuffle_dialog import SurvivalDialog, verdict

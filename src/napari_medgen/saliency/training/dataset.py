@@ -18,9 +18,9 @@ from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.rows import RowPlan, fill_rows
 from napari_medgen.running.stamps import file_stamp, fingerprint
 from napari_medgen.saliency.architecture import ViewSizes
+from napari_medgen.saliency.network_view import NetworkView, to_tensor
 from napari_medgen.saliency.training.cases import Case, Split, find_cases, unlabelled
 from napari_medgen.saliency.training.recipe import ClassifierRecipe
-from napari_medgen.saliency.view import NetworkView, to_tensor
 
 _TOLERATED = 0.1  # share of images that may be unreadable
 

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.workspace import Stage, append_row, finite_gradients, require_finite, seed_step
-from napari_medgen.saliency.attacks import pgd
+from napari_medgen.saliency.attacks.pgd import pgd
+from napari_medgen.saliency.losses import class_weights, classification_loss, soften
 from napari_medgen.saliency.network import ResNet, channels_last
-from napari_medgen.saliency.targets import class_weights, classification_loss, soften
+from napari_medgen.saliency.network_view import NetworkView
 from napari_medgen.saliency.training.augmentation import build_augmentation
 from napari_medgen.saliency.training.dataset import Dataset
 from napari_medgen.saliency.training.recipe import ClassifierRecipe, OptimiserRecipe
-from napari_medgen.saliency.view import NetworkView
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -28,7 +28,7 @@ from napari_medgen.viewer.work.queue import WorkQueue, shared_queue
 
 if TYPE_CHECKING:
     from napari_medgen.imaging.radiograph import Radiograph
-    from napari_medgen.saliency.randomisation import Survival
+    from napari_medgen.saliency.analyses.randomisation import Survival
 
 TOGGLE_KEY = "H"
 _SETTLE = 60  # milliseconds without a further change before the map follows
@@ -155,7 +155,7 @@ class OverlayCoordinator(QObject):
             return
 
         def steps() -> Steps[Any]:
-            from napari_medgen.saliency.randomisation import randomisation_test
+            from napari_medgen.saliency.analyses.randomisation import randomisation_test
 
             yield Progress(0, 0, "Loading the model")
             return (yield from randomisation_test(classifiers.classifier(form.model), image, form.request))

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 if TYPE_CHECKING:
-    from napari_medgen.saliency.randomisation import Survival
+    from napari_medgen.saliency.analyses.randomisation import Survival
 
 _MUCH, _LITTLE = 0.5, 0.2
 

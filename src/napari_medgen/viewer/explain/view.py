@@ -23,7 +23,7 @@ from superqt import QCollapsible, QLabeledDoubleSlider
 
 from napari_medgen.imaging.radiograph import Laterality
 from napari_medgen.saliency.colours import AGAINST, FOR
-from napari_medgen.saliency.methods import METHODS, ExplainRequest, Method
+from napari_medgen.saliency.request import METHODS, ExplainRequest, Method
 from napari_medgen.viewer.work.panel import WorkPanel
 
 MOST_PROBABLE = "the most probable"

@@ -12,7 +12,7 @@ from napari_medgen.viewer.work import classifiers
 if TYPE_CHECKING:
     from napari_medgen.imaging.radiograph import Radiograph
     from napari_medgen.saliency.maps import Answer, SaliencyMap
-    from napari_medgen.saliency.methods import ExplainRequest
+    from napari_medgen.saliency.request import ExplainRequest
 
 _ORDER = ("standard", "adversarial", "dual")
 

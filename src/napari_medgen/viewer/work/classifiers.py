@@ -8,7 +8,7 @@ from napari_medgen.running.preload import preload_torch
 from napari_medgen.viewer.work.models import LoadedModels
 
 if TYPE_CHECKING:
-    from napari_medgen.saliency.classifier import Classifier
+    from napari_medgen.saliency.model import Classifier
 
 _MOST = 4  # the three variants of one family, and one more
 _models: LoadedModels[str, Classifier] = LoadedModels(_MOST)
@@ -27,6 +27,6 @@ def classifier(model: str) -> Classifier:
     preload_torch()
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.running.devices import choose_device
-    from napari_medgen.saliency.classifier import Classifier
+    from napari_medgen.saliency.model import Classifier
 
     return _models.get(model, lambda: Classifier(find_model(model), choose_device()))

@@ -35,7 +35,7 @@ def extrapolator(model: str, cohort: str = "") -> Extrapolator:
     from napari_medgen.models.catalogue import find_model, list_models
     from napari_medgen.progression.cohort.cohort import open_cohort
     from napari_medgen.progression.model import Extrapolator, classifier_name
-    from napari_medgen.saliency.grader import FrameGrader
+    from napari_medgen.saliency.frame_grader import FrameGrader
 
     def load() -> Extrapolator:
         folder = find_model(model)

@@ -15,10 +15,10 @@ from napari_medgen.models.folder import ModelFolder
 from napari_medgen.running.devices import Device
 from napari_medgen.running.progress import Steps
 from napari_medgen.saliency.architecture import ClassifierArchitecture, classifier_architecture
-from napari_medgen.saliency.classifier import Classifier
-from napari_medgen.saliency.evaluation import MapScores, score_maps
-from napari_medgen.saliency.robustness import attack_set, class_aucs, predict
-from napari_medgen.saliency.test_set import TestSet, load_test_set
+from napari_medgen.saliency.evaluation.labelled_set import TestSet, load_test_set
+from napari_medgen.saliency.evaluation.measure import MapScores, score_maps
+from napari_medgen.saliency.evaluation.robustness import attack_set, class_aucs, predict
+from napari_medgen.saliency.model import Classifier
 from napari_medgen.statistics.agreement import kappa_estimate
 from napari_medgen.statistics.bootstrap import REDRAWS, Estimate, mean_estimate, paired_difference
 from napari_medgen.statistics.roc import auc_difference, auc_estimate

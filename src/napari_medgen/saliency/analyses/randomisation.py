@@ -14,9 +14,9 @@ from torch import nn
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.saliency.attribution import attribute
-from napari_medgen.saliency.classifier import Classifier
-from napari_medgen.saliency.methods import ExplainRequest
+from napari_medgen.saliency.model import Classifier
 from napari_medgen.saliency.network import ResNet
+from napari_medgen.saliency.request import ExplainRequest
 
 
 @dataclass(frozen=True)

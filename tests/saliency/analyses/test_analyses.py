@@ -12,11 +12,11 @@ from napari_medgen.errors import ImageError, ModelError
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.running.progress import drive
-from napari_medgen.saliency.figures import save_figure, similarity_figure, surface_figure, survival_figure
-from napari_medgen.saliency.layer_similarity import debiased_cka, layer_similarity
-from napari_medgen.saliency.loss_surface import loss_surface
-from napari_medgen.saliency.methods import ExplainRequest
-from napari_medgen.saliency.randomisation import randomisation_test
+from napari_medgen.saliency.analyses.layer_similarity import debiased_cka, layer_similarity
+from napari_medgen.saliency.analyses.loss_surface import loss_surface
+from napari_medgen.saliency.analyses.plots import save_figure, similarity_figure, surface_figure, survival_figure
+from napari_medgen.saliency.analyses.randomisation import randomisation_test
+from napari_medgen.saliency.request import ExplainRequest
 from napari_medgen.saliency.slices import explain_stack, explain_volume
 from saliency_support import load, write_classifier
 

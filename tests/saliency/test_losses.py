@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from napari_medgen.saliency.targets import class_weights, classification_loss, soften
+from napari_medgen.saliency.losses import class_weights, classification_loss, soften
 
 
 def test_exclusive_classes_have_cross_entropy_and_others_binary_cross_entropy() -> None:

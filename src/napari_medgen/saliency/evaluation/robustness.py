@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.saliency.apgd import apgd
 from napari_medgen.saliency.architecture import AttackSizes
-from napari_medgen.saliency.attacks import fgsm, pgd
-from napari_medgen.saliency.classifier import Classifier
-from napari_medgen.saliency.targets import probabilities
-from napari_medgen.saliency.test_set import TestSet
+from napari_medgen.saliency.attacks.apgd import apgd
+from napari_medgen.saliency.attacks.pgd import fgsm, pgd
+from napari_medgen.saliency.evaluation.labelled_set import TestSet
+from napari_medgen.saliency.losses import probabilities
+from napari_medgen.saliency.model import Classifier
 from napari_medgen.statistics.bootstrap import REDRAWS, Estimate
 from napari_medgen.statistics.roc import auc_estimate
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from napari_medgen.errors import ModelError
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.saliency.classifier import Classifier
+from napari_medgen.saliency.model import Classifier
 
 IMAGES = 196  # as published
 _FEWEST = 4

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from napari_medgen.saliency.architecture import AttackSizes
-from napari_medgen.saliency.attacks import attacked, lengths, project, random_start
-from napari_medgen.saliency.targets import classification_loss
+from napari_medgen.saliency.attacks.pgd import attacked, lengths, project, random_start
+from napari_medgen.saliency.losses import classification_loss
 
 _MOMENTUM = 0.75
 _RHO = 0.75  # a step is kept while this share of the steps raised the loss
@@ -45,7 +45,7 @@ def apgd(
     Parameters
     ----------
     x, targets, exclusive, domain, generator
-        As :func:`~napari_medgen.saliency.attacks.pgd`.
+        As :func:`~napari_medgen.saliency.attacks.pgd.pgd`.
     epsilon, norm
         Radius; ``linf`` or ``l2``.
     steps, restarts

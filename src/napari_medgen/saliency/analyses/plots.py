@@ -11,10 +11,10 @@ import numpy as np
 
 from napari_medgen.running.figures import as_written
 from napari_medgen.running.writing import write_whole
-from napari_medgen.saliency.layer_similarity import LayerSimilarity
-from napari_medgen.saliency.loss_surface import LossSurface
-from napari_medgen.saliency.randomisation import Survival
-from napari_medgen.saliency.robustness import RobustnessPoint
+from napari_medgen.saliency.analyses.layer_similarity import LayerSimilarity
+from napari_medgen.saliency.analyses.loss_surface import LossSurface
+from napari_medgen.saliency.analyses.randomisation import Survival
+from napari_medgen.saliency.evaluation.robustness import RobustnessPoint
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from napari_medgen.saliency.apgd import apgd, checkpoints
 from napari_medgen.saliency.architecture import AttackSizes, ResNetSizes
-from napari_medgen.saliency.attacks import attacked, fgsm, lengths, pgd, project
+from napari_medgen.saliency.attacks.apgd import apgd, checkpoints
+from napari_medgen.saliency.attacks.pgd import attacked, fgsm, lengths, pgd, project
+from napari_medgen.saliency.losses import classification_loss
 from napari_medgen.saliency.network import ResNet
-from napari_medgen.saliency.targets import classification_loss
 
 Norm = Literal["linf", "l2", "published-l2"]
 NORMS: tuple[Norm, ...] = ("linf", "l2", "published-l2")

@@ -13,12 +13,18 @@ from torch import Tensor
 from napari_medgen.models.card import Figure
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.saliency.attribution import attribute, clip_to_spread
-from napari_medgen.saliency.classifier import Classifier
-from napari_medgen.saliency.map_scores import chance_inside, deletion_curve, energy_inside, insertion_curve, points_inside
-from napari_medgen.saliency.methods import ExplainRequest
-from napari_medgen.saliency.robustness import class_aucs, predict, robustness_curve
-from napari_medgen.saliency.targets import probabilities
-from napari_medgen.saliency.test_set import LabelTable, TestSet, load_test_set
+from napari_medgen.saliency.evaluation.labelled_set import LabelTable, TestSet, load_test_set
+from napari_medgen.saliency.evaluation.map_scores import (
+    chance_inside,
+    deletion_curve,
+    energy_inside,
+    insertion_curve,
+    points_inside,
+)
+from napari_medgen.saliency.evaluation.robustness import class_aucs, predict, robustness_curve
+from napari_medgen.saliency.losses import probabilities
+from napari_medgen.saliency.model import Classifier
+from napari_medgen.saliency.request import ExplainRequest
 from napari_medgen.statistics.agreement import kappa_estimate
 from napari_medgen.statistics.bootstrap import REDRAWS, mean_estimate
 from napari_medgen.statistics.calibration import calibration

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.saliency.attacks import attacked
-from napari_medgen.saliency.classifier import Classifier
-from napari_medgen.saliency.targets import classification_loss
+from napari_medgen.saliency.attacks.pgd import attacked
+from napari_medgen.saliency.losses import classification_loss
+from napari_medgen.saliency.model import Classifier
 
 _AT_ONCE = 64
 

@@ -12,10 +12,10 @@ from napari_medgen.running.devices import Device, choose_device
 from napari_medgen.saliency.architecture import CLASSIFIER_FILE, REFERENCE_FILE, classifier_architecture
 from napari_medgen.saliency.look import Look
 from napari_medgen.saliency.maps import Answer, SaliencyMap
-from napari_medgen.saliency.methods import ExplainRequest
 from napari_medgen.saliency.network import ResNet, channels_last
+from napari_medgen.saliency.network_view import NetworkView
+from napari_medgen.saliency.request import ExplainRequest
 from napari_medgen.saliency.suitability import FeatureReference
-from napari_medgen.saliency.view import NetworkView
 
 
 class Classifier:

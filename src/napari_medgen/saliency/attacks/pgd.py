@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_medgen.saliency.architecture import AttackSizes
-from napari_medgen.saliency.targets import classification_loss
+from napari_medgen.saliency.losses import classification_loss
 
 Loss = Callable[[Tensor], Tensor]
 _TINY = 1e-12

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from napari_medgen.saliency.map_scores import chance_inside, deletion_curve, energy_inside, insertion_curve, points_inside
+from napari_medgen.saliency.evaluation.map_scores import (
+    chance_inside,
+    deletion_curve,
+    energy_inside,
+    insertion_curve,
+    points_inside,
+)
 
 INSIDE = np.zeros((10, 10), bool)
 INSIDE[2:5, 2:6] = True

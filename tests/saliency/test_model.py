@@ -13,7 +13,7 @@ from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.saliency.architecture import ViewSizes
 from napari_medgen.saliency.attribution import attribute, clip_to_spread
-from napari_medgen.saliency.methods import ExplainRequest
+from napari_medgen.saliency.request import ExplainRequest
 from saliency_support import load, write_classifier
 
 
