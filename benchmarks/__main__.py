@@ -31,7 +31,7 @@ def codes(ours: bool) -> Work:
     import torch
 
     from benchmarks.peers import full_matrix_codes
-    from napari_medgen.volumes.codebook import nearest_codes
+    from napari_medgen.volumes.networks.codebook import nearest_codes
 
     if ours:
         _allocator()
@@ -47,7 +47,7 @@ def decode(ours: bool, *, slabs: bool = False, latent: int = 32) -> Work:
 
     from benchmarks.peers import straight_decode
     from napari_medgen.volumes.decoding import decode_in_slabs
-    from napari_medgen.volumes.vqgan import VQGAN, VQGANSizes
+    from napari_medgen.volumes.networks.vqgan import VQGAN, VQGANSizes
 
     if ours:
         _allocator()
@@ -108,7 +108,7 @@ def samplers(ours: bool) -> Work:
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.running.devices import choose_device
     from napari_medgen.running.progress import drive
-    from napari_medgen.volumes.generator import VolumeGenerator
+    from napari_medgen.volumes.model import VolumeGenerator
     from napari_medgen.volumes.request import SampleRequest
 
     generator = VolumeGenerator(find_model("brain-t1"), choose_device("cpu"))

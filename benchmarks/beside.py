@@ -34,7 +34,7 @@ def sample() -> Callable[[], Any]:
     from napari_medgen.models.folder import open_folder
     from napari_medgen.running.devices import choose_device
     from napari_medgen.running.progress import drive
-    from napari_medgen.volumes.generator import VolumeGenerator
+    from napari_medgen.volumes.model import VolumeGenerator
     from napari_medgen.volumes.request import SampleRequest
 
     generator = VolumeGenerator(open_folder(STARTER / "brain-t1"), choose_device("cpu"))

@@ -76,7 +76,7 @@ def _open_model(path: Path) -> object:
     from napari_medgen.models.folder import open_folder
     from napari_medgen.progression.model import load_networks
     from napari_medgen.saliency.model import Classifier
-    from napari_medgen.volumes.generator import VolumeGenerator
+    from napari_medgen.volumes.model import VolumeGenerator
 
     folder = open_folder(path)
     return {"saliency": Classifier, "progression": load_networks, "volumes": VolumeGenerator}[folder.card.task](folder)  # type: ignore[operator]

@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 from napari_medgen.saliency.architecture import AttackSizes
 from napari_medgen.saliency.losses import classification_loss
-from napari_medgen.volumes.unet3d import Unet3D, Unet3DSizes
-from napari_medgen.volumes.vqgan import VQGAN
+from napari_medgen.volumes.networks.unet3d import Unet3D, Unet3DSizes
+from napari_medgen.volumes.networks.vqgan import VQGAN
 
 
 def full_matrix_codes(latents: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:

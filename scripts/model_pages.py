@@ -83,7 +83,7 @@ def picture(path: Path) -> None:
     """Four samples of a model, seeds 0 to 3."""
     from napari_medgen.running.devices import choose_device
     from napari_medgen.running.progress import drive
-    from napari_medgen.volumes.generator import VolumeGenerator
+    from napari_medgen.volumes.model import VolumeGenerator
     from napari_medgen.volumes.request import SampleRequest
     from napari_medgen.volumes.training.pictures import save_grid
 

@@ -17,12 +17,12 @@ from napari_medgen.models.card import ModelCard
 from napari_medgen.models.folder import write_folder
 from napari_medgen.volumes.architecture import AUTOENCODER_FILE, DENOISER_FILE, REFERENCE_FILE, VolumeArchitecture
 from napari_medgen.volumes.conditions import Condition
-from napari_medgen.volumes.convnet import ConvUNet, ConvUNetSizes
+from napari_medgen.volumes.copy_check import TrainingReference
 from napari_medgen.volumes.diffusion import Schedule
-from napari_medgen.volumes.generator import pack_reference
-from napari_medgen.volumes.neighbours import TrainingReference
-from napari_medgen.volumes.unet3d import Unet3D, Unet3DSizes
-from napari_medgen.volumes.vqgan import VQGAN, VQGANSizes
+from napari_medgen.volumes.model import pack_reference
+from napari_medgen.volumes.networks.convnet import ConvUNet, ConvUNetSizes
+from napari_medgen.volumes.networks.unet3d import Unet3D, Unet3DSizes
+from napari_medgen.volumes.networks.vqgan import VQGAN, VQGANSizes
 
 CONDITIONS = (
     Condition(name="age", label="Age (years)", kind="number", low=20, high=80),

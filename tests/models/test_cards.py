@@ -20,7 +20,7 @@ from napari_medgen.models.catalogue import STARTER
 from napari_medgen.models.folder import build_network, open_folder
 from napari_medgen.progression.model import load_networks
 from napari_medgen.saliency.model import Classifier
-from napari_medgen.volumes.generator import VolumeGenerator
+from napari_medgen.volumes.model import VolumeGenerator
 
 OPENERS: dict[str, Any] = {"hippocampus": VolumeGenerator, "knee-kl": Classifier, "knee-progression": load_networks}
 

@@ -11,7 +11,7 @@ from napari_medgen.errors import ModelError
 from napari_medgen.models.card import Figure
 from napari_medgen.models.catalogue import STARTER, find_model, list_models, user_folder
 from napari_medgen.models.folder import load_weights, open_folder, write_card, write_folder
-from napari_medgen.volumes.generator import VolumeGenerator
+from napari_medgen.volumes.model import VolumeGenerator
 
 
 def change_card(folder: Path, **entries: object) -> None:

@@ -15,7 +15,7 @@ from napari_medgen.models.folder import open_folder, write_card
 from napari_medgen.running.devices import Device, choose_device
 from napari_medgen.running.progress import drive
 from napari_medgen.volumes.again import recorded_request, same_device, sample_again
-from napari_medgen.volumes.generator import VolumeGenerator
+from napari_medgen.volumes.model import VolumeGenerator
 from napari_medgen.volumes.request import SampleRequest
 
 OLD = {"age": 60, "sex": "F"}

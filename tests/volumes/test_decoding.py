@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from napari_medgen.volumes.decoding import decode_bytes, decode_in_slabs
-from napari_medgen.volumes.vqgan import VQGAN, VQGANSizes
+from napari_medgen.volumes.networks.vqgan import VQGAN, VQGANSizes
 
 
 @pytest.mark.parametrize("padding", ["replicate", "constant"])

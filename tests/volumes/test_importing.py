@@ -9,8 +9,8 @@ from napari_medgen.errors import ModelError
 from napari_medgen.models.checkpoints import plain, read_checkpoint
 from napari_medgen.running.devices import choose_device
 from napari_medgen.running.progress import drive
-from napari_medgen.volumes.generator import VolumeGenerator
 from napari_medgen.volumes.importing import import_official
+from napari_medgen.volumes.model import VolumeGenerator
 from napari_medgen.volumes.request import SampleRequest
 from tests_support import write_official
 
@@ -93,7 +93,7 @@ def test_a_diffusion_file_with_another_vqgan_is_refused(tmp_path: Path, monkeypa
 
 
 def test_the_published_padding_stops_where_the_published_code_stops() -> None:
-    from napari_medgen.volumes.vqgan import VQGAN, VQGANSizes
+    from napari_medgen.volumes.networks.vqgan import VQGAN, VQGANSizes
 
     def kinds(reach: str) -> dict[str, str]:
         sizes = VQGANSizes(n_hiddens=4, num_groups=4, n_codes=16, padding_type="reflect", padding_reach=reach)  # type: ignore[arg-type]

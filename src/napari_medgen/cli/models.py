@@ -68,7 +68,7 @@ def verify(name: str) -> None:
         load_networks(folder)
         cohort_of_model(folder)
     else:
-        from napari_medgen.volumes.generator import VolumeGenerator
+        from napari_medgen.volumes.model import VolumeGenerator
 
         VolumeGenerator(folder)
     print(f"{folder.name}: whole, and fits its card.")

@@ -14,7 +14,7 @@ from napari_medgen.errors import MedGenError
 from napari_medgen.running.console import warn
 
 if TYPE_CHECKING:
-    from napari_medgen.volumes.generator import Sample, VolumeGenerator
+    from napari_medgen.volumes.model import Sample, VolumeGenerator
 
 
 def sample(
@@ -40,7 +40,7 @@ def sample(
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.running.console import drive_on_console
     from napari_medgen.running.devices import choose_device
-    from napari_medgen.volumes.generator import VolumeGenerator
+    from napari_medgen.volumes.model import VolumeGenerator
     from napari_medgen.volumes.request import SampleRequest
 
     if again is not None:
@@ -69,7 +69,7 @@ def _sample_again(file: Path, out: Path, device: str) -> None:
     from napari_medgen.running.console import drive_on_console
     from napari_medgen.running.devices import choose_device
     from napari_medgen.volumes.again import recorded_request, same_device, sample_again
-    from napari_medgen.volumes.generator import VolumeGenerator
+    from napari_medgen.volumes.model import VolumeGenerator
 
     made = read_volume(file).provenance
     recorded_request(made)  # before a model is looked for that the file may not name
@@ -115,7 +115,7 @@ def reconstruct(
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.running.console import drive_on_console
     from napari_medgen.running.devices import choose_device
-    from napari_medgen.volumes.generator import VolumeGenerator
+    from napari_medgen.volumes.model import VolumeGenerator
 
     volume = read_volume(image)
     warn(volume.remarks)
@@ -140,13 +140,13 @@ def evaluate_volumes(
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.running.console import drive_on_console
     from napari_medgen.running.devices import choose_device
-    from napari_medgen.volumes import evaluation
-    from napari_medgen.volumes.generator import VolumeGenerator
+    from napari_medgen.volumes.evaluation import measure
+    from napari_medgen.volumes.model import VolumeGenerator
     from napari_medgen.volumes.request import SampleRequest
 
     folder = find_model(model)
     generator = VolumeGenerator(folder, choose_device(device))
     request = SampleRequest(sampler=sampler, steps=steps)
-    work = evaluation.evaluate_volumes(generator, data, count=count, pairs=pairs, request=request)
+    work = measure.evaluate_volumes(generator, data, count=count, pairs=pairs, request=request)
     report = drive_on_console(work, "Evaluating")
-    report_figures(folder, report, evaluation.figures(report), write=write, as_json=as_json)
+    report_figures(folder, report, measure.figures(report), write=write, as_json=as_json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_medgen.errors import MedGenError
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.running.progress import Steps
-from napari_medgen.volumes.generator import Sample, VolumeGenerator
+from napari_medgen.volumes.model import Sample, VolumeGenerator
 from napari_medgen.volumes.request import SAMPLERS, SampleRequest
 
 

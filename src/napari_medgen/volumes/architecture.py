@@ -11,11 +11,11 @@ from napari_medgen.imaging.orientation import Codes
 from napari_medgen.models.card import ModelCard
 from napari_medgen.validity import GreyRange, Side, Step
 from napari_medgen.volumes.conditions import Condition
-from napari_medgen.volumes.convnet import ConvUNetSizes
-from napari_medgen.volumes.denoisers import grid_multiple
 from napari_medgen.volumes.diffusion import LatentScale, Prediction
-from napari_medgen.volumes.unet3d import Unet3DSizes
-from napari_medgen.volumes.vqgan import VQGANSizes
+from napari_medgen.volumes.networks.convnet import ConvUNetSizes
+from napari_medgen.volumes.networks.denoisers import grid_multiple
+from napari_medgen.volumes.networks.unet3d import Unet3DSizes
+from napari_medgen.volumes.networks.vqgan import VQGANSizes
 
 _DIRECTIONS = {"L": "x", "R": "x", "A": "y", "P": "y", "S": "z", "I": "z"}
 AUTOENCODER_FILE = "autoencoder.safetensors"

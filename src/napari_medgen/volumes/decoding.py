@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from napari_medgen.volumes.vqgan import VQGAN, Decoder, ResBlock, SamePadConv3d, SamePadConvTranspose3d, VQGANSizes
+from napari_medgen.volumes.networks.vqgan import VQGAN, Decoder, ResBlock, SamePadConv3d, SamePadConvTranspose3d, VQGANSizes
 
 _WHOLE_TENSORS = 6  # full-size tensors alive at the peak of an ordinary decode
 _SLAB_TENSORS = 3

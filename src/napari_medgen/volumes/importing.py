@@ -22,10 +22,10 @@ from napari_medgen.models.checkpoints import plain, read_checkpoint
 from napari_medgen.models.folder import ModelFolder, build_network, write_folder
 from napari_medgen.models.weights import beside, weights_named
 from napari_medgen.volumes.architecture import AUTOENCODER_FILE, DENOISER_FILE, VolumeArchitecture
-from napari_medgen.volumes.denoisers import build_denoiser
 from napari_medgen.volumes.diffusion import Schedule
-from napari_medgen.volumes.unet3d import Unet3DSizes
-from napari_medgen.volumes.vqgan import VQGAN, Triple, VQGANSizes
+from napari_medgen.volumes.networks.denoisers import build_denoiser
+from napari_medgen.volumes.networks.unet3d import Unet3DSizes
+from napari_medgen.volumes.networks.vqgan import VQGAN, Triple, VQGANSizes
 
 Tensors = dict[str, torch.Tensor]
 _VQGAN_NAMES = ("codebook.embeddings", "encoder.conv_first.conv.weight")

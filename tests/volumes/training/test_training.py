@@ -13,8 +13,8 @@ import napari_medgen
 from napari_medgen.errors import ModelError, RecipeError
 from napari_medgen.running.devices import choose_device
 from napari_medgen.running.progress import drive
-from napari_medgen.volumes.evaluation import evaluate_volumes, figures
-from napari_medgen.volumes.generator import VolumeGenerator
+from napari_medgen.volumes.evaluation.measure import evaluate_volumes, figures
+from napari_medgen.volumes.model import VolumeGenerator
 from napari_medgen.volumes.request import SampleRequest
 from napari_medgen.volumes.training.perceptual import LPIPS, load_lpips
 from napari_medgen.volumes.training.pipeline import train_volumes

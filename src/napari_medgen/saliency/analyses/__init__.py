@@ -1,1 +1,1 @@
-"""The inner workings of a classifier: does its map depend on what it learned, what do its layers compute, how does its loss change."""
+"""The inner workings of a classifier: what its map depends on, what its layers compute, how its loss changes."""

@@ -18,7 +18,7 @@ from napari_medgen.viewer.work import generators
 from napari_medgen.viewer.work.queue import Job, shared_queue
 
 if TYPE_CHECKING:
-    from napari_medgen.volumes.generator import Sample
+    from napari_medgen.volumes.model import Sample
 
 _MODEL = "brain-t1"
 _FORMING = f"{KEY}_forming"

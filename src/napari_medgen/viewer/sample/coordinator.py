@@ -24,7 +24,7 @@ from napari_medgen.viewer.work.queue import Job, WorkQueue, shared_queue
 
 if TYPE_CHECKING:
     from napari_medgen.imaging.volume import Volume
-    from napari_medgen.volumes.generator import Sample
+    from napari_medgen.volumes.model import Sample
     from napari_medgen.volumes.request import SampleRequest
 
 

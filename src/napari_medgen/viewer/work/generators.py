@@ -8,7 +8,7 @@ from napari_medgen.running.preload import preload_torch
 from napari_medgen.viewer.work.models import LoadedModels
 
 if TYPE_CHECKING:
-    from napari_medgen.volumes.generator import VolumeGenerator
+    from napari_medgen.volumes.model import VolumeGenerator
 
 _models: LoadedModels[tuple[str, str], VolumeGenerator] = LoadedModels()
 _loaded = _models.kept
@@ -26,6 +26,6 @@ def generator(model: str, device: str) -> VolumeGenerator:
     preload_torch()
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.running.devices import choose_device
-    from napari_medgen.volumes.generator import VolumeGenerator
+    from napari_medgen.volumes.model import VolumeGenerator
 
     return _models.get((model, device), lambda: VolumeGenerator(find_model(model), choose_device(device)))

@@ -18,13 +18,13 @@ from torch.nn import functional as F
 
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.workspace import Stage, append_row, finite_gradients, require_finite, seed_step
+from napari_medgen.volumes.networks.vqgan import VQGAN
 from napari_medgen.volumes.training.dataset import Dataset
 from napari_medgen.volumes.training.discriminators import PatchDiscriminator
 from napari_medgen.volumes.training.losses import feature_matching, gradient_l1, hinge, random_slices
 from napari_medgen.volumes.training.pictures import save_grid
 from napari_medgen.volumes.training.recipe import AutoencoderRecipe, Recipe
 from napari_medgen.volumes.training.stages import stage_recipe
-from napari_medgen.volumes.vqgan import VQGAN
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

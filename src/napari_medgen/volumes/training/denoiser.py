@@ -15,15 +15,15 @@ from torch.nn import functional as F
 from napari_medgen.running.convolution import channels_last_3d
 from napari_medgen.running.progress import Progress, Steps, drive
 from napari_medgen.running.workspace import Stage, append_row, finite_gradients, require_finite, seed_step
-from napari_medgen.volumes.denoisers import build_denoiser
 from napari_medgen.volumes.diffusion import Schedule, add_noise, denoiser, training_target
+from napari_medgen.volumes.networks.denoisers import build_denoiser
+from napari_medgen.volumes.networks.vqgan import VQGAN
 from napari_medgen.volumes.samplers import Noise, sampler
 from napari_medgen.volumes.training.dataset import Dataset
 from napari_medgen.volumes.training.latents import Latents
 from napari_medgen.volumes.training.pictures import save_grid
 from napari_medgen.volumes.training.recipe import DenoiserRecipe, Recipe
 from napari_medgen.volumes.training.stages import stage_recipe
-from napari_medgen.volumes.vqgan import VQGAN
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -15,9 +15,9 @@ from scipy import ndimage
 
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.volumes.diffusion import LatentScale
+from napari_medgen.volumes.networks.vqgan import VQGAN
 from napari_medgen.volumes.training.dataset import Dataset
 from napari_medgen.volumes.training.recipe import DataRecipe, Recipe
-from napari_medgen.volumes.vqgan import VQGAN
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -24,15 +24,15 @@ from napari_medgen.volumes.architecture import (
     DENOISER_FILE,
     REFERENCE_FILE,
 )
-from napari_medgen.volumes.generator import pack_reference
-from napari_medgen.volumes.neighbours import TrainingReference
+from napari_medgen.volumes.copy_check import TrainingReference
+from napari_medgen.volumes.model import pack_reference
+from napari_medgen.volumes.networks.vqgan import VQGAN
 from napari_medgen.volumes.preview import fit_preview
 from napari_medgen.volumes.training.autoencoder import train_autoencoder
 from napari_medgen.volumes.training.dataset import Dataset, build_dataset
 from napari_medgen.volumes.training.denoiser import train_denoiser
 from napari_medgen.volumes.training.latents import Latents, encode_dataset
 from napari_medgen.volumes.training.recipe import Recipe
-from napari_medgen.volumes.vqgan import VQGAN
 
 _PREVIEW_VOLUMES = 24
 

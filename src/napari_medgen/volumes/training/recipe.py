@@ -10,9 +10,9 @@ from pydantic import Field, ValidationError, model_validator
 from napari_medgen.models.recipe import About, RecipeTable, read_toml, validate_recipe
 from napari_medgen.volumes.architecture import VolumeArchitecture
 from napari_medgen.volumes.conditions import Condition
-from napari_medgen.volumes.convnet import ConvUNetSizes
-from napari_medgen.volumes.unet3d import Unet3DSizes
-from napari_medgen.volumes.vqgan import Triple, VQGANSizes
+from napari_medgen.volumes.networks.convnet import ConvUNetSizes
+from napari_medgen.volumes.networks.unet3d import Unet3DSizes
+from napari_medgen.volumes.networks.vqgan import Triple, VQGANSizes
 
 
 class DataRecipe(RecipeTable):

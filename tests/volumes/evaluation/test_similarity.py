@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_medgen.volumes.similarity import _WEIGHTS, _constants, _halve, _terms, ms_ssim, psnr, ssim
+from napari_medgen.volumes.evaluation.similarity import _WEIGHTS, _constants, _halve, _terms, ms_ssim, psnr, ssim
 
 
 def pair(noise: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_medgen.statistics.distribution import kernel_distance
-from napari_medgen.volumes.features import volume_features
+from napari_medgen.volumes.evaluation.features import volume_features
 
 
 def test_volumes_of_one_kind_are_nearer_than_of_two(rng: np.random.Generator) -> None:

@@ -5,7 +5,7 @@ import torch
 from pydantic import ValidationError
 
 from golden import GOLDEN, assert_golden
-from napari_medgen.volumes.vqgan import VQGAN, VQGANSizes
+from napari_medgen.volumes.networks.vqgan import VQGAN, VQGANSizes
 from tests_support import fill, sines
 
 

@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from napari_medgen.validity import Layers, Width
-from napari_medgen.volumes.convnet import time_embedding
+from napari_medgen.volumes.networks.convnet import time_embedding
 
 _ROTARY_WIDTH = 32
 _BUCKETS = 32

@@ -17,11 +17,11 @@ from napari_medgen.running.devices import synchronise
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.statistics.bootstrap import group_indices
 from napari_medgen.statistics.distribution import kernel_distance
-from napari_medgen.volumes.features import NETWORK, volume_features
-from napari_medgen.volumes.generator import Sample, VolumeGenerator
-from napari_medgen.volumes.neighbours import TrainingReference
+from napari_medgen.volumes.copy_check import TrainingReference
+from napari_medgen.volumes.evaluation.features import NETWORK, volume_features
+from napari_medgen.volumes.evaluation.similarity import Variant, ms_ssim, psnr, ssim
+from napari_medgen.volumes.model import Sample, VolumeGenerator
 from napari_medgen.volumes.request import SampleRequest
-from napari_medgen.volumes.similarity import Variant, ms_ssim, psnr, ssim
 from napari_medgen.volumes.training.dataset import Case, find_cases, held_out, load_case
 from napari_medgen.volumes.training.recipe import DataRecipe, Recipe
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_medgen.volumes.neighbours import TrainingReference, describe
+from napari_medgen.volumes.copy_check import TrainingReference, describe
 
 
 def volumes(count: int, rng: np.random.Generator) -> list[np.ndarray]:

@@ -9,8 +9,8 @@ from napari_medgen.models.card import ModelCard
 from napari_medgen.running.devices import Device, gib
 from napari_medgen.running.durations import Durations
 from napari_medgen.volumes.architecture import VolumeArchitecture
-from napari_medgen.volumes.convnet import ConvUNetSizes
 from napari_medgen.volumes.decoding import decode_bytes
+from napari_medgen.volumes.networks.convnet import ConvUNetSizes
 
 
 @dataclass(frozen=True)

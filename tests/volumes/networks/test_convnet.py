@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from napari_medgen.volumes.convnet import ConvUNet, ConvUNetSizes
+from napari_medgen.volumes.networks.convnet import ConvUNet, ConvUNetSizes
 
 SIZES = ConvUNetSizes(channels=4, widths=(16, 32), groups=4, condition_width=2)
 

@@ -13,7 +13,7 @@ from napari_medgen.models.folder import open_folder
 from napari_medgen.running import devices
 from napari_medgen.running.devices import choose_device
 from napari_medgen.running.progress import Progress, drive
-from napari_medgen.volumes.generator import VolumeGenerator
+from napari_medgen.volumes.model import VolumeGenerator
 from napari_medgen.volumes.request import SampleRequest
 
 
@@ -100,7 +100,7 @@ def test_requests_out_of_range_are_refused(entries: dict[str, object], says: str
 
 def test_slabs_are_taken_where_memory_is_short(generator: VolumeGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = drive(generator.sample(SampleRequest(steps=3))).volume.voxels
-    from napari_medgen.volumes import generator as module
+    from napari_medgen.volumes import model as module
     from napari_medgen.volumes.decoding import decode_bytes
 
     sizes, shape = generator.architecture.autoencoder, generator.architecture.shape

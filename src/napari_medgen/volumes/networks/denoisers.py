@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from napari_medgen.volumes.convnet import ConvUNet, ConvUNetSizes
-from napari_medgen.volumes.unet3d import Unet3D, Unet3DSizes
+from napari_medgen.volumes.networks.convnet import ConvUNet, ConvUNetSizes
+from napari_medgen.volumes.networks.unet3d import Unet3D, Unet3DSizes
 
 
 def build_denoiser(sizes: Unet3DSizes | ConvUNetSizes) -> nn.Module:

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from napari_medgen.running.convolution import Conv3d
 from napari_medgen.validity import Width
-from napari_medgen.volumes.codebook import Codebook, Quantised
+from napari_medgen.volumes.networks.codebook import Codebook, Quantised
 
 Triple = tuple[int, int, int]
 Padding = Literal["replicate", "constant", "reflect", "circular"]

@@ -27,15 +27,15 @@ from napari_medgen.volumes.architecture import (
     read_architecture,
 )
 from napari_medgen.volumes.conditions import encode as encode_conditions
+from napari_medgen.volumes.copy_check import Nearest, TrainingReference
+from napari_medgen.volumes.cost import Estimate, denoise_bytes, estimate, learn
 from napari_medgen.volumes.decoding import decode_bytes, decode_in_slabs
-from napari_medgen.volumes.denoisers import build_denoiser
 from napari_medgen.volumes.diffusion import Denoise, Schedule, denoiser
-from napari_medgen.volumes.estimate import Estimate, denoise_bytes, estimate, learn
-from napari_medgen.volumes.neighbours import Nearest, TrainingReference
+from napari_medgen.volumes.networks.denoisers import build_denoiser
+from napari_medgen.volumes.networks.vqgan import VQGAN
 from napari_medgen.volumes.preview import preview
 from napari_medgen.volumes.request import SampleRequest
 from napari_medgen.volumes.samplers import Noise, sampler, slerp, spaced
-from napari_medgen.volumes.vqgan import VQGAN
 
 # Buffers of the codebook that only training needs.
 _TRAINING_ONLY = ".N|.z_avg|.initialised"

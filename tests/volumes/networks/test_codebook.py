@@ -3,8 +3,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from napari_medgen.volumes import codebook
-from napari_medgen.volumes.codebook import Codebook, nearest_codes
+from napari_medgen.volumes.networks import codebook
+from napari_medgen.volumes.networks.codebook import Codebook, nearest_codes
 
 
 def test_chunks_find_what_the_full_matrix_finds(monkeypatch: object) -> None:

@@ -5,7 +5,7 @@ import torch
 
 from golden import GOLDEN, assert_golden
 from napari_medgen.volumes.diffusion import Schedule, clean_estimate
-from napari_medgen.volumes.unet3d import Unet3D, Unet3DSizes
+from napari_medgen.volumes.networks.unet3d import Unet3D, Unet3DSizes
 from tests_support import fill, sines
 
 

@@ -9,7 +9,7 @@ from napari_medgen.models.card import Figure
 from napari_medgen.models.folder import open_folder
 from napari_medgen.running.devices import Device
 from napari_medgen.volumes.architecture import read_architecture
-from napari_medgen.volumes.estimate import Estimate, estimate, learn
+from napari_medgen.volumes.cost import Estimate, estimate, learn
 
 FIGURES = {
     "seconds per step": Figure(value=0.1),

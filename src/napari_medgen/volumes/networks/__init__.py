@@ -1,0 +1,1 @@
+"""The networks of a volume model: the VQ-GAN with its codebook, and the denoisers."""
