@@ -45,12 +45,12 @@ def explain() -> Callable[[], Any]:
     """Ten presses of Explain on a knee: answer, doubts and map."""
     from napari_medgen.running.progress import drive
     from napari_medgen.saliency.request import ExplainRequest
-    from napari_medgen.viewer.explain.work import read_image
+    from napari_medgen.viewer.explain.work import ask_models
 
     image = _knee(0)
 
     def press() -> Any:
-        return drive(read_image(("knee-kl",), image, ExplainRequest(), explain=True, anyway=True))
+        return drive(ask_models(("knee-kl",), lambda: image, ExplainRequest(), explain=True, anyway=True))
 
     return lambda: [press() for _ in range(10)]
 

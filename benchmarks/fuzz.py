@@ -57,7 +57,7 @@ def _reader(kind: str) -> Callable[[Path], object]:
         return _open_model
     if kind == "bomb":
         return lambda path: _reader(_KIND_OF_ENDING[path.name.split(".", 1)[1]])(path)
-    from napari_medgen.progression.cohort.cohort import open_cohort
+    from napari_medgen.progression.cohort.folder import open_cohort
 
     return lambda path: open_cohort(path).trajectories
 

@@ -298,7 +298,8 @@ def _cohorts(folder: Path) -> Make:
     from safetensors.numpy import save
 
     from napari_medgen.progression.architecture import COHORT_LATENTS, COHORT_TABLE
-    from napari_medgen.progression.cohort.cohort import ABOUT, Cohort, save_cohort
+    from napari_medgen.progression.cohort.cohort import Cohort
+    from napari_medgen.progression.cohort.folder import ABOUT, save_cohort
     from napari_medgen.progression.cohort.visits import Visit
 
     visits = tuple(Visit(f"p{i // 2}", "L", f"p{i // 2}/L", 12.0 * (i % 2), None, i % 5, f"{i}.png") for i in range(8))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from napari_medgen.cli.progression import open_extrapolator
 from napari_medgen.imaging.files import read_radiograph
-from napari_medgen.progression.report import Outlook
+from napari_medgen.progression.forecast import Forecast
 from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.progression.training.monitoring import save_frames
 from napari_medgen.progression.trajectories import ExtrapolationRequest
@@ -24,10 +24,10 @@ def main() -> None:
         for file in sorted((data / "val" / grade).glob("*.jpg"))[:2]:
             image = replace(read_radiograph(file), laterality=file.stem[-1])
             projected = drive(extrapolator.project(image, ProjectionRequest(space="W+")))
-            futures = drive(extrapolator.look_ahead(projected, ExtrapolationRequest((48.0, 96.0)), file.stem[:-1]))
-            outlook = Outlook(extrapolator, projected, futures)
-            columns.append([projected.frame.restore(projected.seen), *(outlook.frame(i) for i in range(3))])
-            grades = " ".join(f"{value:.1f}" for value in futures.grade.value)
+            prediction = drive(extrapolator.look_ahead(projected, ExtrapolationRequest((48.0, 96.0)), file.stem[:-1]))
+            forecast = Forecast(extrapolator, projected, prediction)
+            columns.append([projected.frame.restore(projected.seen), *(forecast.frame(i) for i in range(3))])
+            grades = " ".join(f"{value:.1f}" for value in prediction.grade.value)
             print(f"{file.name}: KL {grade}, {projected.psnr:.1f} dB, mean grades {grades}, {' '.join(projected.doubts)}")
     save_frames(out, [list(row) for row in zip(*columns, strict=True)])
 

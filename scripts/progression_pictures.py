@@ -41,13 +41,13 @@ def main() -> None:
     wait_for(lambda: "predicted" in display._layers or view.work.error)
     print(f"first look after {time.perf_counter() - begun:.2f} s")
     picture("1-projecting")
-    wait_for(lambda: widget.coordinator.outlook is not None or view.work.error)
+    wait_for(lambda: widget.coordinator.forecast is not None or view.work.error)
     begun = time.perf_counter()  # once more, with everything loaded
     view._project.click()
     wait_for(lambda: not display.there)
     wait_for(lambda: display.there or view.work.error)
     print(f"first frame after {time.perf_counter() - begun:.2f} s")
-    wait_for(lambda: widget.coordinator.outlook is not None or view.work.error)
+    wait_for(lambda: widget.coordinator.forecast is not None or view.work.error)
     print(f"everything after {time.perf_counter() - begun:.2f} s")
     for months in (0, 24, 48, 96):
         display.show_month(months)
@@ -66,7 +66,9 @@ def main() -> None:
     view._buttons["Blink (B)"].click()
     picture("4-over")
     for path in (out / "progression-report.html", out / "progression-report.pdf"):
-        print(widget.coordinator.write_report(path))
+        widget.coordinator.write_report(path)
+        wait_for(lambda: widget.coordinator.written or widget.view.work.error)
+        print(*widget.coordinator.written)
     widget.close()
     viewer.close()
 

@@ -22,7 +22,8 @@ from napari_medgen.progression.architecture import (
     ProgressionArchitecture,
     StyleGANSizes,
 )
-from napari_medgen.progression.cohort.cohort import Cohort, cohort_files
+from napari_medgen.progression.cohort.cohort import Cohort
+from napari_medgen.progression.cohort.folder import cohort_files
 from napari_medgen.progression.cohort.visits import Visit, in_time
 from napari_medgen.progression.model import Extrapolator
 from napari_medgen.progression.networks.discriminator import Encoder

@@ -25,7 +25,7 @@ from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.imaging.raster import write_png
 from napari_medgen.imaging.secondary_capture import write_secondary_capture
 from napari_medgen.imaging.volume import Volume
-from napari_medgen.progression.cohort.cohort import open_cohort, save_cohort
+from napari_medgen.progression.cohort.folder import open_cohort, save_cohort
 from napari_medgen.running import writing
 from napari_medgen.running.writing import json_bytes, write_all
 from progression_support import three_visit_cohort

@@ -1,4 +1,4 @@
-"""A loaded model: from a radiograph to futures, and everything that it refuses."""
+"""A loaded model: from a radiograph to prediction, and everything that it refuses."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from PIL import Image
 from napari_medgen.errors import CohortError, ImageError
 from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.imaging.radiograph import Radiograph
-from napari_medgen.progression.cohort.cohort import open_cohort, save_cohort
+from napari_medgen.progression.cohort.folder import open_cohort, save_cohort
+from napari_medgen.progression.forecast import Forecast
 from napari_medgen.progression.model import Extrapolator
-from napari_medgen.progression.report import Outlook, describe, export_outlook, paint_difference, report
+from napari_medgen.progression.report import describe, export_forecast, paint_difference, report
 from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.progression.second_visit import compare_visit
 from napari_medgen.progression.trajectories import ExtrapolationRequest
@@ -34,29 +35,29 @@ def model(tmp_path: Path) -> Extrapolator:
 
 
 @pytest.fixture
-def outlook(model: Extrapolator) -> Outlook:
+def forecast(model: Extrapolator) -> Forecast:
     projected = drive(model.project(radiograph(spacing=(0.5, 0.5)), FAST))
-    return Outlook(model, projected, drive(model.look_ahead(projected, LATER)))
+    return Forecast(model, projected, drive(model.look_ahead(projected, LATER)))
 
 
-def test_futures_have_a_frame_for_each_month_and_start_at_the_projection(outlook: Outlook) -> None:
-    futures, projected = outlook.futures, outlook.projected
-    assert futures.months.tolist() == [0.0, 12.0, 24.0, 48.0]
-    assert futures.frames.shape == (4, 32, 32)
-    assert np.allclose(futures.frames[0], projected.projection.images[0, 0].numpy(), atol=1e-5)
-    assert np.array_equal(futures.differences[0], np.zeros((32, 32)))
-    assert futures.each.shape == (3, 4, 5)
-    assert np.allclose(futures.probabilities.sum(1), 1, atol=1e-5)
-    assert np.allclose(futures.baseline, projected.probabilities)
-    assert np.allclose(futures.probabilities[0], projected.projected_probabilities, atol=1e-4)
-    assert (futures.risk.low <= futures.risk.high).all()
+def test_futures_have_a_frame_for_each_month_and_start_at_the_projection(forecast: Forecast) -> None:
+    prediction, projected = forecast.prediction, forecast.projected
+    assert prediction.months.tolist() == [0.0, 12.0, 24.0, 48.0]
+    assert prediction.images.shape == (4, 32, 32)
+    assert np.allclose(prediction.images[0], projected.projection.images[0, 0].numpy(), atol=1e-5)
+    assert np.array_equal(prediction.differences[0], np.zeros((32, 32)))
+    assert prediction.each.shape == (3, 4, 5)
+    assert np.allclose(prediction.probabilities.sum(1), 1, atol=1e-5)
+    assert np.allclose(prediction.baseline, projected.probabilities)
+    assert np.allclose(prediction.probabilities[0], projected.projected_probabilities, atol=1e-4)
+    assert (prediction.risk.low <= prediction.risk.high).all()
 
 
-def test_a_predicted_frame_is_the_generators_at_the_moved_latent(outlook: Outlook) -> None:
-    model, found = outlook.extrapolator, outlook.futures.extrapolation
-    ws = outlook.projected.projection.ws + torch.from_numpy(found.change(24.0))
+def test_a_predicted_frame_is_the_generators_at_the_moved_latent(forecast: Forecast) -> None:
+    model, found = forecast.extrapolator, forecast.prediction.extrapolation
+    ws = forecast.projected.projection.ws + torch.from_numpy(found.change(24.0))
     expected = ((model.generator.synthesis(ws)[0, 0] + 1) / 2).clamp(0, 1)
-    assert np.allclose(outlook.futures.frames[2], expected.numpy(), atol=1e-5)
+    assert np.allclose(forecast.prediction.images[2], expected.numpy(), atol=1e-5)
 
 
 def test_frames_appear_before_the_neighbours_are_graded(model: Extrapolator) -> None:
@@ -74,7 +75,7 @@ def test_right_knees_are_mirrored_and_shown_as_they_were(model: Extrapolator) ->
     right = Radiograph(np.ascontiguousarray(left.pixels[:, ::-1]), (0, 255), laterality="R", name="right")
     ways = [drive(model.project(image, FAST)) for image in (left, right)]
     assert torch.allclose(ways[0].projection.ws, ways[1].projection.ws, atol=1e-5)
-    shown = [Outlook(model, way, drive(model.look_ahead(way, LATER))).frame(1) for way in ways]
+    shown = [Forecast(model, way, drive(model.look_ahead(way, LATER))).frame(1) for way in ways]
     assert np.allclose(shown[0], shown[1][:, ::-1], atol=1e-4)
 
 
@@ -133,8 +134,8 @@ def test_a_neighbours_visit_is_its_image_or_its_projection(model: Extrapolator, 
     assert np.allclose(real.pixels, projected.seen, atol=1e-2)
 
 
-def test_saved_frames_say_what_they_are(outlook: Outlook, tmp_path: Path) -> None:
-    paths = export_outlook(outlook, tmp_path / "out")
+def test_saved_frames_say_what_they_are(forecast: Forecast, tmp_path: Path) -> None:
+    paths = export_forecast(forecast, tmp_path / "out")
     names = sorted(path.name for path in paths)
     assert "knee_0_tiny_month_024.png" in names
     assert "knee_0_tiny_month_024_difference.png" in names
@@ -142,19 +143,19 @@ def test_saved_frames_say_what_they_are(outlook: Outlook, tmp_path: Path) -> Non
     assert frame.provenance.synthetic
     assert "predicted after 24 months" in frame.provenance.operation
     assert frame.spacing == pytest.approx((80 * 0.5 / 32,) * 2)
-    assert np.allclose(frame.grey(), outlook.frame(2), atol=1e-4)
+    assert np.allclose(frame.grey(), forecast.frame(2), atol=1e-4)
     with Image.open(tmp_path / "out" / "knee_0_tiny_month_024_difference.png") as change:
         assert "SYNTHETIC" in change.info["Description"]
     about = json.loads((tmp_path / "out" / "knee_0_tiny.json").read_text())
-    assert about == json.loads(json.dumps(describe(outlook)))
+    assert about == json.loads(json.dumps(describe(forecast)))
     assert [one["months"] for one in about["months"]] == [0, 12, 24, 48]
     assert len(about["neighbours"]) == 3
     assert about["notice"].startswith("Not for diagnosis")
 
 
-def test_the_report_holds_everything_in_one_file(outlook: Outlook) -> None:
-    outlook.extrapolator.known_cohort.about["surrogate"] = "surrogate progression, made up"
-    text = report(outlook)
+def test_the_report_holds_everything_in_one_file(forecast: Forecast) -> None:
+    forecast.extrapolator.known_cohort.about["surrogate"] = "surrogate progression, made up"
+    text = report(forecast)
     for part in ("Surrogate progression, made up", "SYNTHETIC", "48 months", "risk of two grades", "All.", "radiograph "):
         assert part in text
     assert text.count("data:image/png;base64,") == 2 + 2 * 2 + 1  # two frames, two with their change, the plot
@@ -188,30 +189,30 @@ def test_what_visits_really_are_is_said_by_the_cohort_in_use(tmp_path: Path) -> 
     assert "made up of two knees" in drive(model.project(radiograph(), FAST)).provenance.operation
 
 
-def test_a_table_cannot_write_into_the_report(outlook: Outlook, tmp_path: Path) -> None:
-    cohort = outlook.extrapolator.known_cohort
-    row = outlook.futures.extrapolation.neighbours[0].row
+def test_a_table_cannot_write_into_the_report(forecast: Forecast, tmp_path: Path) -> None:
+    cohort = forecast.extrapolator.known_cohort
+    row = forecast.prediction.extrapolation.neighbours[0].row
     visits = list(cohort.visits)
     visits[row] = replace(visits[row], patient="<script>a</script>", side="<script>b</script>")  # type: ignore[arg-type]
     object.__setattr__(cohort, "visits", tuple(visits))
-    assert "<script>" not in report(outlook)
+    assert "<script>" not in report(forecast)
     save_cohort(cohort, tmp_path / "cohort")
     with pytest.raises(CohortError, match="the side is"):
         open_cohort(tmp_path / "cohort")
 
 
-def test_two_exports_of_images_that_are_called_alike_lie_beside_each_other(outlook: Outlook, tmp_path: Path) -> None:
-    first, second = (export_outlook(outlook, tmp_path / "out") for _ in range(2))
+def test_two_exports_of_images_that_are_called_alike_lie_beside_each_other(forecast: Forecast, tmp_path: Path) -> None:
+    first, second = (export_forecast(forecast, tmp_path / "out") for _ in range(2))
     assert not set(first) & set(second)
     assert all(path.is_file() for path in (*first, *second))
-    third = export_outlook(outlook, tmp_path / "out")
+    third = export_forecast(forecast, tmp_path / "out")
     assert "knee_0_tiny-3.json" in [path.name for path in third]
 
 
 def test_nothing_that_is_exported_holds_the_files_name(model: Extrapolator, tmp_path: Path) -> None:
     image = Radiograph(radiograph().pixels, (0, 255), laterality="L", name="Doe_Jane_1950")
     projected = drive(model.project(image, FAST))
-    made = Outlook(model, projected, drive(model.look_ahead(projected, LATER)))
-    for path in export_outlook(made, tmp_path):
+    made = Forecast(model, projected, drive(model.look_ahead(projected, LATER)))
+    for path in export_forecast(made, tmp_path):
         assert b"Doe_Jane" not in path.read_bytes(), path.name
     assert image.origin_name in report(made)

@@ -35,10 +35,10 @@ def test_a_knee_of_its_own_is_found_again_and_followed(model: Extrapolator) -> N
     image = Radiograph(np.rint(grey * 255).astype(np.uint8), (0, 255), laterality="L", name="synthetic knee")
     projected = drive(model.project(image))
     assert projected.psnr > 25
-    futures = drive(model.look_ahead(projected, ExtrapolationRequest((48.0, 96.0), 4)))
+    prediction = drive(model.look_ahead(projected, ExtrapolationRequest((48.0, 96.0), 4)))
     # Its own latent lies nearest, since no patient was named.
-    assert futures.extrapolation.neighbours[0].distance < 0.4
-    assert futures.frames.shape == (3, 128, 128)
+    assert prediction.extrapolation.neighbours[0].distance < 0.4
+    assert prediction.images.shape == (3, 128, 128)
     assert model.known_cohort.surrogate.startswith("surrogate progression")
 
 

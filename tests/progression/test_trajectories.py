@@ -1,4 +1,4 @@
-"""Extrapolation on a cohort of three visits whose futures are known."""
+"""Extrapolation on a cohort of three visits whose prediction are known."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ def test_dollar_signs_are_dollar_signs_even_when_it_is_painted_later() -> None:
 
 
 def test_the_figures_of_classifiers_and_of_knees_show_names_as_they_are() -> None:
-    from napari_medgen.progression.plots import draw_futures
+    from napari_medgen.progression.plots import draw_prediction
     from napari_medgen.saliency.analyses import plots
 
-    for function in (draw_futures, plots.robustness_figure, plots.similarity_figure, plots.surface_figure):
+    for function in (draw_prediction, plots.robustness_figure, plots.similarity_figure, plots.surface_figure):
         assert hasattr(function, "__wrapped__")

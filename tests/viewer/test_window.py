@@ -16,7 +16,7 @@ from qtpy.QtCore import QTimer
 from napari_medgen.errors import ImageError
 from napari_medgen.viewer.plugin.commands import reconstruct_selected
 from napari_medgen.viewer.sample.coordinator import SampleVolumes
-from napari_medgen.viewer.work import generators
+from napari_medgen.viewer.work.models import generators
 from napari_medgen.viewer.work.queue import shared_queue
 
 
@@ -70,7 +70,7 @@ def test_closing_ends_the_work_and_frees_the_model(make_napari_viewer: Any, qtbo
     else:
         widget.close()
     assert shared_queue().wait(10)
-    assert not generators._loaded
+    assert not generators.kept
     assert not shared_queue()._jobs
 
 

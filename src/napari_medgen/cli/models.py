@@ -62,7 +62,7 @@ def verify(name: str) -> None:
 
         Classifier(folder)
     elif folder.card.task == "progression":
-        from napari_medgen.progression.cohort.cohort import cohort_of_model
+        from napari_medgen.progression.cohort.folder import cohort_of_model
         from napari_medgen.progression.model import load_networks
 
         load_networks(folder)

@@ -39,7 +39,7 @@ app = typer.Typer(no_args_is_help=True, help="Build and inspect cohorts of visit
 def open_extrapolator(name: str, *, classifier: str = "", device: str = "", cohort: Path | None = None) -> Extrapolator:
     """A progression model with its classifier."""
     from napari_medgen.models.catalogue import find_model
-    from napari_medgen.progression.cohort.cohort import open_cohort
+    from napari_medgen.progression.cohort.folder import open_cohort
     from napari_medgen.progression.model import Extrapolator, classifier_name
     from napari_medgen.running.devices import choose_device
     from napari_medgen.saliency.frame_grader import FrameGrader
@@ -73,7 +73,8 @@ def extrapolate(
 ) -> None:
     """Look into a knee's future: frames, difference maps, grade probabilities, risk, neighbours, errors and a report."""
     from napari_medgen.imaging.files import read_radiograph
-    from napari_medgen.progression.report import Outlook, export_outlook
+    from napari_medgen.progression.forecast import Forecast
+    from napari_medgen.progression.report import export_forecast
     from napari_medgen.progression.request import ProjectionRequest
     from napari_medgen.progression.trajectories import ExtrapolationRequest
     from napari_medgen.running.console import drive_on_console
@@ -91,10 +92,10 @@ def extrapolate(
         errors.print(sentence, style="yellow", markup=False)
     if doubts and not force:
         raise MedGenError("Nothing was extrapolated; --force does it all the same.")
-    futures = drive_on_console(extrapolator.look_ahead(projected, asked, patient), "Looking ahead")
-    outlook = Outlook(extrapolator, projected, futures)
-    _print_outlook(outlook)
-    for path in export_outlook(outlook, out):
+    prediction = drive_on_console(extrapolator.look_ahead(projected, asked, patient), "Looking ahead")
+    forecast = Forecast(extrapolator, projected, prediction)
+    _print_outlook(forecast)
+    for path in export_forecast(forecast, out):
         print(path)
 
 
@@ -108,15 +109,15 @@ def _months(text: str, more: list[float]) -> tuple[float, ...]:
         raise MedGenError(f"The months are numbers with commas between them, not {text}.") from None
 
 
-def _print_outlook(outlook: Any) -> None:
-    futures, risk = outlook.futures, outlook.futures.risk
+def _print_outlook(forecast: Any) -> None:
+    prediction, risk = forecast.prediction, forecast.prediction.risk
     console = Console()
-    if outlook.surrogate:
-        console.print(outlook.surrogate.capitalize() + ".", style="yellow")
+    if forecast.surrogate:
+        console.print(forecast.surrogate.capitalize() + ".", style="yellow")
     table = Table("months", "mean grade", "risk of two grades or more", "8 in 10 neighbours between")
-    for i, months in enumerate(futures.months):
+    for i, months in enumerate(prediction.months):
         band = f"{risk.low[i]:.0%} to {risk.high[i]:.0%}"
-        table.add_row(f"{months:g}", f"{futures.grade.value[i]:.2f}", f"{risk.value[i]:.1%}", band)
+        table.add_row(f"{months:g}", f"{prediction.grade.value[i]:.2f}", f"{risk.value[i]:.1%}", band)
     console.print(table)
     console.print("Not for diagnosis and not for prognosis.")
 
@@ -173,7 +174,7 @@ def build(
 @app.command()
 def info(cohort: Annotated[Path, typer.Argument(help="A cohort's folder.")], as_json: AsJson = False) -> None:
     """What a cohort holds."""
-    from napari_medgen.progression.cohort.cohort import open_cohort
+    from napari_medgen.progression.cohort.folder import open_cohort
 
     found = open_cohort(cohort)
     several = sum(len(rows) > 1 for rows in found.trajectories.values())
@@ -273,7 +274,8 @@ def evaluate_progression(
     """Projection error, distance to the real follow-up, grades along the path, and the risk's AUC with its interval."""
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.progression import evaluation
-    from napari_medgen.progression.cohort.cohort import open_cohort, require_model
+    from napari_medgen.progression.cohort.folder import open_cohort
+    from napari_medgen.progression.cohort.origin import require_model
     from napari_medgen.running.console import drive_on_console
     from napari_medgen.saliency.frame_grader import FastProgression
     from napari_medgen.saliency.model import Classifier

@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 
 from napari_medgen.errors import CohortError, ImageError
 from napari_medgen.imaging.files import read_radiograph
-from napari_medgen.progression.cohort.cohort import ABOUT, Cohort, open_cohort, projection_of, save_cohort
+from napari_medgen.progression.cohort.cohort import Cohort
+from napari_medgen.progression.cohort.folder import ABOUT, open_cohort, save_cohort
+from napari_medgen.progression.cohort.origin import projection_of
 from napari_medgen.progression.cohort.visits import Visit
 from napari_medgen.progression.frame import frame_of
 from napari_medgen.progression.model import Extrapolator

@@ -14,13 +14,15 @@ from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.models.folder import ModelFolder, build_network
 from napari_medgen.progression.architecture import ENCODER_FILE, GENERATOR_FILE, progression_architecture
-from napari_medgen.progression.cohort.cohort import Cohort, cohort_of_model, require_model
+from napari_medgen.progression.cohort.cohort import Cohort
+from napari_medgen.progression.cohort.folder import cohort_of_model
 from napari_medgen.progression.cohort.latent_reference import LIMIT
+from napari_medgen.progression.cohort.origin import require_model
 from napari_medgen.progression.frame import Frame, frame_of, to_grey
 from napari_medgen.progression.grader import Grader
 from napari_medgen.progression.networks.discriminator import Encoder
 from napari_medgen.progression.networks.stylegan import Generator
-from napari_medgen.progression.prediction import Futures, synthesise_futures
+from napari_medgen.progression.prediction import Prediction, synthesise_prediction
 from napari_medgen.progression.projection import Projection, measured, project
 from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.progression.trajectories import Extrapolation, ExtrapolationRequest, extrapolate
@@ -255,7 +257,7 @@ class Extrapolator:
 
     def look_ahead(
         self, projected: ProjectedRadiograph, request: ExtrapolationRequest | None = None, patient: str = ""
-    ) -> Steps[Futures]:
+    ) -> Steps[Prediction]:
         """Frames, grades and risk over time.
 
         Parameters
@@ -278,7 +280,7 @@ class Extrapolator:
         found = self.extrapolate(projected, request or ExtrapolationRequest(), patient)
         with memory_guard("Looking ahead"):
             return (
-                yield from synthesise_futures(
+                yield from synthesise_prediction(
                     projected.projection.ws[0],
                     projected.probabilities,
                     found,

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_medgen.progression.prediction import Futures
+from napari_medgen.progression.prediction import Prediction
 from napari_medgen.running.figures import as_written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
 
 # From mild to severe; told apart by people who see no red or no green, and in grey.
 GRADE_COLOURS = ("#2c7bb6", "#74add1", "#a8a26b", "#f28e2b", "#b2182b")
@@ -20,57 +19,52 @@ _RISK = "#5b2a86"
 
 
 @as_written
-def draw_futures(figure: Figure, futures: Futures, months: float | None = None, *, dark: bool = False) -> list[Line2D]:
+def draw_prediction(figure: Figure, prediction: Prediction, *, dark: bool = False) -> tuple[Axes, Axes]:
     """Draw probabilities of the grades above and the risk below, each with its band; dots are those of the real image.
 
     Parameters
     ----------
     figure
         Is cleared first.
-    months
-        Where to put the line of the present time; None for none.
     dark
         Light lines and letters, for a dark window.
 
     Returns
     -------
-    list of Line2D
-        The lines of the present time, one a plot; move them with ``set_xdata``.
+    above, below
+        The axes of the grades and of the risk.
     """
     figure.clear()
     front = "#e6e6e6" if dark else "#222222"
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    time = futures.months
-    each = np.quantile(futures.each, (0.1, 0.9), axis=0)
-    for grade, label in enumerate(futures.labels):
+    time = prediction.months
+    each = np.quantile(prediction.each, (0.1, 0.9), axis=0)
+    for grade, label in enumerate(prediction.labels):
         colour = GRADE_COLOURS[grade % len(GRADE_COLOURS)]
         above.fill_between(time, each[0, :, grade], each[1, :, grade], color=colour, alpha=0.18, linewidth=0)
-        above.plot(time, futures.probabilities[:, grade], color=colour, label=label, linewidth=1.8)
+        above.plot(time, prediction.probabilities[:, grade], color=colour, label=label, linewidth=1.8)
         # The real image's own, so that what the projection changed is not taken for a progression.
-        above.plot([0], [futures.baseline[grade]], "o", color=colour, markersize=5, clip_on=False, zorder=5)
+        above.plot([0], [prediction.baseline[grade]], "o", color=colour, markersize=5, clip_on=False, zorder=5)
     above.set_ylabel("probability")
     above.legend(
-        loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(futures.labels), fontsize=7, frameon=False,
+        loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(prediction.labels), fontsize=7, frameon=False,
         labelcolor=front, handlelength=1.0, columnspacing=0.9,
     )  # fmt: skip
-    risk = futures.risk
+    risk = prediction.risk
     colour = "#b78be0" if dark else _RISK
     below.fill_between(time, risk.low, risk.high, color=colour, alpha=0.25, linewidth=0)
     below.plot(time, risk.value, color=colour, linewidth=1.8)
     below.set_ylabel("risk of two\ngrades or more")
     below.set_xlabel("months after the baseline")
     below.set_xlim(time[0], time[-1])
-    if futures.trusted_months < time[-1]:
+    if prediction.trusted_months < time[-1]:
         for axes in (above, below):
-            axes.axvspan(futures.trusted_months, time[-1], color=front, alpha=0.08, linewidth=0)
+            axes.axvspan(prediction.trusted_months, time[-1], color=front, alpha=0.08, linewidth=0)
         below.text(time[-1], 0.97, "unlike the cohort ", ha="right", va="top", fontsize=7, color=front)
-    lines = []
     for axes in (above, below):
         _style(axes, front)
         axes.set_ylim(0, 1)
-        lines.append(axes.axvline(time[0] if months is None else months, color=front, linewidth=1, linestyle=":"))
-        lines[-1].set_visible(months is not None)
-    return lines
+    return above, below
 
 
 def _style(axes: Axes, front: str) -> None:

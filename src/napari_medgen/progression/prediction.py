@@ -22,14 +22,14 @@ _AT_ONCE = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Futures:
+class Prediction:
     """Frames of the mean way, and what the classifier says of all ways.
 
     Attributes
     ----------
     extrapolation
         Where they come from.
-    frames
+    images
         (T, H, W) float32 in [0, 1]; the first is the projected baseline at month 0.
     months
         (T,), the first is 0.
@@ -46,7 +46,7 @@ class Futures:
     """
 
     extrapolation: Extrapolation
-    frames: NDArray[np.float32]
+    images: NDArray[np.float32]
     months: NDArray[np.float64]
     baseline: NDArray[np.float64]
     probabilities: NDArray[np.float64]
@@ -57,7 +57,7 @@ class Futures:
     @property
     def differences(self) -> NDArray[np.float32]:
         """(T, H, W) change of grey values from the projected baseline, -1 to 1."""
-        return self.frames - self.frames[:1]
+        return self.images - self.images[:1]
 
     @cached_property
     def risk(self) -> Band:
@@ -83,14 +83,14 @@ class Futures:
         return float(self.months[-1] if not len(beyond) else self.months[max(beyond[0] - 1, 0)])
 
 
-def synthesise_futures(
+def synthesise_prediction(
     baseline: Tensor,
     baseline_probabilities: NDArray[np.floating],
     extrapolation: Extrapolation,
     generator: Generator,
     grader: Grader,
     reference: LatentReference,
-) -> Steps[Futures]:
+) -> Steps[Prediction]:
     """Make the frames and have them graded.
 
     Parameters
@@ -124,7 +124,7 @@ def synthesise_futures(
         yield Progress(start + len(part), total, "Making frames" if len(shown) else "Following each neighbour", preview)
     graded = graded.reshape(len(ways), len(months), -1)
     mean_way = extrapolation.baseline + changes[0]
-    return Futures(
+    return Prediction(
         extrapolation,
         frames,
         months,

@@ -93,7 +93,7 @@ class Neighbour:
 
 @dataclass(frozen=True, eq=False)
 class Extrapolation:
-    """Futures of one latent.
+    """Prediction of one latent.
 
     Attributes
     ----------

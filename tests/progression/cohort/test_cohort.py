@@ -13,7 +13,8 @@ import pytest
 
 from napari_medgen.errors import CohortError, ModelError
 from napari_medgen.models.folder import open_folder
-from napari_medgen.progression.cohort.cohort import cohort_of_model, open_cohort, require_model, save_cohort
+from napari_medgen.progression.cohort.folder import cohort_of_model, open_cohort, save_cohort
+from napari_medgen.progression.cohort.origin import require_model
 from napari_medgen.progression.cohort.visits import visits_of_names
 from napari_medgen.progression.cohort_building import BuildRequest, build_cohort
 from napari_medgen.progression.model import Extrapolator

@@ -15,7 +15,8 @@ from safetensors.numpy import save_file
 
 from napari_medgen.errors import CohortError, ModelError
 from napari_medgen.progression.architecture import COHORT_LATENTS, COHORT_TABLE
-from napari_medgen.progression.cohort.cohort import ABOUT, open_cohort, require_model, save_cohort
+from napari_medgen.progression.cohort.folder import ABOUT, open_cohort, save_cohort
+from napari_medgen.progression.cohort.origin import require_model
 from progression_support import three_visit_cohort, write_model
 
 

@@ -10,7 +10,7 @@ import torch
 
 from napari_medgen.errors import CohortError, RecipeError
 from napari_medgen.models.recipe import read_toml, validate_recipe
-from napari_medgen.progression.cohort.cohort import cohort_of_model
+from napari_medgen.progression.cohort.folder import cohort_of_model
 from napari_medgen.progression.model import Extrapolator
 from napari_medgen.progression.training.augmentation import AugmentationControl, augment
 from napari_medgen.progression.training.frames import find_visits, read_frames
@@ -63,7 +63,7 @@ def test_what_comes_out_projects_and_looks_ahead(tmp_path: Path, data: Path) -> 
     model = Extrapolator(folder, PlainGrader(), None, CPU)
     projected = drive(model.project(radiograph()))
     assert SURROGATE in projected.provenance.operation
-    assert drive(model.look_ahead(projected)).frames.shape == (5, 16, 16)
+    assert drive(model.look_ahead(projected)).images.shape == (5, 16, 16)
 
 
 def test_warming_up_reproduces_better_and_better(tmp_path: Path, data: Path) -> None:

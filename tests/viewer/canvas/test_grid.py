@@ -16,7 +16,8 @@ from napari_medgen.saliency.request import ExplainRequest
 from napari_medgen.viewer.canvas.grid import leave_grid, take_grid
 from napari_medgen.viewer.explain.map_layers import close_comparison, compare_side_by_side, is_comparison
 from napari_medgen.viewer.future.display import FutureDisplay
-from napari_medgen.viewer.layers.radiographs import Plane, radiograph_layer
+from napari_medgen.viewer.layers.plane import Plane
+from napari_medgen.viewer.layers.radiographs import radiograph_layer
 from saliency_support import load, write_classifier
 
 
@@ -48,7 +49,7 @@ def stage() -> tuple[ViewerModel, Plane, FutureDisplay]:
     plane = Plane.shown(viewer, viewer.add_image(data, **options))
     display = FutureDisplay(viewer)
     frame = Frame((64, 64), (0, 0, 64, 64), 32)
-    display.begin(plane, frame, np.zeros((32, 32), np.float32))
+    display.begin(plane, frame.box, np.zeros((32, 32), np.float32))
     display.show_projection(np.zeros((32, 32), np.float32), Provenance(synthetic=True))
     display.show_frames(np.zeros((3, 32, 32), np.float32), 12.0, "predicted", Provenance(synthetic=True))
     return viewer, plane, display

@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.volume import Volume
-from napari_medgen.viewer.canvas.hanging import hang
+from napari_medgen.viewer.canvas.watch import watch
 from napari_medgen.viewer.layers.volumes import image_options
 
 
@@ -30,7 +30,7 @@ def letters(viewer: ViewerModel) -> tuple[str, ...]:
 
 def test_the_mark_is_there_while_a_synthetic_layer_is_visible() -> None:
     viewer = ViewerModel()
-    hang(viewer)
+    watch(viewer)
     mark = viewer.canvas.overlays["medgen_synthetic"]
     assert not mark.visible
     add(viewer, synthetic=False)
@@ -50,8 +50,8 @@ def test_the_mark_is_there_while_a_synthetic_layer_is_visible() -> None:
 def test_each_plane_hangs_as_a_radiologist_expects() -> None:
     viewer = ViewerModel()
     add(viewer, synthetic=False)
-    hang(viewer)
-    hang(viewer)  # twice does no harm
+    watch(viewer)
+    watch(viewer)  # twice does no harm
     assert letters(viewer) == ("A", "P", "R", "L")
     assert viewer.scene.camera.orientation2d == ("down", "right")
     viewer.dims.order = (1, 0, 2)
@@ -65,7 +65,7 @@ def test_each_plane_hangs_as_a_radiologist_expects() -> None:
 
 def test_no_letters_where_nobody_knows_the_sides() -> None:
     viewer = ViewerModel()
-    hang(viewer)
+    watch(viewer)
     viewer.add_image(np.zeros((8, 8, 8)))
     assert not viewer.canvas.overlays["medgen_left"].visible
     viewer.layers.clear()
@@ -83,7 +83,7 @@ def test_a_radiograph_hangs_upright_after_a_coronal_volume(how: str) -> None:
     from napari_medgen.viewer.layers.volumes import image_options
 
     viewer = ViewerModel()
-    hang(viewer)
+    watch(viewer)
     volume = Volume.on_grid(np.random.default_rng(0).random((4, 5, 6)).astype(np.float32), (1, 1, 1))
     layer = viewer.add_image(volume.voxels, **image_options(volume))
     viewer.dims.order = (1, 0, 2)

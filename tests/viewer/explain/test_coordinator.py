@@ -19,9 +19,9 @@ from napari_medgen.viewer.explain.coordinator import OverlayCoordinator
 from napari_medgen.viewer.explain.map_layers import is_map, toggle_maps
 from napari_medgen.viewer.explain.shuffle_dialog import SurvivalDialog, verdict
 from napari_medgen.viewer.explain.view import MOST_PROBABLE, OverlayView
+from napari_medgen.viewer.layers.owner import is_synthetic
 from napari_medgen.viewer.layers.radiographs import radiograph_layer
-from napari_medgen.viewer.layers.volumes import is_synthetic
-from napari_medgen.viewer.work import classifiers
+from napari_medgen.viewer.work.models import classifiers
 from napari_medgen.viewer.work.queue import WorkQueue
 from saliency_support import write_classifier
 
@@ -147,7 +147,7 @@ def test_a_press_lays_the_map_exactly_over_the_image(coordinator: OverlayCoordin
 def test_an_empty_map_is_said_and_not_shown_as_a_plain_image(coordinator: OverlayCoordinator, qtbot: QtBot) -> None:
     add(coordinator)
     finish(coordinator, qtbot)
-    model = classifiers.classifier(coordinator.view.form.model)
+    model = classifiers.get(coordinator.view.form.model)
     with torch.no_grad():
         model.network.fc.weight.zero_()  # nothing that is seen speaks for anything
     coordinator.explain()
@@ -291,11 +291,13 @@ def test_what_the_network_saw_lies_on_the_image(coordinator: OverlayCoordinator,
 
 def test_a_map_is_saved_with_what_it_means(coordinator: OverlayCoordinator, qtbot: QtBot, tmp_path: Path) -> None:
     add(coordinator)
-    assert coordinator.save(tmp_path / "out") == []
+    coordinator.save(tmp_path / "out")
+    assert not coordinator.work.runs("save")
     coordinator.explain()
     finish(coordinator, qtbot)
-    written = coordinator.save(tmp_path / "out")
-    assert {path.suffix for path in written} == {".png", ".npy", ".json"}
+    coordinator.save(tmp_path / "out")
+    finish(coordinator, qtbot)
+    assert {path.suffix for path in coordinator.written} == {".png", ".npy", ".json"}
 
 
 def test_a_map_of_a_synthetic_image_is_marked(coordinator: OverlayCoordinator, qtbot: QtBot) -> None:
@@ -327,11 +329,11 @@ def test_the_shuffle_test_opens_its_result(coordinator: OverlayCoordinator, qtbo
 def test_closing_forgets_the_models(coordinator: OverlayCoordinator, qtbot: QtBot) -> None:
     add(coordinator)
     finish(coordinator, qtbot)
-    assert classifiers._loaded
+    assert classifiers.kept
     coordinator.viewer.layers.clear()
     finish(coordinator, qtbot)
     classifiers.forget()
-    assert not classifiers._loaded
+    assert not classifiers.kept
 
 
 @pytest.mark.parametrize("explained", [True, False])

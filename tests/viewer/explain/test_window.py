@@ -14,7 +14,7 @@ from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.viewer.explain.coordinator import OverlaySaliency
 from napari_medgen.viewer.explain.map_layers import is_map
 from napari_medgen.viewer.layers.radiographs import radiograph_layer
-from napari_medgen.viewer.work import classifiers
+from napari_medgen.viewer.work.models import classifiers
 from napari_medgen.viewer.work.queue import shared_queue
 
 
@@ -68,10 +68,10 @@ def test_closing_the_dock_forgets_the_models(make_napari_viewer: Any, qtbot: QtB
     dock, widget = docked(viewer, "knee-kl")
     viewer.add_image(np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.uint8), name="noise")
     idle(qtbot, widget)
-    assert classifiers._loaded
+    assert classifiers.kept
     dock.destroyOnClose()
     assert shared_queue().wait(10)
-    assert not classifiers._loaded
+    assert not classifiers.kept
     viewer.layers.clear()  # and nothing of the widget is left that would answer
 
 

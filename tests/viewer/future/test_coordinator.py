@@ -20,9 +20,9 @@ from napari_medgen.viewer.future.coordinator import ExtrapolateCoordinator, Extr
 from napari_medgen.viewer.future.display import is_ours
 from napari_medgen.viewer.future.view import ExtrapolateView
 from napari_medgen.viewer.future.words import date_after
+from napari_medgen.viewer.layers.owner import is_synthetic
 from napari_medgen.viewer.layers.radiographs import radiograph_layer
-from napari_medgen.viewer.layers.volumes import is_synthetic
-from napari_medgen.viewer.work import extrapolators
+from napari_medgen.viewer.work.models import extrapolators
 from napari_medgen.viewer.work.queue import WorkQueue, shared_queue
 from progression_support import loaded, radiograph, three_visit_cohort, write_model
 
@@ -42,7 +42,7 @@ def test_the_form_says_what_was_entered(view: ExtrapolateView) -> None:
     assert form.extrapolation == ExtrapolationRequest(tuple(range(6, 97, 6)), 8, "strict")
     assert (form.projection.method, form.projection.space) == ("fast", "W+")
     view._side.value, view._mode.value, view._neighbours.value = "right", "as published", 1
-    view._horizon.value, view._step.value, view._second.value = 24, 12, "second"
+    view._horizon.value, view._step.value, view.second._image.value = 24, 12, "second"
     form = view.form
     assert (form.side, form.extrapolation, form.second) == ("R", ExtrapolationRequest((12, 24), 1, "published"), "second")
 
@@ -50,7 +50,7 @@ def test_the_form_says_what_was_entered(view: ExtrapolateView) -> None:
 def test_every_button_says_that_it_was_pressed(view: ExtrapolateView, qtbot: QtBot) -> None:
     view.set_looked_ahead(True)
     view.set_neighbours([("9001 L", "KL 0 to 1", "48", "0.10")])
-    view._second.value = "second"
+    view.second._image.value = "second"
     signals = {
         "Project": view.project_requested,
         "Side by side": view.beside_requested,
@@ -70,9 +70,9 @@ def test_what_needs_frames_is_off_until_there_are_some(view: ExtrapolateView) ->
     assert not view._buttons["Report..."].isEnabled()
     view.set_looked_ahead(True)
     assert view._buttons["Report..."].isEnabled()
-    assert not view._compare.isEnabled()  # no second visit was chosen
-    view._second.value = "second"
-    assert view._compare.isEnabled()
+    assert not view.second._compare.isEnabled()  # no second visit was chosen
+    view.second._image.value = "second"
+    assert view.second._compare.isEnabled()
 
 
 def test_months_have_dates() -> None:
@@ -93,7 +93,8 @@ class Stage:
 
     def idle(self) -> None:
         timer = self.coordinator._timer
-        self.qtbot.waitUntil(lambda: not self.queue.busy and not self.queue._jobs and not timer.isActive(), timeout=60_000)
+        work = self.coordinator.work
+        self.qtbot.waitUntil(lambda: not work.busy and not timer.isActive(), timeout=60_000)
 
     def add(self, image: Radiograph) -> Any:
         data, options, _ = radiograph_layer(image)
@@ -113,7 +114,7 @@ def stage(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     write_model(tmp_path / "models" / "tiny", three_visit_cohort(), surrogate="surrogate progression, made up")
     model = loaded(tmp_path / "other", three_visit_cohort(), surrogate="surrogate progression, made up")
     model.known_cohort.about["surrogate"] = "surrogate progression, made up"
-    monkeypatch.setattr(extrapolators, "extrapolator", lambda name, cohort="": model)
+    monkeypatch.setattr(extrapolators, "load", lambda key: model)
     made = Stage(qtbot, "tiny")
     made.add(radiograph(spacing=(0.5, 0.5)))
     made.view._anyway.value = True  # random weights reproduce nothing
@@ -168,15 +169,15 @@ def test_the_months_slider_moves_the_line_and_the_words(stage: Stage) -> None:
 
 def test_other_neighbours_use_the_projection_again(stage: Stage) -> None:
     stage.press("Project")
-    projected, outlook = stage.coordinator.projected, stage.coordinator.outlook
+    projected, forecast = stage.coordinator.projected, stage.coordinator.forecast
     stage.view._neighbours.value = 1
     stage.view._mode.value = "as published"
     stage.idle()
     assert stage.coordinator.projected is projected
-    assert stage.coordinator.outlook is not outlook
+    assert stage.coordinator.forecast is not forecast
     assert len(stage.view.neighbour_rows) == 1
-    assert stage.coordinator.outlook is not None
-    assert stage.coordinator.outlook.futures.extrapolation.request.mode == "published"
+    assert stage.coordinator.forecast is not None
+    assert stage.coordinator.forecast.prediction.extrapolation.request.mode == "published"
 
 
 def test_blink_puts_the_prediction_over_the_baseline_and_hides_it(stage: Stage) -> None:
@@ -210,7 +211,7 @@ def test_a_second_visit_stands_beside_what_was_expected(stage: Stage) -> None:
     stage.press("Project")
     stage.add(radiograph(7))
     assert stage.view.form.image == "knee 0"  # a second image is no new baseline
-    stage.view._second.value = "knee 7"
+    stage.view.second._image.value = "knee 7"
     stage.press("Compare with the second visit")
     assert "After 24 months the real image looks like" in stage.view.comparison
     assert {"real, 24 months", "expected, 24 months"} <= set(stage.layers())
@@ -248,7 +249,7 @@ def test_a_bad_projection_is_not_extrapolated(stage: Stage) -> None:
     assert "the error is above that of" in stage.view.doubt
     assert "Not extrapolated" in stage.view.work.error
     assert "change" not in stage.layers()
-    assert stage.coordinator.outlook is None
+    assert stage.coordinator.forecast is None
 
 
 def test_cancel_ends_a_projection(stage: Stage) -> None:
@@ -257,23 +258,30 @@ def test_cancel_ends_a_projection(stage: Stage) -> None:
     stage.qtbot.waitUntil(lambda: "projection" in stage.layers(), timeout=30_000)
     stage.view.work.cancel_requested.emit()
     stage.idle()
-    assert stage.coordinator.outlook is None
+    assert stage.coordinator.forecast is None
     assert stage.view.work.status == "Ready"
 
 
 def test_reports_are_written_as_pdf_and_html(stage: Stage, tmp_path: Path) -> None:
     stage.press("Project")
-    pdf = stage.coordinator.write_report(tmp_path / "report")
-    assert pdf is not None
+    stage.coordinator.write_report(tmp_path / "report")
+    stage.idle()
+    (pdf,) = stage.coordinator.written
     assert pdf.name == "report.pdf"
     assert pdf.read_bytes().startswith(b"%PDF")
-    html = stage.coordinator.write_report(tmp_path / "report.html")
-    assert html is not None
+    assert stage.view.work.status.startswith("Saved report.pdf in")
+    stage.coordinator.write_report(tmp_path / "report.html")
+    stage.idle()
+    (html,) = stage.coordinator.written
     assert "made up" in html.read_text()
     (tmp_path / "folder").write_text("a file")
-    assert stage.coordinator.write_report(tmp_path / "folder" / "report.html") is None
+    stage.coordinator.write_report(tmp_path / "folder" / "report.html")
+    stage.idle()
+    assert stage.coordinator.written == ()
     assert "cannot be written" in stage.view.work.error
-    assert len(stage.coordinator.save(tmp_path / "out")) == 11
+    stage.coordinator.save(tmp_path / "out")
+    stage.idle()
+    assert len(stage.coordinator.written) == 11
 
 
 def test_layers_that_are_removed_by_hand_are_forgotten(stage: Stage) -> None:
@@ -328,7 +336,7 @@ def test_nothing_of_the_image_before_arrives_beside_the_next_one(stage: Stage) -
     stage.coordinator.project()
     stage.idle()
     stage.qtbot.wait(200)
-    assert stage.coordinator.outlook is None
+    assert stage.coordinator.forecast is None
     assert set(stage.layers()) == {"baseline", "projection"}
     assert not stage.view.plot.drawn
     assert not stage.view._buttons["Report..."].isEnabled()
@@ -337,14 +345,14 @@ def test_nothing_of_the_image_before_arrives_beside_the_next_one(stage: Stage) -
 
 def test_cancelling_a_second_look_ahead_leaves_the_first_whole(stage: Stage) -> None:
     stage.press("Project")
-    outlook = stage.coordinator.outlook
+    forecast = stage.coordinator.forecast
     before = stage.layers()["predicted (surrogate)"].data.copy()
     stage.view._step.value = 6
     stage.qtbot.waitUntil(lambda: stage.coordinator.work.runs("ahead"), timeout=60_000)
     assert not stage.view._buttons["Report..."].isEnabled()
     stage.coordinator.cancel()
     stage.idle()
-    assert stage.coordinator.outlook is outlook
+    assert stage.coordinator.forecast is forecast
     np.testing.assert_array_equal(stage.layers()["predicted (surrogate)"].data, before)
     assert stage.view._buttons["Report..."].isEnabled()
 
@@ -365,15 +373,15 @@ def test_what_is_changed_while_the_first_frames_are_made_counts(stage: Stage) ->
     stage.idle()
     stage.qtbot.wait(400)
     stage.idle()
-    assert stage.coordinator.outlook is not None
-    assert len(stage.coordinator.outlook.futures.extrapolation.neighbours) == 2
+    assert stage.coordinator.forecast is not None
+    assert len(stage.coordinator.forecast.prediction.extrapolation.neighbours) == 2
 
 
 def test_a_renamed_knee_is_still_projected_and_compared(stage: Stage) -> None:
     layer = stage.viewer.layers[0]
     other = stage.add(radiograph(seed=5, spacing=(0.5, 0.5)))
     stage.view._image.value = layer.name
-    stage.view._second.value = other.name
+    stage.view.second._image.value = other.name
     layer.name, other.name = "left knee", "left knee later"
     assert (stage.view.form.image, stage.view.form.second) == ("left knee", "left knee later")
     stage.press("Project")

@@ -14,7 +14,8 @@ from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.imaging.raster import write_png
 from napari_medgen.imaging.volume import Volume
-from napari_medgen.viewer.layers.radiographs import Plane, radiograph_layer, radiograph_of
+from napari_medgen.viewer.layers.plane import Plane
+from napari_medgen.viewer.layers.radiographs import radiograph_layer, radiograph_of
 from napari_medgen.viewer.layers.volumes import image_options
 from napari_medgen.viewer.plugin.readers import get_radiograph_reader, get_reader, read_radiographs
 from napari_medgen.viewer.plugin.writers import write_radiograph

@@ -7,7 +7,8 @@ from napari.layers import Image
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.volume import Volume
-from napari_medgen.viewer.layers.volumes import contrast_limits, image_options, is_synthetic, provenance_of, volume_of
+from napari_medgen.viewer.layers.owner import is_synthetic, provenance_of
+from napari_medgen.viewer.layers.volumes import contrast_limits, image_options, volume_of
 
 MADE = Provenance(synthetic=True, model="brain-t1", seed=3)
 

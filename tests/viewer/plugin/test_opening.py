@@ -242,7 +242,7 @@ def test_a_stack_is_as_synthetic_and_as_sure_as_its_worst_file(make_napari_viewe
     from napari_medgen.imaging.provenance import Provenance
     from napari_medgen.imaging.radiograph import Radiograph
     from napari_medgen.imaging.raster import write_png
-    from napari_medgen.viewer.layers.volumes import is_synthetic
+    from napari_medgen.viewer.layers.owner import is_synthetic
 
     grey = np.zeros((4, 5), np.uint8)
     real = write_png(Radiograph(grey, (0, 255), spacing=(0.1, 0.1), laterality="R"), tmp_path / "a.png")
@@ -308,8 +308,9 @@ def test_a_file_of_many_volumes_is_unpacked_once(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_map_of_one_slice_of_a_rotated_scan_lies_where_the_slice_does(make_napari_viewer: Any, tmp_path: Path) -> None:
-    from napari_medgen.viewer.layers.radiographs import Plane
-    from napari_medgen.viewer.layers.volumes import slice_place, volume_of
+    from napari_medgen.viewer.layers.place import slice_place
+    from napari_medgen.viewer.layers.plane import Plane
+    from napari_medgen.viewer.layers.volumes import volume_of
 
     affine = np.eye(4)
     turn = np.deg2rad(30)

@@ -8,10 +8,10 @@ from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 
 from napari_medgen.imaging.nifti import read_nifti
-from napari_medgen.viewer.layers.volumes import is_synthetic, provenance_of
+from napari_medgen.viewer.layers.owner import is_synthetic, provenance_of
 from napari_medgen.viewer.sample.coordinator import SampleCoordinator
 from napari_medgen.viewer.sample.view import SampleView
-from napari_medgen.viewer.work import generators
+from napari_medgen.viewer.work.models import generators
 from napari_medgen.viewer.work.queue import WorkQueue
 
 
@@ -29,7 +29,18 @@ def coordinator(qtbot: QtBot, tiny_model: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def finish(coordinator: SampleCoordinator, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: not coordinator._running and not coordinator.queue.busy, timeout=30_000)
+    work, timer = coordinator.work, coordinator._cost_timer
+    qtbot.waitUntil(lambda: not timer.isActive() and not work.busy, timeout=30_000)
+
+
+def running(coordinator: SampleCoordinator) -> int:
+    return sum(piece.shown for piece in coordinator.work._pieces.values())
+
+
+def save(coordinator: SampleCoordinator, folder: Path, qtbot: QtBot) -> list[Path]:
+    coordinator.save(folder)
+    finish(coordinator, qtbot)
+    return list(coordinator.written)
 
 
 def test_a_press_gives_a_layer_with_everything(coordinator: SampleCoordinator, qtbot: QtBot) -> None:
@@ -55,7 +66,7 @@ def test_presses_queue_and_counts_take_the_next_seeds(coordinator: SampleCoordin
     coordinator.view._count.value = 1
     coordinator.view._seed.value = 9
     coordinator.sample()
-    assert len(coordinator._running) == 3
+    assert running(coordinator) == 3
     finish(coordinator, qtbot)
     assert [layer.name for layer in coordinator.viewer.layers] == ["tiny seed 0", "tiny seed 1", "tiny seed 9"]
 
@@ -69,7 +80,7 @@ def test_it_forms_before_the_eyes_and_cancel_takes_it_away(coordinator: SampleCo
     assert is_synthetic(forming)
     done = coordinator.view._table.rowCount()
     coordinator.view.work.cancel_requested.emit()
-    assert not coordinator._running
+    assert not running(coordinator)
     assert not any("forming" in layer.name for layer in coordinator.viewer.layers)
     finish(coordinator, qtbot)
     assert coordinator.view._table.rowCount() <= done + 1
@@ -92,8 +103,8 @@ def test_the_cost_is_said_before_the_run(coordinator: SampleCoordinator, qtbot: 
 def test_volumes_are_saved_and_none_is_overwritten(coordinator: SampleCoordinator, qtbot: QtBot, tmp_path: Path) -> None:
     coordinator.sample()
     finish(coordinator, qtbot)
-    first = coordinator.save(tmp_path)
-    second = coordinator.save(tmp_path)
+    first = save(coordinator, tmp_path, qtbot)
+    second = save(coordinator, tmp_path, qtbot)
     assert [path.name for path in first + second] == [
         "tiny_seed_0.nii.gz",
         "tiny_seed_0.json",
@@ -102,7 +113,7 @@ def test_volumes_are_saved_and_none_is_overwritten(coordinator: SampleCoordinato
     ]
     assert read_nifti(first[0]).provenance.synthetic
     (tmp_path / "file").write_text("in the way")
-    assert coordinator.save(tmp_path / "file") == []
+    assert save(coordinator, tmp_path / "file", qtbot) == []
     assert "cannot be written" in coordinator.view.work.error
 
 

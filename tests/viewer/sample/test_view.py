@@ -7,6 +7,7 @@ from napari_medgen.models.catalogue import find_model
 from napari_medgen.running.progress import Progress
 from napari_medgen.viewer.sample.view import SampleRow, SampleView
 from napari_medgen.viewer.widgets.card_dialog import CardDialog, card_html
+from napari_medgen.viewer.work.queue import Wait
 
 
 def view(qtbot: QtBot) -> SampleView:
@@ -44,7 +45,7 @@ def test_every_button_says_that_it_was_pressed(qtbot: QtBot) -> None:
     }.items():
         with qtbot.waitSignal(signal, timeout=1000):
             press(made, text)
-    made.work.begin("a", 0)
+    made.work.begin("a", Wait(), 0)
     with qtbot.waitSignal(made.work.cancel_requested, timeout=1000):
         press(made, "Cancel")
     seed = made.form.seed
@@ -86,9 +87,11 @@ def test_the_table_chooses_and_loses_rows(qtbot: QtBot) -> None:
 
 def test_the_panel_says_how_long_it_will_take_and_what_waits(qtbot: QtBot) -> None:
     panel = view(qtbot).work
-    panel.begin("brain seed 1", 2)
-    panel._begun -= 10
-    panel.show_progress("brain seed 1", Progress(5, 10, "Step 5 of 10"), 2)
+    panel.begin("brain seed 1", Wait(2, 70.0), 2)
+    assert panel.status == "brain seed 1. Waits for 2 jobs before it, about 70 s. 2 more waiting"
+    panel.begin("brain seed 1", Wait(1), 0)
+    assert panel.status == "brain seed 1. Waits for 1 job before it"
+    panel.show_progress("brain seed 1", Progress(5, 10, "Step 5 of 10"), 10.0, 2)
     assert panel.status == "brain seed 1. Step 5 of 10, 10 s left. 2 more waiting"
     panel.rest()
     assert panel.status == "Ready"

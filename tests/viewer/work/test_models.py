@@ -13,8 +13,7 @@ from napari_medgen.viewer.explain.coordinator import OverlayCoordinator
 from napari_medgen.viewer.explain.view import OverlayView
 from napari_medgen.viewer.future.coordinator import BLINK_KEY, ExtrapolateCoordinator
 from napari_medgen.viewer.future.view import ExtrapolateView
-from napari_medgen.viewer.work import classifiers
-from napari_medgen.viewer.work.models import LoadedModels
+from napari_medgen.viewer.work.models import LoadedModels, classifiers
 from napari_medgen.viewer.work.queue import WorkQueue
 from saliency_support import write_classifier
 
@@ -24,23 +23,25 @@ class Holder:
 
 
 def test_a_model_is_loaded_once_and_the_oldest_goes_first() -> None:
-    models: LoadedModels[str, str] = LoadedModels(2)
     loads: list[str] = []
 
-    def get(key: str) -> str:
-        return models.get(key, lambda: loads.append(key) or key.upper())
+    def load(key: str) -> str:
+        loads.append(key)
+        return key.upper()
 
-    assert [get(key) for key in ("a", "b", "a", "c", "a", "b")] == ["A", "B", "A", "C", "A", "B"]
+    models, holder = LoadedModels(load, most=2), Holder()
+    models.hold(holder)
+    assert [models.get(key) for key in ("a", "b", "a", "c", "a", "b")] == ["A", "B", "A", "C", "A", "B"]
     assert loads == ["a", "b", "c", "b"]
     assert list(models.kept) == ["a", "b"]
 
 
 def test_the_last_holder_lets_all_go() -> None:
-    models: LoadedModels[str, str] = LoadedModels()
+    models = LoadedModels(str.upper)
     one, other = Holder(), Holder()
     models.hold(one)
     models.hold(other)
-    models.get("a", lambda: "A")
+    models.get("a")
     models.release(one)
     assert models.kept
     models.release(other)
@@ -48,22 +49,24 @@ def test_the_last_holder_lets_all_go() -> None:
 
 
 def test_releasing_does_not_wait_for_a_load_which_is_not_kept_then() -> None:
-    models: LoadedModels[str, str] = LoadedModels()
     holder, begun, go = Holder(), threading.Event(), threading.Event()
-    models.hold(holder)
 
-    def load() -> str:
+    def load(key: str) -> str:
         begun.set()
         assert go.wait(20)
-        return "A"
+        return key
 
-    thread = threading.Thread(target=models.get, args=("a", load))
+    models = LoadedModels(load)
+    models.hold(holder)
+    thread = threading.Thread(target=models.get, args=("a",))
     thread.start()
     assert begun.wait(20)
     models.release(holder)  # returns while the load goes on
     assert thread.is_alive()
     go.set()
     thread.join(20)
+    assert not models.kept
+    assert models.get("b") == "b"  # a job that was under way already
     assert not models.kept
 
 
@@ -80,7 +83,7 @@ def test_closing_one_widget_leaves_the_other_its_models(
     extrapolate = ExtrapolateCoordinator(extrapolate_view, viewer, queue)
     extrapolate.cancel()
     qtbot.waitUntil(lambda: not queue.busy, timeout=60_000)
-    classifiers.classifier("tiny")
+    classifiers.get("tiny")
     another_view = ExtrapolateView()
     qtbot.addWidget(another_view)
     another = ExtrapolateCoordinator(another_view, viewer, queue)
@@ -89,7 +92,7 @@ def test_closing_one_widget_leaves_the_other_its_models(
     extrapolate.close()
     assert any(str(key) == BLINK_KEY for key in viewer.keymap)  # it is the other one's
     another.close()
-    assert "tiny" in classifiers._loaded
+    assert "tiny" in classifiers.kept
     assert not any(str(key) == BLINK_KEY for key in viewer.keymap)
     overlay.close()
-    assert not classifiers._loaded
+    assert not classifiers.kept

@@ -10,7 +10,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.viewer.work.queue import Job, WorkQueue
+from napari_medgen.viewer.work import queue as module
+from napari_medgen.viewer.work.queue import Job, Wait, WorkQueue
 
 
 @pytest.fixture
@@ -79,13 +80,54 @@ def test_jobs_wait_for_each_other_and_may_be_cancelled_while_they_wait(queue: Wo
     logs = [Log(), Log(), Log()]
     logs[0].go.clear()
     numbers = [queue.submit(log.job()) for log in logs]
-    qtbot.waitUntil(lambda: queue.position(numbers[0]) == 0, timeout=2000)
-    assert [queue.position(number) for number in numbers] == [0, 1, 2]
+    qtbot.waitUntil(lambda: queue.wait_of(numbers[0]).before == 0, timeout=2000)
+    assert [queue.wait_of(number).before for number in numbers] == [0, 1, 2]
     queue.cancel(numbers[1])
     logs[0].go.set()
     qtbot.waitUntil(lambda: "end" in logs[2].events, timeout=5000)
     assert logs[1].events == ["end"]
     assert not queue.wait(0) or not queue.busy
+
+
+def test_a_job_says_what_it_waits_for_and_each_counts_from_its_own_beginning(
+    queue: WorkQueue, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(module, "_now", lambda: clock[0])
+    monkeypatch.setattr(module, "_BETWEEN_REPORTS", 0.0)
+    go = {name: threading.Semaphore(0) for name in ("first", "second", "other")}
+    told: list[tuple[str, int]] = []
+
+    def submit(name: str, kind: str) -> int:
+        def steps() -> Steps[None]:
+            for step in range(4):
+                yield Progress(step, 4)
+                assert go[name].acquire(timeout=20)
+
+        return queue.submit(Job(name, steps, kind=kind, on_progress=lambda p: told.append((name, p.step))))
+
+    first, other, second = submit("first", "a"), submit("other", "b"), submit("second", "a")
+    qtbot.waitUntil(lambda: ("first", 0) in told, timeout=10_000)
+    assert queue.wait_of(first) == Wait()
+    assert queue.wait_of(second) == Wait(2, None)  # nobody knows yet how long either takes
+    clock[0] = 110.0
+    go["first"].release()
+    qtbot.waitUntil(lambda: ("first", 1) in told, timeout=10_000)
+    assert queue.left(first) == pytest.approx(30.0)
+    assert queue.wait_of(other) == Wait(1, pytest.approx(30.0))
+    clock[0] = 140.0
+    go["first"].release(3)
+    qtbot.waitUntil(lambda: ("other", 0) in told, timeout=10_000)
+    assert queue.wait_of(second) == Wait(1, None)
+    go["other"].release(4)
+    qtbot.waitUntil(lambda: ("second", 0) in told, timeout=10_000)
+    clock[0] = 145.0
+    assert queue.left(second) == pytest.approx(35.0)  # as long as the first took, before it has got anywhere
+    go["second"].release()
+    qtbot.waitUntil(lambda: ("second", 1) in told, timeout=10_000)
+    assert queue.left(second) == pytest.approx(15.0)  # not counted from when it was queued
+    go["second"].release(3)
+    qtbot.waitUntil(lambda: not queue._jobs, timeout=10_000)
 
 
 def test_an_error_is_delivered_and_the_next_job_runs(queue: WorkQueue, qtbot: QtBot) -> None:

@@ -10,7 +10,8 @@ from napari_medgen.errors import RecipeError
 from napari_medgen.models.card import ModelCard
 from napari_medgen.models.folder import ModelFolder, half_precision, open_folder, write_folder
 from napari_medgen.progression.architecture import ENCODER_FILE, GENERATOR_FILE
-from napari_medgen.progression.cohort.cohort import Cohort, cohort_files
+from napari_medgen.progression.cohort.cohort import Cohort
+from napari_medgen.progression.cohort.folder import cohort_files
 from napari_medgen.progression.cohort.visits import Visit, surrogate
 from napari_medgen.progression.cohort_building import BuildRequest, build_cohort
 from napari_medgen.progression.grader import Grader

@@ -5,7 +5,12 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
+
+from napari_medgen.viewer.layers.proxy import unwrapped
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
 
 
 @dataclass(frozen=True)
@@ -14,10 +19,12 @@ class _Owner:
     give_up: Callable[[], None]
 
 
-_owners: weakref.WeakKeyDictionary[Any, _Owner] = weakref.WeakKeyDictionary()
+_owners: weakref.WeakKeyDictionary[ViewerModel, _Owner] = weakref.WeakKeyDictionary()
 
 
-def take_grid(viewer: Any, owner: Hashable, give_up: Callable[[], None], *, shape: tuple[int, int], stride: int = 1) -> None:
+def take_grid(
+    viewer: ViewerModel, owner: Hashable, give_up: Callable[[], None], *, shape: tuple[int, int], stride: int = 1
+) -> None:
     """Lay a viewer's layers out in rows and columns.
 
     Parameters
@@ -28,7 +35,7 @@ def take_grid(viewer: Any, owner: Hashable, give_up: Callable[[], None], *, shap
         Called when somebody else takes the grid: what lies in its cells must not lie on top of each other then. It holds
         no more than weak references to viewer and owner.
     """
-    viewer = getattr(viewer, "__wrapped__", viewer)
+    viewer = unwrapped(viewer)
     before = _owners.get(viewer)
     _owners[viewer] = _Owner(owner, give_up)
     if before is not None and before.name != owner:
@@ -37,9 +44,9 @@ def take_grid(viewer: Any, owner: Hashable, give_up: Callable[[], None], *, shap
     grid.stride, grid.shape, grid.enabled = stride, shape, True
 
 
-def leave_grid(viewer: Any, owner: Hashable) -> None:
+def leave_grid(viewer: ViewerModel, owner: Hashable) -> None:
     """One picture again, as napari begins; nothing where the grid is somebody else's."""
-    viewer = getattr(viewer, "__wrapped__", viewer)
+    viewer = unwrapped(viewer)
     before = _owners.get(viewer)
     if before is None or before.name != owner:
         return

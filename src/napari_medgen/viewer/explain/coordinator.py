@@ -4,43 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, QTimer
-from qtpy.QtWidgets import QFileDialog
+from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
 
 from napari_medgen.errors import ImageError, MedGenError
 from napari_medgen.models.catalogue import find_model, list_models
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.viewer.canvas.hanging import hang
 from napari_medgen.viewer.explain.display import MapDisplay
-from napari_medgen.viewer.explain.map_layers import is_ours, toggle_maps
+from napari_medgen.viewer.explain.map_layers import toggle_maps
 from napari_medgen.viewer.explain.shuffle_dialog import SurvivalDialog
 from napari_medgen.viewer.explain.view import OverlayForm, OverlayView
-from napari_medgen.viewer.explain.work import Reading, read_image
-from napari_medgen.viewer.layers.radiographs import Plane, with_side
-from napari_medgen.viewer.widgets.card_dialog import CardDialog
+from napari_medgen.viewer.explain.work import Reading, ask_models
+from napari_medgen.viewer.layers.owner import is_subject
+from napari_medgen.viewer.layers.plane import Excerpt, Plane
+from napari_medgen.viewer.widgets.coordinator import Coordinator
 from napari_medgen.viewer.widgets.dock import DockWidget
-from napari_medgen.viewer.widgets.fields import LayerField
-from napari_medgen.viewer.work import classifiers
-from napari_medgen.viewer.work.latest import LatestWork
-from napari_medgen.viewer.work.queue import WorkQueue, shared_queue
+from napari_medgen.viewer.work.models import classifiers
+from napari_medgen.viewer.work.queue import WorkQueue, file_queue, shared_queue
 
 if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+    from napari.utils.events import Event
+
     from napari_medgen.imaging.radiograph import Radiograph
     from napari_medgen.saliency.analyses.randomisation import Survival
+    from napari_medgen.saliency.maps import SaliencyMap
 
 TOGGLE_KEY = "H"
 _SETTLE = 60  # milliseconds without a further change before the map follows
 
 
-def _is_image(layer: Any) -> bool:
-    from napari.layers import Image
-
-    return isinstance(layer, Image) and not is_ours(layer)
-
-
-class OverlayCoordinator(QObject):
+class OverlayCoordinator(Coordinator):
     """Turns what the view asks for into work, and maps into layers.
 
     Parameters
@@ -49,19 +46,19 @@ class OverlayCoordinator(QObject):
         Form and buttons.
     viewer
         A napari viewer or ``ViewerModel``.
-    queue
-        Where the work runs.
+    queue, files
+        Where models compute, and where files are written.
     """
 
-    def __init__(self, view: OverlayView, viewer: Any, queue: WorkQueue) -> None:
-        super().__init__(view)
-        self.view, self.viewer = view, viewer
-        self._holding = False
-        self.display = MapDisplay(viewer)
-        self.work = LatestWork(queue, view.work)
+    save_title = "Save the map in"
+
+    def __init__(self, view: OverlayView, viewer: ViewerModel, queue: WorkQueue, files: WorkQueue | None = None) -> None:
+        super().__init__(view, viewer, queue, files, (classifiers,))
+        self.view = view
+        self.display = MapDisplay(self.viewer)
         self._model = ""
-        self._timer = QTimer(self, singleShot=True, interval=_SETTLE)
-        self._timer.timeout.connect(self._refresh)
+        self._holding = False
+        self._timer = self.settled(_SETTLE, self._refresh)
         for signal, slot in (
             (view.explain_requested, self.explain),
             (view.compare_requested, self.compare),
@@ -69,20 +66,17 @@ class OverlayCoordinator(QObject):
             (view.seen_requested, self.show_seen),
             (view.test_requested, self.shuffle_test),
             (view.save_requested, self.ask_and_save),
-            (view.card_requested, self.show_card),
+            (view.card_requested, self._show_card),
             (view.subject_changed, self._subject_changed),
             (view.look_changed, self._restyle),
-            (view.work.cancel_requested, self.cancel),
         ):
             signal.connect(slot)
-        self.images = LayerField(viewer, _is_image, self._layers_changed)
-        viewer.layers.events.removing.connect(self._removing)
-        viewer.layers.selection.events.active.connect(self._selection_changed)
-        viewer.dims.events.current_step.connect(self._place_changed)
-        viewer.dims.events.order.connect(self._place_changed)
-        viewer.bind_key(TOGGLE_KEY, toggle_maps, overwrite=True)
-        classifiers.hold(self)
-        hang(viewer)
+        self.images = self.choose_among(is_subject, self._layers_changed)
+        self.listen(self.viewer.layers.events.removing, self._removing)
+        self.listen(self.viewer.layers.selection.events.active, self._selection_changed)
+        self.listen(self.viewer.dims.events.current_step, self._place_changed)
+        self.listen(self.viewer.dims.events.order, self._place_changed)
+        self.bind(TOGGLE_KEY, self.toggle)
         view.set_models([folder.name for folder in list_models("saliency")])
         self.images.choose(self._active_image() or next(iter(self.images.layers), None))
         self._layers_changed(None)
@@ -92,14 +86,14 @@ class OverlayCoordinator(QObject):
 
     def explain(self) -> None:
         """Make the map of the slice on screen and lay it over the image."""
-        self._read(lambda form: (form.model,), self._show_map, "Explaining", explain=True)
+        self._ask(lambda form: (form.model,), self._show_map, "Explaining", explain=True)
 
     def compare(self) -> None:
         """Put the chosen model and the ticked ones side by side."""
         if not self.view.form.compared:
-            self._sorry(ImageError("Tick at least one model to compare with."))
+            self.sorry(ImageError("Tick at least one model to compare with."))
             return
-        self._read(lambda form: (form.model, *form.compared), self._show_comparison, "Comparing", explain=True)
+        self._ask(lambda form: (form.model, *form.compared), self._show_comparison, "Comparing", explain=True)
 
     def explain_all_slices(self) -> None:
         """Explain every slice of the stack in the background; the map then covers the whole layer."""
@@ -108,28 +102,23 @@ class OverlayCoordinator(QObject):
             return
         layer = plane.layer
         if layer.ndim != 3 or layer.rgb or plane.index[0] is None or plane.transposed:
-            self._sorry(ImageError("All slices can be explained of a grey stack whose first axis is the slider's."))
+            self.sorry(ImageError("All slices can be explained of a grey stack whose first axis is the slider's."))
             return
         low, high = (float(value) for value in layer.contrast_limits)
-        stack, name = layer.data, layer.name
-        try:
-            image = self._image(plane, form)
-        except MedGenError as error:
-            self._sorry(error)
-            return
+        stack, name, excerpt = layer.data, layer.name, self._excerpt(plane, form)
 
-        def steps() -> Steps[Any]:
+        def steps() -> Steps[tuple[NDArray, SaliencyMap, Radiograph]]:
             from napari_medgen.saliency.slices import explain_stack, request_for
 
             yield Progress(0, 0, "Loading the model")
-            classifier = classifiers.classifier(form.model)
+            classifier, image = classifiers.get(form.model), excerpt.image()
             request = request_for(classifier, stack, (low, high), form.request, name=name)
             maps = yield from explain_stack(classifier, stack, (low, high), request, name=name)
             # Of the slice on screen, to say which model explained which class.
-            return maps, classifier.look(image, explain=True).map(request)
+            return maps, classifier.look(image, explain=True).map(request), image
 
-        def show(made: Any) -> None:
-            maps, found = made
+        def show(made: tuple[NDArray, SaliencyMap, Radiograph]) -> None:
+            maps, found, image = made
             self.display.cover(maps, found, image, plane, signed=form.signed, opacity=form.opacity)
             self.view.set_explained(True)
             self.view.set_meaning(found.label, signed=form.signed and found.signed)
@@ -141,75 +130,46 @@ class OverlayCoordinator(QObject):
         try:
             self.display.show_seen()
         except MedGenError as error:
-            self._sorry(error)
+            self.sorry(error)
 
     def shuffle_test(self) -> None:
         """Shuffle the model's weights layer after layer, and show how much of the map is left."""
         form, plane = self.view.form, self._plane_on_screen()
         if plane is None:
             return
-        try:
-            image = self._image(plane, form)
-        except MedGenError as error:
-            self._sorry(error)
-            return
+        excerpt = self._excerpt(plane, form)
 
-        def steps() -> Steps[Any]:
+        def steps() -> Steps[list[Survival]]:
             from napari_medgen.saliency.analyses.randomisation import randomisation_test
 
             yield Progress(0, 0, "Loading the model")
-            return (yield from randomisation_test(classifiers.classifier(form.model), image, form.request))
+            return (yield from randomisation_test(classifiers.get(form.model), excerpt.image(), form.request))
 
-        def show(found: list[Survival]) -> None:
-            SurvivalDialog(form.model, found, self.view).show()
+        self.work.submit("test", "Shuffle test", steps, lambda found: SurvivalDialog(form.model, found, self.view).show())
 
-        self.work.submit("test", "Shuffle test", steps, show)
+    def toggle(self) -> None:
+        """Hide all maps if one is visible, else show them; what the key does."""
+        toggle_maps(self.viewer)
 
-    def ask_and_save(self) -> None:
-        """Ask for a folder and save there."""
-        folder = QFileDialog.getExistingDirectory(self.view, "Save the map in")
-        if folder:
-            self.save(Path(folder))
-
-    def save(self, folder: Path) -> list[Path]:
-        """Save the map on screen as overlay PNG, raw values and JSON; the files written."""
-        from napari_medgen.saliency.export import export_map
-
-        found, image = self.display.found, self.display.image
+    def save(self, folder: Path) -> None:
+        """Save the map on screen as overlay PNG, raw values and JSON, in the background."""
+        found, image, signed = self.display.found, self.display.image, self.view.form.signed
         if found is None or image is None:
-            return []
-        try:
-            return export_map(image, found, folder, signed=self.view.form.signed)
-        except MedGenError as error:
-            self._sorry(error)
-            return []
+            return
 
-    def show_card(self) -> None:
-        """Open the model's card."""
-        if name := self.view.form.model:
-            CardDialog(find_model(name).card, self.view).show()
+        def write() -> list[Path]:
+            from napari_medgen.saliency.export import export_map
 
-    def cancel(self) -> None:
-        """End what runs and what waits."""
-        self.work.cancel()
+            return export_map(image, found, folder, signed=signed)
 
-    def close(self) -> None:
-        """End all work of this widget, forget the models and let go of the viewer."""
-        self._timer.stop()
-        self.cancel()
-        self.images.close()
-        self.viewer.layers.events.removing.disconnect(self._removing)
-        self.viewer.layers.selection.events.active.disconnect(self._selection_changed)
-        self.viewer.dims.events.current_step.disconnect(self._place_changed)
-        self.viewer.dims.events.order.disconnect(self._place_changed)
-        classifiers.release(self)
+        self.write("Saving the map", write)
 
     # -- work -----------------------------------------------------------------------------------------------------------
 
-    def _read(
+    def _ask(
         self,
         models: Callable[[OverlayForm], tuple[str, ...]],
-        show: Callable[[Reading, Plane, Radiograph], None],
+        show: Callable[[Reading, Plane], None],
         title: str,
         *,
         explain: bool,
@@ -218,32 +178,27 @@ class OverlayCoordinator(QObject):
         form, plane = self.view.form, self._plane_on_screen()
         if plane is None or not form.model:
             return
-        try:
-            image = self._image(plane, form)
-        except MedGenError as error:
-            self._sorry(error)
-            return
-        names = models(form)
-        kind = "map" if explain else "answer"
+        names, excerpt = models(form), self._excerpt(plane, form)
         if explain:
             # The answer comes with the map, so one that is being looked for alone is not needed.
             self._timer.stop()
             self.work.drop("answer")
 
         def steps() -> Steps[Reading]:
-            return read_image(names, image, form.request, explain=explain, anyway=form.anyway)
+            return ask_models(names, excerpt.image, form.request, explain=explain, anyway=form.anyway)
 
-        self.work.submit(kind, f"{title} {image.name}", steps, lambda reading: show(reading, plane, image), brief=True)
+        kind = "map" if explain else "answer"
+        self.work.submit(kind, f"{title} {excerpt.name}", steps, lambda reading: show(reading, plane), brief=True)
 
-    def _show_answer(self, reading: Reading, plane: Plane, image: Radiograph) -> None:
+    def _show_answer(self, reading: Reading, plane: Plane) -> None:
         if reading.warnings:
             self.view.set_answer({}, "")
         else:
-            self.view.set_answer(reading.answer.probabilities, " ".join(image.notes))
+            self.view.set_answer(reading.answer.probabilities, " ".join(reading.image.notes))
         self.view.set_warnings(reading.warnings)
 
-    def _show_map(self, reading: Reading, plane: Plane, image: Radiograph) -> None:
-        self._show_answer(reading, plane, image)
+    def _show_map(self, reading: Reading, plane: Plane) -> None:
+        self._show_answer(reading, plane)
         if not reading.maps or plane.layer not in self.viewer.layers:
             self.display.drop()
             self.view.set_explained(False)
@@ -257,12 +212,12 @@ class OverlayCoordinator(QObject):
             self.view.set_answer({}, note)
         else:
             self.view.set_answer(reading.answer.probabilities, note)
-        self.display.show(found, image, plane, signed=form.signed, opacity=form.opacity)
+        self.display.show(found, reading.image, plane, signed=form.signed, opacity=form.opacity)
         self.view.set_meaning(found.label, signed=form.signed and found.signed)
         self.view.set_explained(True)
 
-    def _show_comparison(self, reading: Reading, plane: Plane, image: Radiograph) -> None:
-        self._show_answer(reading, plane, image)
+    def _show_comparison(self, reading: Reading, plane: Plane) -> None:
+        self._show_answer(reading, plane)
         if not reading.maps or plane.layer not in self.viewer.layers:
             return
         form = self.view.form
@@ -281,30 +236,27 @@ class OverlayCoordinator(QObject):
         if found is not None:
             self.view.set_meaning(found.label, signed=form.signed and found.signed)
 
-    def _active_image(self) -> Any:
+    def _active_image(self) -> Image | None:
         active = self.viewer.layers.selection.active
-        return active if active is not None and _is_image(active) else None
+        return active if active is not None and is_subject(active) else None
 
     def _plane_on_screen(self) -> Plane | None:
         layer = self.images.layer
         if layer is None:
-            self._sorry(ImageError("Open a radiograph or a volume first, and choose it as the image."))
+            self.sorry(ImageError("Open a radiograph or a volume first, and choose it as the image."))
             return None
         try:
             return Plane.shown(self.viewer, layer)
         except MedGenError as error:
-            self._sorry(error)
+            self.sorry(error)
             return None
 
-    def _image(self, plane: Plane, form: OverlayForm) -> Radiograph:
-        return with_side(plane.image(as_on_screen=form.as_on_screen), form.side)
-
-    def _sorry(self, error: Exception) -> None:
-        self.view.work.show_error(error)
+    def _excerpt(self, plane: Plane, form: OverlayForm) -> Excerpt:
+        return plane.excerpt(as_on_screen=form.as_on_screen, side=form.side)
 
     # -- what follows from changes ----------------------------------------------------------------------------------------
 
-    def _layers_changed(self, added: Any) -> None:
+    def _layers_changed(self, added: Image | None) -> None:
         self.display.tidy()
         if added is not None:
             self.images.choose(added)
@@ -312,7 +264,7 @@ class OverlayCoordinator(QObject):
         if added is not None or self.images.layer is None:
             self._subject_changed()
 
-    def _removing(self, event: Any = None) -> None:
+    def _removing(self, event: Event) -> None:
         # napari selects another layer then: that is no choice of the user's.
         self._holding = True
         QTimer.singleShot(0, self._hold_no_longer)
@@ -320,14 +272,14 @@ class OverlayCoordinator(QObject):
     def _hold_no_longer(self) -> None:
         self._holding = False
 
-    def _selection_changed(self, event: Any = None) -> None:
+    def _selection_changed(self, event: Event) -> None:
         active = self._active_image()
-        if active is not None and not self._holding and getattr(active, "__wrapped__", active) is not self.images.layer:
+        if active is not None and not self._holding and active is not self.images.layer:
             self.images.choose(active)
             self.view.set_images(self.images.names, active.name)
             self._subject_changed()
 
-    def _place_changed(self, event: Any = None) -> None:
+    def _place_changed(self, event: Event) -> None:
         self._timer.start()
 
     def _subject_changed(self) -> None:
@@ -340,6 +292,9 @@ class OverlayCoordinator(QObject):
         layer = self.images.layer
         self.view.set_stack(layer is not None and layer.ndim == 3 and not layer.rgb)
         self._timer.start()
+
+    def _show_card(self) -> None:
+        self.show_card_of(self.view.form.model)
 
     def _offer(self, model: str) -> None:
         """What the chosen model knows, and which others could stand beside it: its relatives are ticked."""
@@ -364,13 +319,13 @@ class OverlayCoordinator(QObject):
         if form.follow:
             self.explain()
         else:
-            self._read(lambda form: (form.model,), self._show_answer, "Looking at", explain=False)
+            self._ask(lambda form: (form.model,), self._show_answer, "Looking at", explain=False)
 
 
 class OverlaySaliency(DockWidget):
     """The dock widget **Overlay saliency**."""
 
-    def __init__(self, napari_viewer: Any) -> None:
+    def __init__(self, napari_viewer: ViewerModel) -> None:
         self.view = OverlayView()
-        self.coordinator = OverlayCoordinator(self.view, napari_viewer, shared_queue())
+        self.coordinator = OverlayCoordinator(self.view, napari_viewer, shared_queue(), file_queue())
         super().__init__(self.view, self.coordinator)

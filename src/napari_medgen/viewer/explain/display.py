@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from napari_medgen.errors import ImageError
 from napari_medgen.viewer.explain.map_layers import (
-    SEEN,
     close_comparison,
     compare_side_by_side,
     is_comparison,
@@ -18,14 +17,16 @@ from napari_medgen.viewer.explain.map_layers import (
     overlay_options,
     shown_values,
 )
-from napari_medgen.viewer.layers.radiographs import Plane
+from napari_medgen.viewer.layers.adding import add_image
+from napari_medgen.viewer.layers.owner import SEEN
+from napari_medgen.viewer.layers.plane import Plane
 
 if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
     from napari_medgen.imaging.radiograph import Radiograph
     from napari_medgen.saliency.maps import SaliencyMap
-
-
-_PLACE = ("scale", "translate", "rotate", "shear", "affine")
 
 
 class MapDisplay:
@@ -42,12 +43,12 @@ class MapDisplay:
         The map on screen, the image it explains, and the slice it lies on; None where there is none.
     """
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: ViewerModel) -> None:
         self.viewer = viewer
         self.found: SaliencyMap | None = None
         self.image: Radiograph | None = None
         self.plane: Plane | None = None
-        self._layer: Any = None
+        self._layer: Image | None = None
         self._stack: NDArray[Any] | None = None  # signed maps of all slices
         self._comparing, self._compared = False, 0
 
@@ -113,23 +114,13 @@ class MapDisplay:
         if plane.upright or plane.transposed:
             raise ImageError("What the network sees is shown for radiographs and axial slices only.")
         seen = found.seen[:, ::-1] if found.view.mirrored else found.seen
-        top, left, bottom, right = found.view.box
-        base = plane.placement()
-        shown = [axis for axis, place in enumerate(plane.index) if place is None]
-        steps, start = ([base[key][axis] for axis in shown] for key in ("scale", "translate"))
-        scale = ((bottom - top) / seen.shape[0] * steps[0], (right - left) / seen.shape[1] * steps[1])
-        # A pixel's centre is its place, so larger pixels begin half a small one earlier and half a large one later.
-        corner = tuple(start[i] + first * steps[i] + (scale[i] - steps[i]) / 2 for i, first in enumerate((top, left)))
         self.viewer.add_image(
             seen,
             name=f"Network's view: {plane.layer.name}",
             contrast_limits=(0, 1),
             colormap="gray",
-            scale=scale,
-            translate=corner,
-            units=base["units"][-2:],
-            axis_labels=base["axis_labels"][-2:],
             metadata={SEEN: True},
+            **plane.part(found.view.box, (seen.shape[0], seen.shape[1])),
         )
 
     def drop(self) -> None:
@@ -163,8 +154,8 @@ class MapDisplay:
             old.visible = True
             return
         self._remove_layer()
-        self._layer = self.viewer.add_image(values, **options)
-        self._layer.colorbar.visible = True
+        layer = self._layer = add_image(self.viewer, values, **options)
+        layer.colorbar.visible = True
 
     def _remove_layer(self) -> None:
         old, self._layer = self._layer, None

@@ -11,18 +11,20 @@ from numpy.typing import NDArray
 
 from napari_medgen.saliency.colours import absolute_colours, signed_colours
 from napari_medgen.viewer.canvas.grid import leave_grid, take_grid
-from napari_medgen.viewer.layers.radiographs import Plane
-from napari_medgen.viewer.layers.volumes import KEY, slice_place
+from napari_medgen.viewer.layers.adding import add_image
+from napari_medgen.viewer.layers.owner import COMPARISON, KEY, SALIENCY
+from napari_medgen.viewer.layers.place import slice_place
+from napari_medgen.viewer.layers.plane import Plane
 
 if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
     from napari_medgen.saliency.maps import SaliencyMap
 
 _SIGNED = Colormap(signed_colours(), name="medgen against and for", nan_color=(0, 0, 0, 0))
 _ABSOLUTE = Colormap(absolute_colours(), name="medgen how much", nan_color=(0, 0, 0, 0))
-_MARK = f"{KEY}_saliency"
-_COMPARISON = f"{KEY}_comparison"
-SEEN = f"{KEY}_seen"
-_hidden: weakref.WeakKeyDictionary[Any, list[Any]] = weakref.WeakKeyDictionary()
+_hidden: weakref.WeakKeyDictionary[ViewerModel, list[weakref.ref[Layer]]] = weakref.WeakKeyDictionary()
 
 
 def overlay_options(
@@ -38,7 +40,7 @@ def overlay_options(
         "interpolation2d": "nearest",
         "metadata": {
             KEY: found.provenance.model_dump(exclude_none=True),
-            _MARK: {
+            SALIENCY: {
                 "label": found.label,
                 "probability": found.probability,
                 "limit": found.limit,
@@ -64,22 +66,17 @@ def shown_values(values: NDArray[np.float32], signed: bool) -> NDArray[np.float3
     return values if signed else np.abs(values)
 
 
-def is_map(layer: Any) -> bool:
+def is_map(layer: Layer) -> bool:
     """Whether a layer is a saliency map of ours."""
-    return _MARK in layer.metadata
+    return SALIENCY in layer.metadata
 
 
-def is_ours(layer: Any) -> bool:
-    """Whether this widget added a layer, so that it is no image to explain."""
-    return bool({_MARK, _COMPARISON, SEEN} & set(layer.metadata))
-
-
-def is_comparison(layer: Any) -> bool:
+def is_comparison(layer: Layer) -> bool:
     """Whether a layer belongs to a comparison that is on screen."""
-    return _COMPARISON in layer.metadata
+    return COMPARISON in layer.metadata
 
 
-def toggle_maps(viewer: Any) -> None:
+def toggle_maps(viewer: ViewerModel) -> None:
     """Hide all maps if one is visible, else show them; what the key does."""
     maps = [layer for layer in viewer.layers if is_map(layer)]
     visible = any(layer.visible for layer in maps)
@@ -88,29 +85,29 @@ def toggle_maps(viewer: Any) -> None:
 
 
 def compare_side_by_side(
-    viewer: Any, plane: Plane, found: list[SaliencyMap], *, titles: list[str], signed: bool, opacity: float
+    viewer: ViewerModel, plane: Plane, found: list[SaliencyMap], *, titles: list[str], signed: bool, opacity: float
 ) -> None:
     """The image once for each map, each with its map over it, in a row with one camera and one contrast."""
     from napari.experimental import link_layers
 
     close_comparison(viewer)
-    reference = weakref.ref(getattr(viewer, "__wrapped__", viewer))
+    reference = weakref.ref(viewer)
     # Before anything is hidden: whoever had the grid leaves on screen what can lie on one picture.
-    take_grid(viewer, _COMPARISON, lambda: _close_if_there(reference()), shape=(1, len(found)), stride=2)
+    take_grid(viewer, COMPARISON, lambda: _close_if_there(reference()), shape=(1, len(found)), stride=2)
     data, options, _ = plane.layer.as_layer_data_tuple()
     visible = [layer for layer in viewer.layers if layer.visible]
     # By which they are: a layer that is renamed meanwhile is shown again too.
-    _hidden[reference()] = [weakref.ref(getattr(layer, "__wrapped__", layer)) for layer in visible]
-    mark = {_COMPARISON: True}
+    _hidden[viewer] = [weakref.ref(layer) for layer in visible]
+    mark = {COMPARISON: True}
     added, bases = [], []
     for one, title in zip(found, titles, strict=True):
         kept = {key: options[key] for key in ("scale", "translate", "units", "axis_labels", "rgb", "interpolation2d")}
         kept |= {} if options["rgb"] else {"colormap": options["colormap"], "contrast_limits": options["contrast_limits"]}
         # The mark is there from the start: whoever hears of a new layer must not take it for an image to explain.
-        base = viewer.add_image(data, name=title, metadata=options["metadata"] | mark, **kept)
+        base = add_image(viewer, data, name=title, metadata=options["metadata"] | mark, **kept)
         over = overlay_options(one, plane, signed=signed, opacity=opacity, name=f"{one.label}: {title}")
         over["metadata"] |= mark
-        overlay = viewer.add_image(shown_values(plane.values(one.values), signed and one.signed), **over)
+        overlay = add_image(viewer, shown_values(plane.values(one.values), signed and one.signed), **over)
         bases.append(base)
         added += [base, overlay]
         caption = base.name_overlay
@@ -128,21 +125,21 @@ def compare_side_by_side(
     viewer.reset_view()
 
 
-def close_comparison(viewer: Any) -> None:
+def close_comparison(viewer: ViewerModel) -> None:
     """Take a comparison away and show what was there before."""
     gone = [layer for layer in viewer.layers if is_comparison(layer)]
-    before = _hidden.pop(getattr(viewer, "__wrapped__", viewer), [])
+    before = _hidden.pop(viewer, [])
     for layer in gone:
         if layer in viewer.layers:
             viewer.layers.remove(layer)
     for reference in before:
-        layer = reference()
-        if layer is not None and layer in viewer.layers:
-            layer.visible = True
+        there = reference()
+        if there is not None and there in viewer.layers:
+            there.visible = True
     if gone or before:
-        leave_grid(viewer, _COMPARISON)
+        leave_grid(viewer, COMPARISON)
 
 
-def _close_if_there(viewer: Any) -> None:
+def _close_if_there(viewer: ViewerModel | None) -> None:
     if viewer is not None:
         close_comparison(viewer)

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import (
-    QDialog,
-    QDialogButtonBox,
-    QHeaderView,
-    QLabel,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDialog, QDialogButtonBox, QHeaderView, QLabel, QVBoxLayout, QWidget
+
+from napari_medgen.viewer.widgets.parts import Table
 
 if TYPE_CHECKING:
     from napari_medgen.saliency.analyses.randomisation import Survival
@@ -36,6 +30,7 @@ class SurvivalDialog(QDialog):
 
     def __init__(self, model: str, found: list[Survival], parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(f"Shuffle test of {model}")
         self.resize(560, 420)
         text = QLabel(
@@ -44,13 +39,9 @@ class SurvivalDialog(QDialog):
             "(Adebayo 2018).</p>"
         )
         text.setWordWrap(True)
-        table = QTableWidget(len(found), 3)
-        table.setHorizontalHeaderLabels(("Shuffled down to", "How much", "For and against"))
-        for row, one in enumerate(found):
-            for column, cell in enumerate((one.layer, f"{one.similarity:.2f}", f"{one.signed:.2f}")):
-                table.setItem(row, column, QTableWidgetItem(cell))
-        table.verticalHeader().hide()
-        table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        table = Table(("Shuffled down to", "How much", "For and against"))
+        table.fill([(one.layer, f"{one.similarity:.2f}", f"{one.signed:.2f}") for one in found])
+        table.size_columns(QHeaderView.ResizeMode.Stretch)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.close)
         layout = QVBoxLayout(self)

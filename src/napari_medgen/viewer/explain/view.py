@@ -7,28 +7,18 @@ from dataclasses import dataclass
 
 from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QColor, QLinearGradient, QPainter
-from qtpy.QtWidgets import (
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QListWidget,
-    QListWidgetItem,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 from superqt import QCollapsible, QLabeledDoubleSlider
 
 from napari_medgen.imaging.radiograph import Laterality
-from napari_medgen.saliency.colours import AGAINST, FOR
 from napari_medgen.saliency.request import METHODS, ExplainRequest, Method
+from napari_medgen.viewer.explain.colour_bar import ColourBar
+from napari_medgen.viewer.widgets.fields import SideField
+from napari_medgen.viewer.widgets.parts import ButtonGrid, main_button, notice, say, sentence, warning
 from napari_medgen.viewer.work.panel import WorkPanel
 
 MOST_PROBABLE = "the most probable"
 _BAR = 30  # blanks of a full bar
-_SIDES: dict[str, Laterality] = {"as in the file": "", "left": "L", "right": "R"}
 _METHODS: dict[str, Method] = {title: method for method, title in METHODS.items()}
 
 
@@ -62,47 +52,6 @@ class OverlayForm:
     follow: bool
     as_on_screen: bool
     anyway: bool
-
-
-class ColourBar(QWidget):
-    """What the colours mean: against the class on the left, for it on the right."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._signed, self._label = True, ""
-        self.setMinimumHeight(40)
-        self.setToolTip("The strongest colour is reached at the clip. Where the map is zero nothing is drawn.")
-
-    def show_meaning(self, label: str, *, signed: bool) -> None:
-        """Say what both ends stand for."""
-        self._label, self._signed = label, signed
-        self.update()
-
-    @property
-    def ends(self) -> tuple[str, str]:
-        """Texts of the left and of the right end."""
-        what = self._label or "the class"
-        return (f"against {what}", f"for {what}") if self._signed else ("no influence", f"much influence on {what}")
-
-    def paintEvent(self, event: object) -> None:
-        painter = QPainter(self)
-        bar = self.rect().adjusted(0, 0, -1, -22)
-        gradient = QLinearGradient(float(bar.left()), 0.0, float(bar.right()), 0.0)
-        base = QColor(90, 90, 90)
-        colours = (
-            ((0.0, QColor.fromRgbF(*AGAINST)), (0.5, base), (1.0, QColor.fromRgbF(*FOR)))
-            if self._signed
-            else ((0.0, base), (1.0, QColor.fromRgbF(*FOR)))
-        )
-        for place, colour in colours:
-            gradient.setColorAt(place, colour)
-        painter.fillRect(bar, gradient)
-        painter.setPen(self.palette().windowText().color())
-        text = self.rect().adjusted(0, bar.height() + 2, 0, 0)
-        left, right = self.ends
-        painter.drawText(text, Qt.AlignmentFlag.AlignLeft, left)
-        painter.drawText(text, Qt.AlignmentFlag.AlignRight, right)
-        painter.end()
 
 
 class OverlayView(QWidget):
@@ -148,7 +97,7 @@ class OverlayView(QWidget):
             step=0.5,
             tooltip="Values beyond so many standard deviations saturate",
         )
-        self._side = ComboBox(label="Side of the body", choices=list(_SIDES), tooltip="Some models mirror one side")
+        self._side = SideField("Side of the body", "Some models mirror one side")
         self._screen = CheckBox(text="Use the contrast on screen", value=False)
         self._follow = CheckBox(text="Update with slice and image", value=False)
         self._anyway = CheckBox(text="Explain images the model was not trained for", value=False)
@@ -160,20 +109,29 @@ class OverlayView(QWidget):
         self._opacity = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self._opacity.setRange(0, 1)
         self._opacity.setValue(0.8)
-        self._answer, self._warning = QLabel(), QLabel()
+        self._answer, self._warning = sentence(), warning()
         self._bar = ColourBar()
         self._compared = QListWidget()
-        self._buttons = {
-            name: QPushButton(name) for name in ("Compare models", "All slices", "Network's view", "Shuffle test")
-        }
-        self._explain, self._save, self._card = (
-            QPushButton("Explain"),
-            QPushButton("Save..."),
-            QPushButton("About this model"),
+        self._compared.setMaximumHeight(92)
+        self._explain = main_button("Explain")
+        self._buttons = ButtonGrid(
+            (
+                ("Compare models", self.compare_requested, "The ticked models side by side, with one zoom and one contrast"),
+                ("All slices", self.all_slices_requested, "Explain every slice of the stack in the background"),
+                ("Network's view", self.seen_requested, "Show the part of the image that the network sees, at its size"),
+                (
+                    "Shuffle test",
+                    self.test_requested,
+                    "Does the map depend on what the model learned? Its weights are shuffled, layer after layer",
+                ),
+                ("About this model", self.card_requested, "What it was trained on, its limits and measured figures"),
+                ("Save...", self.save_requested, "Save the map as a picture, as raw values and with what they mean"),
+            )
         )
         self.work = WorkPanel()
         self._probabilities: dict[str, float] = {}
-        self._dress()
+        self.set_explained(False)
+        self.set_stack(False)
         self._lay_out()
         self._connect()
 
@@ -219,8 +177,7 @@ class OverlayView(QWidget):
 
     def set_warnings(self, sentences: Sequence[str]) -> None:
         """Say why a map of this image would mean nothing; nothing for a suitable one."""
-        self._warning.setText("\n".join(sentences))
-        self._warning.setVisible(bool(sentences))
+        say(self._warning, "\n".join(sentences))
 
     def set_meaning(self, label: str, *, signed: bool) -> None:
         """What the colours stand for."""
@@ -232,7 +189,7 @@ class OverlayView(QWidget):
 
     def set_explained(self, explained: bool) -> None:
         """Whether there is a map to save, and a view to show."""
-        self._save.setEnabled(explained)
+        self._buttons["Save..."].setEnabled(explained)
         self._buttons["Network's view"].setEnabled(explained)
 
     # -- readings -----------------------------------------------------------------------------------------------------
@@ -241,7 +198,7 @@ class OverlayView(QWidget):
     def form(self) -> OverlayForm:
         """What the form says."""
         ticked = Qt.CheckState.Checked
-        items = [self._compared.item(i) for i in range(self._compared.count())]
+        items = [item for i in range(self._compared.count()) if (item := self._compared.item(i)) is not None]
         label = str(self._class.value)
         return OverlayForm(
             image=str(self._image.value or ""),
@@ -253,7 +210,7 @@ class OverlayView(QWidget):
                 method=_METHODS[str(self._method.value)],
                 clip=float(self._clip.value),
             ),
-            side=_SIDES[str(self._side.value)],
+            side=self._side.side,
             opacity=float(self._opacity.value()),
             signed=bool(self._signed.value),
             follow=bool(self._follow.value),
@@ -273,33 +230,9 @@ class OverlayView(QWidget):
 
     # -- construction -------------------------------------------------------------------------------------------------
 
-    def _dress(self) -> None:
-        self._explain.setStyleSheet("font-weight: bold; padding: 6px;")
-        self._warning.setWordWrap(True)
-        self._warning.setStyleSheet("color: #1b1b1b; background: #ffb703; padding: 5px; border-radius: 3px;")
-        self._warning.hide()
-        self._answer.setWordWrap(True)
-        # A long note must wrap, and not widen the dock.
-        self._answer.setMinimumWidth(1)
-        self._answer.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._compared.setMaximumHeight(92)
-        tips = {
-            "Compare models": "The ticked models side by side, with one zoom and one contrast",
-            "All slices": "Explain every slice of the stack in the background",
-            "Network's view": "Show the part of the image that the network sees, at its size",
-            "Shuffle test": "Does the map depend on what the model learned? Its weights are shuffled, layer after layer",
-        }
-        for name, tip in tips.items():
-            self._buttons[name].setToolTip(tip)
-        self.set_explained(False)
-        self.set_stack(False)
-
     def _lay_out(self) -> None:
-        notice = QLabel("What a model looked at, not what is true. Not for diagnosis.")
-        notice.setStyleSheet("color: #ff9f1c; font-weight: bold;")
-        notice.setWordWrap(True)
         layout = QVBoxLayout(self)
-        layout.addWidget(notice)
+        layout.addWidget(notice("What a model looked at, not what is true. Not for diagnosis."))
         layout.addWidget(self._form.native)
         layout.addWidget(self._answer)
         layout.addWidget(self._warning)
@@ -315,20 +248,12 @@ class OverlayView(QWidget):
         layout.addWidget(more)
         layout.addWidget(QLabel("Compare with"))
         layout.addWidget(self._compared)
-        grid = QGridLayout()
-        for place, button in enumerate([*self._buttons.values(), self._card, self._save]):
-            grid.addWidget(button, place // 2, place % 2)
-        layout.addLayout(grid)
+        layout.addWidget(self._buttons)
         layout.addWidget(self.work)
         layout.addStretch(1)
 
     def _connect(self) -> None:
         self._explain.clicked.connect(self.explain_requested)
-        self._save.clicked.connect(self.save_requested)
-        self._card.clicked.connect(self.card_requested)
-        signals = (self.compare_requested, self.all_slices_requested, self.seen_requested, self.test_requested)
-        for button, signal in zip(self._buttons.values(), signals, strict=True):
-            button.clicked.connect(signal)
         for field in (self._image, self._model, self._side, self._screen, self._domain):
             field.changed.connect(lambda: self.subject_changed.emit())
         self._signed.changed.connect(lambda: self.look_changed.emit())

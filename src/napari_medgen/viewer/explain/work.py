@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.viewer.work import classifiers
+from napari_medgen.viewer.work.models import classifiers
 
 if TYPE_CHECKING:
     from napari_medgen.imaging.radiograph import Radiograph
@@ -23,6 +24,8 @@ class Reading:
 
     Attributes
     ----------
+    image
+        What was looked at.
     answer
         Of the first model.
     warnings
@@ -33,6 +36,7 @@ class Reading:
         From the request to the last map.
     """
 
+    image: Radiograph
     answer: Answer
     warnings: tuple[str, ...]
     maps: tuple[tuple[str, SaliencyMap], ...]
@@ -45,8 +49,8 @@ class Reading:
         return sorted(self.maps, key=lambda pair: places.get(pair[0].split(" ")[0], len(_ORDER)))
 
 
-def read_image(
-    names: tuple[str, ...], image: Radiograph, request: ExplainRequest, *, explain: bool, anyway: bool
+def ask_models(
+    names: tuple[str, ...], take: Callable[[], Radiograph], request: ExplainRequest, *, explain: bool, anyway: bool
 ) -> Steps[Reading]:
     """Ask models about an image, and for maps unless it is unsuitable for the first of them.
 
@@ -54,6 +58,8 @@ def read_image(
     ----------
     names
         Models; the first answers.
+    take
+        Makes the image, which may take a moment.
     request
         Class and method. Without a class, all maps explain the one that the first model finds most probable, so that
         they can be compared.
@@ -67,15 +73,16 @@ def read_image(
     """
     begun = time.perf_counter()
     yield Progress(0, len(names), "Loading the model")
-    first = classifiers.classifier(names[0])
+    first = classifiers.get(names[0])
+    image = take()
     look = first.look(image, explain=explain)
     answer, doubts = look.answer(request.domain), look.doubts
     maps = []
     if explain and (anyway or not doubts):
         request = replace(request, label=request.label or answer.best)
         for index, name in enumerate(names):
-            model = classifiers.classifier(name)
+            model = classifiers.get(name)
             seen = look if index == 0 else model.look(image, explain=True)
             maps.append((model.variant(request.domain), seen.map(request)))
             yield Progress(index + 1, len(names), name)
-    return Reading(answer, doubts, tuple(maps), time.perf_counter() - begun)
+    return Reading(image, answer, doubts, tuple(maps), time.perf_counter() - begun)

@@ -1,1 +1,1 @@
-"""**Extrapolate radiograph**: view, coordinator, the work behind it and the futures on screen."""
+"""**Extrapolate radiograph**: view, coordinator, the work behind it and the prediction on screen."""

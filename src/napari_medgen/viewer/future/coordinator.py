@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QFileDialog
 
 from napari_medgen.errors import CohortError, ImageError, MedGenError
-from napari_medgen.models.catalogue import find_model, list_models
+from napari_medgen.models.catalogue import list_models
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.viewer.canvas.hanging import hang
-from napari_medgen.viewer.explain.map_layers import is_ours as is_saliency
-from napari_medgen.viewer.future.display import FutureDisplay, is_ours
+from napari_medgen.viewer.future.display import FutureDisplay
+from napari_medgen.viewer.future.plot import PlotPicture, draw
 from napari_medgen.viewer.future.view import ExtrapolateForm, ExtrapolateView
 from napari_medgen.viewer.future.words import (
     comparison_words,
@@ -24,33 +21,31 @@ from napari_medgen.viewer.future.words import (
     projection_words,
     surrogate_of,
 )
-from napari_medgen.viewer.future.work import project_image
-from napari_medgen.viewer.layers.radiographs import Plane, radiograph_plane, with_side
-from napari_medgen.viewer.layers.volumes import made_by
-from napari_medgen.viewer.widgets.card_dialog import CardDialog
+from napari_medgen.viewer.future.work import Look, project_image
+from napari_medgen.viewer.layers.owner import is_subject, made_by
+from napari_medgen.viewer.layers.plane import Plane, radiograph_plane
+from napari_medgen.viewer.widgets.coordinator import Coordinator
 from napari_medgen.viewer.widgets.dock import DockWidget
-from napari_medgen.viewer.widgets.fields import LayerField
-from napari_medgen.viewer.work import classifiers, extrapolators
-from napari_medgen.viewer.work.latest import LatestWork
-from napari_medgen.viewer.work.queue import WorkQueue, shared_queue
+from napari_medgen.viewer.work.models import classifiers, extrapolators
+from napari_medgen.viewer.work.queue import WorkQueue, file_queue, shared_queue
 
 if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+    from napari.utils.events import Event
+    from numpy.typing import NDArray
+
+    from napari_medgen.progression.forecast import Forecast
     from napari_medgen.progression.model import ProjectedRadiograph
-    from napari_medgen.progression.report import Outlook
     from napari_medgen.progression.second_visit import VisitComparison
+    from napari_medgen.progression.visit_image import VisitImage
 
 BLINK_KEY = "B"
-_SETTLE = 300  # milliseconds without a further change before the frames are made anew
+_SETTLE = 300  # milliseconds without a further change before the images are made anew
 
 
-def _is_image(layer: Any) -> bool:
-    from napari.layers import Image
-
-    return isinstance(layer, Image) and not is_ours(layer) and not is_saliency(layer)
-
-
-class ExtrapolateCoordinator(QObject):
-    """Turns what the view asks for into work, and futures into layers.
+class ExtrapolateCoordinator(Coordinator):
+    """Turns what the view asks for into work, and predictions into layers.
 
     Parameters
     ----------
@@ -58,46 +53,41 @@ class ExtrapolateCoordinator(QObject):
         Form, plot and buttons.
     viewer
         A napari viewer or ``ViewerModel``.
-    queue
-        Where the work runs.
+    queue, files
+        Where models compute, and where files are written.
     """
 
-    def __init__(self, view: ExtrapolateView, viewer: Any, queue: WorkQueue) -> None:
-        super().__init__(view)
-        self.view, self.viewer = view, viewer
-        self.display = FutureDisplay(viewer)
+    save_title = "Save frames, changes and numbers in"
+
+    def __init__(self, view: ExtrapolateView, viewer: ViewerModel, queue: WorkQueue, files: WorkQueue | None = None) -> None:
+        super().__init__(view, viewer, queue, files, (extrapolators, classifiers))
+        self.view = view
+        self.display = FutureDisplay(self.viewer)
         self.projected: ProjectedRadiograph | None = None
-        self.outlook: Outlook | None = None
+        self.forecast: Forecast | None = None
         self._asked: ExtrapolateForm | None = None
-        self._shown: ExtrapolateForm | None = None  # what the frames on screen were asked for with
+        self._shown: ExtrapolateForm | None = None  # what the images on screen were asked for with
         self._plane: Plane | None = None
-        self.work = LatestWork(queue, view.work)
-        self._timer = QTimer(self, singleShot=True, interval=_SETTLE)
-        self._timer.timeout.connect(self._look_ahead_anew)
+        self._timer = self.settled(_SETTLE, self._look_ahead_anew)
         for signal, slot in (
             (view.project_requested, self.project),
-            (view.blink_requested, self.display.blink),
-            (view.beside_requested, lambda: self.display.arrange(side_by_side=True)),
+            (view.blink_requested, self.blink),
+            (view.beside_requested, self._side_by_side),
             (view.open_requested, self.open_neighbour),
             (view.compare_requested, self.compare),
             (view.report_requested, self.ask_and_report),
             (view.save_requested, self.ask_and_save),
-            (view.card_requested, self.show_card),
+            (view.card_requested, self._show_card),
             (view.future_changed, self._timer.start),
             (view.subject_changed, self._subject_changed),
-            (view.second_changed, lambda: self.second.choose_name(view.form.second)),
-            (view.work.cancel_requested, self.cancel),
+            (view.second_changed, self._second_changed),
+            (view.plot.outgrown, self._redraw),
         ):
             signal.connect(slot)
-        self.images: LayerField = LayerField(viewer, _is_image, self._layers_changed)
-        self.second: LayerField = LayerField(viewer, _is_image, lambda added: None)
-        viewer.dims.events.current_step.connect(self._month_changed)
-        blink = weakref.WeakMethod(self.display.blink)
-        self._on_blink = lambda _: (there := blink()) and there()
-        viewer.bind_key(BLINK_KEY, self._on_blink, overwrite=True)
-        extrapolators.hold(self)
-        classifiers.hold(self)
-        hang(viewer)
+        self.images = self.choose_among(is_subject, self._layers_changed)
+        self.second = self.choose_among(is_subject, self._seconds_changed)
+        self.listen(self.viewer.dims.events.current_step, self._month_changed)
+        self.bind(BLINK_KEY, self.blink)
         view.set_models([folder.name for folder in list_models("progression")])
         self.images.choose(next(iter(self.images.layers), None))
         self._layers_changed(None)
@@ -111,56 +101,58 @@ class ExtrapolateCoordinator(QObject):
         form = self.view.form
         try:
             plane = radiograph_plane(self.viewer, self.images.layer)
-            image = with_side(plane.image(), form.side)
         except MedGenError as error:
-            self._sorry(error)
+            self.sorry(error)
             return
+        excerpt = plane.excerpt(side=form.side)
         # Nothing of the image before may arrive beside this one: neither its future nor its neighbours or second visit.
         self._timer.stop()
-        self.work.new_subject(but=("load",))
-        self._forget_futures()
-        self.projected, self._plane = None, plane
+        self.work.new_subject(but=("load", "save"))
+        self._forget_forecast()
+        self.projected, self._plane, self._asked = None, plane, form
         self.view.set_quality("")
         begun = False
 
         def progress(step: Progress) -> None:
             nonlocal begun
-            if step.preview is None or plane.layer not in self.viewer.layers:
+            look: Look | None = step.preview
+            if look is None or plane.layer not in self.viewer.layers:
                 return
-            frame, seen, shown, made = step.preview
             if not begun:
                 begun = True
-                self.display.begin(plane, frame, seen)
-            if shown is not None:
-                self.display.show_projection(shown, made)
+                self.display.begin(plane, look.frame.box, look.baseline)
+            if look.projection is not None:
+                self.display.show_projection(look.projection, look.provenance)
 
-        title = f"Projecting {image.name}"
-        self._asked = form
         self.work.submit(
             "project",
-            title,
-            lambda: project_image(form, image),
+            f"Projecting {excerpt.name}",
+            lambda: project_image(form, excerpt.image),
             lambda found: self._show_projection(found, plane, form),
             progress,
         )
 
+    def blink(self) -> None:
+        """Show the baseline where the prediction is, or the prediction again; what the key does."""
+        self.display.blink()
+
     def open_neighbour(self, place: int) -> None:
         """Show both visits of a neighbour below: the real images where they are at hand, else their projections."""
-        outlook = self.outlook
-        if outlook is None or not 0 <= place < len(outlook.futures.extrapolation.neighbours):
+        forecast = self.forecast
+        if forecast is None or not 0 <= place < len(forecast.prediction.extrapolation.neighbours):
             return
-        neighbour = outlook.futures.extrapolation.neighbours[place]
+        neighbour = forecast.prediction.extrapolation.neighbours[place]
 
-        def steps() -> Steps[Any]:
+        def steps() -> Steps[list[VisitImage]]:
             from napari_medgen.progression.visit_image import visit_image
 
             pair = []
             for row in (neighbour.first, neighbour.last):
-                pair.append(visit_image(outlook.extrapolator, row, outlook.projected.frame))
+                pair.append(visit_image(forecast.extrapolator, row, forecast.projected.frame))
                 yield Progress(len(pair), 2, "Opening the neighbour")
             return pair
 
-        def show(pair: list[Any]) -> None:
+        def show(pair: list[VisitImage]) -> None:
             shown = [(one.title, one.pixels, made_by(one.provenance)) for one in pair]
             self.display.show_pair(("neighbour", "neighbour later"), shown)
 
@@ -168,23 +160,22 @@ class ExtrapolateCoordinator(QObject):
 
     def compare(self) -> None:
         """Show the real second visit beside what was expected of it."""
-        form, outlook = self.view.form, self.outlook
-        if outlook is None or not form.second:
+        form, forecast = self.view.form, self.forecast
+        if forecast is None or not form.second:
             return
         try:
             if self._plane is not None and self.second.layer is self._plane.layer:
                 raise CohortError("The second visit is the baseline itself; choose another image.")
-            later = radiograph_plane(self.viewer, self.second.layer).image()
+            later = radiograph_plane(self.viewer, self.second.layer).excerpt()
         except MedGenError as error:
-            self._sorry(error)
+            self.sorry(error)
             return
 
         def steps() -> Steps[VisitComparison]:
             from napari_medgen.progression.second_visit import compare_visit
 
-            return compare_visit(
-                outlook.extrapolator, outlook.projected, later, form.second_months, form.extrapolation, form.patient
-            )
+            image, months = later.image(), form.second_months
+            return compare_visit(forecast.extrapolator, forecast.projected, image, months, form.extrapolation, form.patient)
 
         self.work.submit("compare", "Second visit", steps, self._show_comparison)
 
@@ -194,76 +185,56 @@ class ExtrapolateCoordinator(QObject):
         if name:
             self.write_report(Path(name))
 
-    def write_report(self, path: Path) -> Path | None:
-        """Write the report as PDF or HTML, by the name's ending; the file, or None where it could not be."""
-        if self.outlook is None:
-            return None
-        from napari_medgen.viewer.future.report_file import write_report
+    def write_report(self, path: Path) -> None:
+        """Write the report as PDF or HTML, by the name's ending, in the background."""
+        forecast = self.forecast
+        if forecast is None:
+            return
 
-        try:
-            return write_report(self.outlook, path)
-        except MedGenError as error:
-            self._sorry(error)
-            return None
+        def write() -> list[Path]:
+            from napari_medgen.viewer.future.report_file import write_report
 
-    def ask_and_save(self) -> None:
-        """Ask for a folder and save there."""
-        folder = QFileDialog.getExistingDirectory(self.view, "Save frames, changes and numbers in")
-        if folder:
-            self.save(Path(folder))
+            return [write_report(forecast, path)]
 
-    def save(self, folder: Path) -> list[Path]:
-        """Save frames, changes, numbers and the report; the files written."""
-        if self.outlook is None:
-            return []
-        from napari_medgen.progression.report import export_outlook
+        self.write("Writing the report", write)
 
-        try:
-            return export_outlook(self.outlook, folder)
-        except MedGenError as error:
-            self._sorry(error)
-            return []
+    def save(self, folder: Path) -> None:
+        """Save images, changes, numbers and the report, in the background."""
+        forecast = self.forecast
+        if forecast is None:
+            return
 
-    def show_card(self) -> None:
-        """Open the model's card."""
-        if name := self.view.form.model:
-            CardDialog(find_model(name).card, self.view).show()
+        def write() -> list[Path]:
+            from napari_medgen.progression.report import export_forecast
+
+            return export_forecast(forecast, folder)
+
+        self.write("Saving frames, changes and numbers", write)
 
     def cancel(self) -> None:
         """End what runs and what waits; what was whole before is on screen again, and nothing half-made."""
         self._timer.stop()
         ahead, projecting = self.work.runs("ahead"), self.work.runs("project")
-        self.work.cancel()
+        super().cancel()
         if projecting:
             self.display.clear()
-        if ahead and self.outlook is not None and self._shown is not None:
-            self._show_outlook(self.outlook, self._shown)
+        if ahead and self.forecast is not None and self._shown is not None:
+            self._show_forecast(self.forecast, self._shown)
         elif ahead and self.projected is not None and self._plane is not None:
             self._show_projected(self.projected, self._plane)
-
-    def close(self) -> None:
-        """End all work of this widget, forget the models and let go of the viewer."""
-        self._timer.stop()
-        self.work.cancel()
-        self.images.close()
-        self.second.close()
-        self.viewer.dims.events.current_step.disconnect(self._month_changed)
-        if self._on_blink in self.viewer.keymap.values():  # another widget's key stays
-            self.viewer.bind_key(BLINK_KEY, None, overwrite=True)
-        extrapolators.release(self)
-        classifiers.release(self)
 
     # -- work -----------------------------------------------------------------------------------------------------------
 
     def _load(self) -> None:
-        """Load the model while the reader still looks for an image."""
+        """Load the model, and what draws plots, while the reader still looks for an image."""
         form = self.view.form
         if not form.model:
             return
 
         def steps() -> Steps[None]:
             yield Progress(0, 0, "Loading the model")
-            extrapolators.extrapolator(form.model, form.cohort)
+            extrapolators.get((form.model, form.cohort))
+            import matplotlib.figure  # noqa: F401 (the first import takes a third of a second)
 
         self.work.submit("load", form.model, steps, lambda nothing: None)
 
@@ -274,76 +245,87 @@ class ExtrapolateCoordinator(QObject):
         self._show_projected(found, plane)
         self.view.set_quality(projection_words(found), found.doubts)
         if found.doubts and not form.anyway:
-            self.view.work.show_error(ImageError("Not extrapolated: see above. More settings can allow it."))
+            self.sorry(ImageError("Not extrapolated: see above. More settings can allow it."))
             return
         self._look_ahead(form)
 
     def _show_projected(self, found: ProjectedRadiograph, plane: Plane) -> None:
         if plane.layer not in self.viewer.layers:
             return
-        self.display.begin(plane, found.frame, found.frame.restore(found.seen))
+        self.display.begin(plane, found.frame.box, found.frame.restore(found.seen))
         self.display.show_projection(found.frame.restore(found.projection.images[0, 0].numpy()), found.provenance)
 
     def _look_ahead_anew(self) -> None:
-        """Make the frames again for other neighbours or times, also while the first are made; the projection stays."""
-        if self.projected is not None and (self.outlook is not None or self.work.runs("ahead")):
+        """Make the images again for other neighbours or times, also while the first are made; the projection stays."""
+        if self.projected is not None and (self.forecast is not None or self.work.runs("ahead")):
             self._look_ahead(self.view.form)
 
     def _look_ahead(self, form: ExtrapolateForm) -> None:
         projected, asked = self.projected, self._asked
         if projected is None or asked is None:
             return
-        title = "Looking ahead"
         self.view.set_looked_ahead(False)  # what is saved is what is on screen, and that changes now
+        size = self.view.plot.wanted
 
-        def steps() -> Steps[Outlook]:
-            from napari_medgen.progression.report import Outlook
+        def steps() -> Steps[tuple[Forecast, PlotPicture]]:
+            from napari_medgen.progression.forecast import Forecast
 
-            model = extrapolators.extrapolator(asked.model, asked.cohort)
-            futures = yield from model.look_ahead(projected, form.extrapolation, form.patient)
-            return Outlook(model, projected, futures)
+            model = extrapolators.get((asked.model, asked.cohort))
+            prediction = yield from model.look_ahead(projected, form.extrapolation, form.patient)
+            return Forecast(model, projected, prediction), draw(prediction, size)
 
         def progress(step: Progress) -> None:
             if step.preview is not None:
-                self._show_frames(step.preview, form.step, projected)
+                self._show_images(step.preview, form.step, projected)
 
-        self.work.submit("ahead", title, steps, lambda outlook: self._show_outlook(outlook, form), progress)
+        self.work.submit("ahead", "Looking ahead", steps, lambda made: self._show_forecast(made[0], form, made[1]), progress)
 
-    def _show_frames(self, frames: Any, step: float, projected: ProjectedRadiograph) -> None:
-        name = "predicted (surrogate)" if surrogate_of(self.outlook, self._asked or self.view.form) else "predicted"
-        self.display.show_frames(projected.frame.restore(frames), step, name, projected.provenance)
+    def _show_images(self, images: NDArray[np.float32], step: float, projected: ProjectedRadiograph) -> None:
+        name = "predicted (surrogate)" if surrogate_of(self.forecast, self._asked or self.view.form) else "predicted"
+        self.display.show_frames(projected.frame.restore(images), step, name, projected.provenance)
 
-    def _show_outlook(self, outlook: Outlook, form: ExtrapolateForm) -> None:
-        if outlook.projected is not self.projected:
+    def _show_forecast(self, forecast: Forecast, form: ExtrapolateForm, picture: PlotPicture | None = None) -> None:
+        """Show a forecast; without a picture, its own is there already."""
+        if forecast.projected is not self.projected:
             return
-        self.outlook, self._shown = outlook, form
-        self._show_frames(outlook.futures.frames, form.step, outlook.projected)
-        self.view.plot.show_futures(outlook.futures)
-        self.view.set_surrogate(outlook.surrogate)
-        self.view.set_neighbours(neighbour_rows(outlook))
+        self.forecast, self._shown = forecast, form
+        self._show_images(forecast.prediction.images, form.step, forecast.projected)
+        if picture is not None:
+            self.view.plot.show_picture(picture)
+        self.view.set_surrogate(forecast.surrogate)
+        self.view.set_neighbours(neighbour_rows(forecast))
         self.view.set_looked_ahead(True)
         self._month_changed()
 
-    def _show_comparison(self, found: VisitComparison) -> None:
-        outlook = self.outlook
-        if outlook is None:
+    def _redraw(self) -> None:
+        """Draw the plot for the size that it has now."""
+        forecast, size = self.forecast, self.view.plot.wanted
+        if forecast is None:
             return
-        made = made_by(outlook.projected.provenance)
-        pair = [
-            (f"real, {found.months:g} months", found.real, {}),
-            (f"expected, {found.months:g} months", found.predicted, made),
-        ]
-        self.display.show_pair(("real", "expected"), pair)
-        self.view.set_comparison(comparison_words(found, outlook.futures.labels))
 
-    # -- layers ---------------------------------------------------------------------------------------------------------
+        def steps() -> Steps[PlotPicture]:
+            yield Progress(0, 0)
+            return draw(forecast.prediction, size)
 
-    def _sorry(self, error: Exception) -> None:
-        self.view.work.show_error(error)
+        self.work.submit("plot", "Plot", steps, self.view.plot.show_picture, shown=False, file=True)
 
-    def _forget_futures(self) -> None:
-        self.outlook = None
-        self.view.plot.show_futures(None)
+    def _show_comparison(self, found: VisitComparison) -> None:
+        forecast = self.forecast
+        if forecast is None:
+            return
+        made = made_by(forecast.projected.provenance)
+        self.display.show_pair(
+            ("real", "expected"),
+            [
+                (f"real, {found.months:g} months", found.real, {}),
+                (f"expected, {found.months:g} months", found.predicted, made),
+            ],
+        )
+        self.view.set_comparison(comparison_words(found, forecast.prediction.labels))
+
+    def _forget_forecast(self) -> None:
+        self.forecast = None
+        self.view.plot.show_picture(None)
         self.view.set_neighbours(())
         self.view.set_looked_ahead(False)
         self.view.set_now("")
@@ -351,33 +333,48 @@ class ExtrapolateCoordinator(QObject):
 
     # -- what follows from changes ----------------------------------------------------------------------------------------
 
-    def _layers_changed(self, added: Any) -> None:
+    def _side_by_side(self) -> None:
+        self.display.arrange(side_by_side=True)
+
+    def _show_card(self) -> None:
+        self.show_card_of(self.view.form.model)
+
+    def _layers_changed(self, added: Image | None) -> None:
         self.display.tidy()
-        if added is not None and self.outlook is None:
+        if added is not None and self.forecast is None:
             self.images.choose(added)
-        self.view.set_images(self.images.names, self.images.name, self.second.name)
+        self._offer_images()
+
+    def _seconds_changed(self, added: Image | None) -> None:
+        self._offer_images()
+
+    def _offer_images(self) -> None:
+        if hasattr(self, "second"):  # not yet, while both fields are being made
+            self.view.set_images(self.images.names, self.images.name, self.second.name)
+
+    def _second_changed(self) -> None:
+        self.second.choose_name(self.view.form.second)
 
     def _subject_changed(self) -> None:
         form = self.view.form
         if form.image != self.images.name:
             self.images.choose_name(form.image)
-        self.view.set_surrogate(surrogate_of(self.outlook, self._asked or form))
+        self.view.set_surrogate(surrogate_of(self.forecast, self._asked or form))
 
-    def _month_changed(self, event: Any = None) -> None:
-        outlook = self.outlook
-        if outlook is None or not self.display.there:
+    def _month_changed(self, event: Event | None = None) -> None:
+        forecast = self.forecast
+        if forecast is None or not self.display.there:
             return
-        months = self.display.month
-        futures = outlook.futures
-        index = int(np.abs(futures.months - months).argmin())
-        self.view.plot.show_month(float(futures.months[index]))
-        self.view.set_now(month_words(outlook, index, self.view.form.baseline_date))
+        months = forecast.prediction.months
+        index = int(np.abs(months - self.display.month).argmin())
+        self.view.plot.show_month(float(months[index]))
+        self.view.set_now(month_words(forecast, index, self.view.form.baseline_date))
 
 
 class ExtrapolateRadiograph(DockWidget):
     """The dock widget **Extrapolate radiograph**."""
 
-    def __init__(self, napari_viewer: Any) -> None:
+    def __init__(self, napari_viewer: ViewerModel) -> None:
         self.view = ExtrapolateView()
-        self.coordinator = ExtrapolateCoordinator(self.view, napari_viewer, shared_queue())
+        self.coordinator = ExtrapolateCoordinator(self.view, napari_viewer, shared_queue(), file_queue())
         super().__init__(self.view, self.coordinator, scrolls=True)

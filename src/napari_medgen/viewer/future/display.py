@@ -10,23 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medgen.viewer.canvas.grid import leave_grid, take_grid
-from napari_medgen.viewer.canvas.hanging import place_mark
-from napari_medgen.viewer.layers.radiographs import Plane
-from napari_medgen.viewer.layers.volumes import KEY, made_by
+from napari_medgen.viewer.canvas.marks import place_mark
+from napari_medgen.viewer.layers.adding import add_image
+from napari_medgen.viewer.layers.owner import FUTURE, KEY, made_by
+from napari_medgen.viewer.layers.plane import Plane
 
 if TYPE_CHECKING:
-    from napari_medgen.imaging.provenance import Provenance
-    from napari_medgen.progression.frame import Frame
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
 
-MARK = f"{KEY}_future"
+    from napari_medgen.imaging.provenance import Provenance
+
 MONTHS = "months"
 _CHANGE_LIMIT = 0.5
 _ROLES = ("baseline", "predicted", "change", "neighbour", "neighbour later", "real", "expected")
 
 
-def is_ours(layer: Any) -> bool:
-    """Whether this module made a layer, so that it is no image to project."""
-    return MARK in layer.metadata
+def is_ours(layer: Layer) -> bool:
+    """Whether this module made a layer."""
+    return FUTURE in layer.metadata
 
 
 class FutureDisplay:
@@ -38,25 +40,27 @@ class FutureDisplay:
         A napari viewer or ``ViewerModel``.
     """
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: ViewerModel) -> None:
         self.viewer = viewer
-        self._layers: dict[str, Any] = {}
+        self._layers: dict[str, Image] = {}
         self._place: dict[str, Any] = {}
-        self._hidden: list[Any] = []
+        self._hidden: list[Layer] = []
         self.side_by_side = True
 
-    def begin(self, plane: Plane, frame: Frame, seen: NDArray[np.float32]) -> None:
+    def begin(self, plane: Plane, box: tuple[float, float, float, float], seen: NDArray[np.float32]) -> None:
         """Take away what was there, and show the real frame as the baseline.
 
         Parameters
         ----------
         plane
             The image on screen.
+        box
+            Top, left, bottom and right edge of what the networks see of it, in its pixels.
         seen
             (H, W) in [0, 1], as the patient's side shows it.
         """
         self.clear()
-        self._place = _placement(plane, frame, seen.shape[0])
+        self._place = plane.part(box, (seen.shape[0], seen.shape[1]))
         # The crop's own mark, so that the baseline of a synthetic image is marked as synthetic too.
         own = {KEY: plane.layer.metadata[KEY]} if KEY in plane.layer.metadata else {}
         self._put("baseline", seen, "baseline", own, _grey())
@@ -154,14 +158,14 @@ class FutureDisplay:
         if old is not None and old in self.viewer.layers and old.ndim == data.ndim:
             old.data = data
             old.name = name
-            old.metadata = {MARK: role} | metadata
+            old.metadata = {FUTURE: role} | metadata
             for key in ("scale", "translate"):
                 if key in options:
                     setattr(old, key, options[key])
             return
         self._drop(role)
         kept = self._place | options
-        layer = self.viewer.add_image(data, name=name, metadata={MARK: role} | metadata, rgb=False, **kept)
+        layer = add_image(self.viewer, data, name=name, metadata={FUTURE: role} | metadata, rgb=False, **kept)
         layer.name_overlay.position, layer.name_overlay.font_size = "top_center", 8
         self._layers[role] = layer
 
@@ -220,25 +224,8 @@ def _grey() -> dict[str, Any]:
     return {"colormap": "gray", "contrast_limits": (0.0, 1.0), "interpolation2d": "linear"}
 
 
-def _link(first: Any, second: Any) -> None:
+def _link(first: Image | None, second: Image | None) -> None:
     from napari.experimental import link_layers
 
     if first is not None and second is not None:
         link_layers([first, second], ("contrast_limits", "gamma"))
-
-
-def _placement(plane: Plane, frame: Frame, edge: int) -> dict[str, Any]:
-    """Where a layer with frames of ``edge`` rows must lie to cover the part of the image that is seen."""
-    base = plane.placement()
-    shown = [axis for axis, place in enumerate(plane.index) if place is None]
-    steps, start = ([base[key][axis] for axis in shown] for key in ("scale", "translate"))
-    top, left, bottom, right = frame.box
-    scale = ((bottom - top) / edge * steps[0], (right - left) / edge * steps[1])
-    # A pixel's centre is its place, so larger pixels begin half a small one earlier and half a large one later.
-    corner = tuple(start[i] + first * steps[i] + (scale[i] - steps[i]) / 2 for i, first in enumerate((top, left)))
-    return {
-        "scale": scale,
-        "translate": corner,
-        "units": tuple(base["units"][axis] for axis in shown),
-        "axis_labels": tuple(base["axis_labels"][axis] for axis in shown),
-    }

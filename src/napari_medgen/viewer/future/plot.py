@@ -1,59 +1,112 @@
-"""The plot of grades and risk over time, with a line at the month on screen."""
+"""The plot of grades and risk over time: a picture that is drawn in the background, with a line at the month on screen."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QLineF, QRectF, Qt, QTimer, Signal
+from qtpy.QtGui import QImage, QPainter, QPaintEvent, QPen, QResizeEvent
+from qtpy.QtWidgets import QWidget
 
 if TYPE_CHECKING:
-    from napari_medgen.progression.prediction import Futures
+    from napari_medgen.progression.prediction import Prediction
 
-_HEIGHT = 300
+_HEIGHT, _DPI, _SETTLE = 300, 100, 150
 
 
-class FuturesPlot(QWidget):
-    """Empty until there is something to show; matplotlib is imported then.
+@dataclass(frozen=True)
+class PlotSize:
+    """How a plot is to be drawn: in which size, how fine and for which theme.
 
-    The line is drawn over a stored picture of the rest (blitting), so that it follows a dragged slider.
+    Attributes
+    ----------
+    width, height
+        As Qt counts them.
+    ratio
+        Points of the screen for each of these.
+    dark
+        Whether the window is dark.
     """
+
+    width: int
+    height: int
+    ratio: float
+    dark: bool
+
+
+@dataclass(frozen=True, eq=False)
+class PlotPicture:
+    """A plot that was drawn.
+
+    Attributes
+    ----------
+    size
+        For which it was drawn.
+    image
+        With what is behind the window shining through.
+    axes
+        Where each pair of axes lies, as Qt counts.
+    months
+        Left and right end of the axes.
+    """
+
+    size: PlotSize
+    image: QImage
+    axes: tuple[QRectF, ...]
+    months: tuple[float, float]
+
+
+def draw(prediction: Prediction, size: PlotSize) -> PlotPicture:
+    """Draw the plot; call it in the background, where matplotlib is imported too."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from napari_medgen.progression.plots import draw_prediction
+
+    figure = Figure(figsize=(size.width / _DPI, size.height / _DPI), dpi=_DPI * size.ratio, layout="constrained")
+    figure.patch.set_alpha(0)
+    canvas = FigureCanvasAgg(figure)
+    both = draw_prediction(figure, prediction, dark=size.dark)
+    canvas.draw()
+    columns, rows = canvas.get_width_height()
+    image = QImage(bytes(canvas.buffer_rgba()), columns, rows, 4 * columns, QImage.Format.Format_RGBA8888).copy()
+    image.setDevicePixelRatio(size.ratio)
+    boxes = (axes.get_window_extent() for axes in both)
+    # matplotlib counts from below.
+    rects = tuple(
+        QRectF(box.x0 / size.ratio, (rows - box.y1) / size.ratio, box.width / size.ratio, box.height / size.ratio)
+        for box in boxes
+    )
+    return PlotPicture(size, image, rects, (float(prediction.months[0]), float(prediction.months[-1])))
+
+
+class PredictionPlot(QWidget):
+    """Shows a plot, and a line that follows the slider.
+
+    Signals
+    -------
+    outgrown
+        Another size or theme than the picture was drawn for: it is shown stretched until there is a new one.
+    """
+
+    outgrown = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
         self.setMinimumHeight(_HEIGHT)
-        self._canvas: Any = None
-        self._lines: list[Any] = []
-        self._behind: Any = None
+        self._picture: PlotPicture | None = None
         self._month = 0.0
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_SETTLE)
+        self._timer.timeout.connect(self._look_at_size)
 
-    def show_futures(self, futures: Futures | None) -> None:
-        """Draw, or clear with None."""
-        if futures is None:
-            if self._canvas is not None:
-                self._canvas.figure.clear()
-                self._lines, self._behind = [], None
-                self._canvas.draw_idle()
-            return
-        from napari_medgen.progression.plots import draw_futures
-
-        canvas = self._ready_canvas()
+    @property
+    def wanted(self) -> PlotSize:
+        """How the plot is to be drawn now."""
         dark = self.palette().window().color().lightness() < 128
-        self._lines = draw_futures(canvas.figure, futures, self._month, dark=dark)
-        for line in self._lines:
-            line.set_animated(True)
-        canvas.draw_idle()
-
-    def show_month(self, month: float) -> None:
-        """Move the line."""
-        self._month = month
-        for line in self._lines:
-            line.set_xdata([month, month])
-        if self._behind is not None and self._lines:
-            self._canvas.restore_region(self._behind)
-            self._draw_lines()
-            self._canvas.blit(self._canvas.figure.bbox)
+        return PlotSize(max(self.width(), 200), max(self.height(), _HEIGHT), self.devicePixelRatioF(), dark)
 
     @property
     def month(self) -> float:
@@ -63,25 +116,50 @@ class FuturesPlot(QWidget):
     @property
     def drawn(self) -> bool:
         """Whether there is a plot."""
-        return bool(self._lines)
+        return self._picture is not None
 
-    def _ready_canvas(self) -> Any:
-        if self._canvas is None:
-            from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
-            from matplotlib.figure import Figure
+    def show_picture(self, picture: PlotPicture | None) -> None:
+        """Show a plot, or nothing."""
+        self._picture = picture
+        self.update()
+        self._timer.start()
 
-            figure = Figure(figsize=(4, 2.6), layout="constrained")
-            figure.patch.set_alpha(0)
-            self._canvas = FigureCanvasQTAgg(figure)
-            self._canvas.setStyleSheet("background: transparent;")
-            self._canvas.mpl_connect("draw_event", self._drawn)
-            self.layout().addWidget(self._canvas)
-        return self._canvas
+    def show_month(self, month: float) -> None:
+        """Move the line."""
+        self._month = month
+        self.update()
 
-    def _drawn(self, event: Any) -> None:
-        self._behind = self._canvas.copy_from_bbox(self._canvas.figure.bbox)
-        self._draw_lines()
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """The picture, and the line over it."""
+        picture = self._picture
+        if picture is None:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.scale(self.width() / picture.size.width, self.height() / picture.size.height)
+        painter.drawImage(0, 0, picture.image)
+        pen = QPen(self.palette().windowText().color())
+        pen.setStyle(Qt.PenStyle.DotLine)
+        pen.setWidthF(1.2)
+        painter.setPen(pen)
+        first, last = picture.months
+        share = (min(max(self._month, first), last) - first) / max(last - first, 1e-9)
+        for box in picture.axes:
+            x = box.left() + share * box.width()
+            painter.drawLine(QLineF(x, box.top(), x, box.bottom()))
+        painter.end()
 
-    def _draw_lines(self) -> None:
-        for line in self._lines:
-            line.axes.draw_artist(line)
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Ask for a picture of the new size, when it is settled."""
+        super().resizeEvent(event)
+        self._timer.start()
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Ask for a picture in the colours of another theme."""
+        super().changeEvent(event)
+        if event is not None and event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
+            self._timer.start()
+
+    def _look_at_size(self) -> None:
+        if self._picture is not None and self.isVisible() and self._picture.size != self.wanted:
+            self.outgrown.emit()

@@ -10,10 +10,10 @@ from napari_medgen.progression.report import report
 from napari_medgen.running.writing import text_bytes, write_whole
 
 if TYPE_CHECKING:
-    from napari_medgen.progression.report import Outlook
+    from napari_medgen.progression.forecast import Forecast
 
 
-def write_report(outlook: Outlook, path: Path) -> Path:
+def write_report(forecast: Forecast, path: Path) -> Path:
     """Write the report as PDF or HTML, by the name's ending (PDF where it has none).
 
     Raises
@@ -23,7 +23,7 @@ def write_report(outlook: Outlook, path: Path) -> Path:
     """
     if path.suffix.lower() not in (".pdf", ".html", ".htm"):
         path = path.with_name(path.name + ".pdf")
-    text = report(outlook)
+    text = report(forecast)
     content = _pdf(text) if path.suffix.lower() == ".pdf" else text_bytes(text)
     return write_whole(path, content, ImageError)
 
@@ -44,4 +44,4 @@ def _pdf(text: str) -> bytes:
     document.setHtml(text)
     document.print_(writer) if hasattr(document, "print_") else document.print(writer)
     del writer  # ends the last page
-    return bytes(content.data())
+    return content.data().data()

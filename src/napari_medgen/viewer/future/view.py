@@ -7,30 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from magicgui.types import FileDialogMode
 from magicgui.widgets import CheckBox, ComboBox, Container, DateEdit, FileEdit, LineEdit, SpinBox
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QGridLayout,
-    QHeaderView,
-    QLabel,
-    QPushButton,
-    QSizePolicy,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_medgen.imaging.radiograph import Laterality
 from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.progression.trajectories import ExtrapolationRequest
-from napari_medgen.viewer.future.plot import FuturesPlot
+from napari_medgen.viewer.future.neighbours import NeighbourTable
+from napari_medgen.viewer.future.plot import PredictionPlot
+from napari_medgen.viewer.future.second_visit import SecondVisit
+from napari_medgen.viewer.widgets.fields import SideField
+from napari_medgen.viewer.widgets.parts import ButtonGrid, main_button, notice, say, sentence, warning
 from napari_medgen.viewer.work.panel import WorkPanel
 
-NO_VISIT = "none"
-_SIDES: dict[str, Laterality] = {"as in the file": "", "left": "L", "right": "R"}
 _MODES = {"from the matched visit on": "strict", "as published": "published"}
 _METHODS = {"fast": "fast", "as published (1000 steps)": "published"}
 _SPACES = {"one a layer (closer)": "W+", "one for all": "W"}
@@ -99,6 +91,7 @@ class ExtrapolateView(QWidget):
     future_changed = Signal()
     subject_changed = Signal()
     second_changed = Signal()
+    _neighbour_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -106,7 +99,7 @@ class ExtrapolateView(QWidget):
             label="Baseline image", choices=[], tooltip="A radiograph of one knee, the joint in the middle"
         )
         self._model = ComboBox(label="Model", choices=[])
-        self._side = ComboBox(label="Side", choices=list(_SIDES), tooltip="Which knee, where the file does not say it")
+        self._side = SideField("Side", "Which knee, where the file does not say it")
         self._date = DateEdit(label="Baseline date", value=datetime.date.today(), tooltip="Shown beside the months")
         self._horizon = SpinBox(label="Horizon (months)", value=96, min=6, max=240, step=6)
         self._step = SpinBox(label="Step (months)", value=6, min=1, max=48)
@@ -122,7 +115,11 @@ class ExtrapolateView(QWidget):
         self._method = ComboBox(label="Projection", choices=list(_METHODS))
         self._space = ComboBox(label="Latents", choices=list(_SPACES))
         self._cohort = FileEdit(
-            label="Other cohort", mode="d", nullable=True, value=None, tooltip="A folder that 'cohort build' wrote"
+            label="Other cohort",
+            mode=FileDialogMode.EXISTING_DIRECTORY,
+            nullable=True,
+            value=None,
+            tooltip="A folder that 'cohort build' wrote",
         )
         self._patient = LineEdit(label="Patient to leave out", tooltip="Where the patient is in the cohort")
         self._anyway = CheckBox(text="Extrapolate images the model does not understand", value=False)
@@ -139,20 +136,31 @@ class ExtrapolateView(QWidget):
             ],
             labels=True,
         )
-        self._second = ComboBox(label="Second visit", choices=[NO_VISIT], tooltip="A later image of the same knee")
-        self._second_months = SpinBox(label="Months later", value=24, min=1, max=400)
-        self._visit = Container(widgets=[self._second, self._second_months], labels=True)
-        self._project = QPushButton("Project")
-        self._surrogate, self._quality, self._doubt, self._now, self._comparison = (QLabel() for _ in range(5))
-        self.plot = FuturesPlot()
-        self._table = QTableWidget(0, 4)
-        self._buttons = {
-            name: QPushButton(name)
-            for name in ("Side by side", "Blink (B)", "Open neighbour", "Report...", "Save frames...", "About this model")
-        }
-        self._compare = QPushButton("Compare with the second visit")
+        self.second = SecondVisit()
+        self._project = main_button("Project")
+        self._surrogate, self._doubt = warning(), warning()
+        self._quality, self._now = sentence(), sentence(bold=True)
+        self.plot, self._table = PredictionPlot(), NeighbourTable()
+        self._buttons = ButtonGrid(
+            (
+                ("Side by side", self.beside_requested, "Baseline, prediction and change beside each other, with one zoom"),
+                (
+                    "Blink (B)",
+                    self.blink_requested,
+                    "Put the prediction over the baseline; press again to hide and show it",
+                ),
+                ("Open neighbour", self._neighbour_requested, "Show both visits of the chosen neighbour"),
+                (
+                    "Report...",
+                    self.report_requested,
+                    "Write a page with images, plot, neighbours, origin and limits (PDF or HTML)",
+                ),
+                ("Save frames...", self.save_requested, "Write frames, changes and numbers into a folder"),
+                ("About this model", self.card_requested, "What it was trained on, its limits and measured figures"),
+            )
+        )
         self.work = WorkPanel()
-        self._dress()
+        self.set_looked_ahead(False)
         self._lay_out()
         self._connect()
 
@@ -160,12 +168,11 @@ class ExtrapolateView(QWidget):
 
     def set_images(self, names: Sequence[str], chosen: str = "", second: str = "") -> None:
         """Offer image layers for the baseline and for a second visit, and show which are chosen."""
-        with self._image.changed.blocked(), self._second.changed.blocked():
+        with self._image.changed.blocked():
             # Nothing is chosen of itself.
             self._image.choices = list(names) if chosen in names else ["", *names]
             self._image.value = chosen if chosen in names else ""
-            self._second.choices = [NO_VISIT, *names]
-            self._second.value = second if second in names else NO_VISIT
+        self.second.set_images(names, second)
         self._project.setEnabled(bool(names) and bool(self._model.value))
 
     def set_models(self, names: Sequence[str]) -> None:
@@ -176,14 +183,12 @@ class ExtrapolateView(QWidget):
 
     def set_surrogate(self, text: str) -> None:
         """Say what the model's visits really are; nothing for real follow-up."""
-        self._surrogate.setText(f"{text[:1].upper()}{text[1:]}: months are nominal." if text else "")
-        self._surrogate.setVisible(bool(text))
+        say(self._surrogate, f"{text[:1].upper()}{text[1:]}: months are nominal." if text else "")
 
     def set_quality(self, text: str, doubts: Sequence[str] = ()) -> None:
         """How well the model understands the image, and why it may not."""
         self._quality.setText(text)
-        self._doubt.setText("\n".join(doubts))
-        self._doubt.setVisible(bool(doubts))
+        say(self._doubt, "\n".join(doubts))
 
     def set_now(self, text: str) -> None:
         """What holds at the month on screen."""
@@ -191,23 +196,17 @@ class ExtrapolateView(QWidget):
 
     def set_comparison(self, text: str) -> None:
         """How the prediction and the real second visit agree."""
-        self._comparison.setText(text)
-        self._comparison.setVisible(bool(text))
+        self.second.say(text)
 
     def set_neighbours(self, rows: Sequence[tuple[str, str, str, str]]) -> None:
         """Knee, grades, interval and distance of each neighbour, the nearest first."""
-        self._table.setRowCount(len(rows))
-        for row, cells in enumerate(rows):
-            for column, text in enumerate(cells):
-                self._table.setItem(row, column, QTableWidgetItem(text))
-        if rows:
-            self._table.selectRow(0)
+        self._table.show_neighbours(rows)
 
     def set_looked_ahead(self, there: bool) -> None:
         """Whether there are frames."""
         for name in ("Side by side", "Blink (B)", "Open neighbour", "Report...", "Save frames..."):
             self._buttons[name].setEnabled(there)
-        self._enable_compare(there)
+        self.second.set_there(there)
         self.plot.setVisible(there)
         self._table.setVisible(there)
 
@@ -225,15 +224,15 @@ class ExtrapolateView(QWidget):
         return ExtrapolateForm(
             image=str(self._image.value or ""),
             model=str(self._model.value or ""),
-            side=_SIDES[str(self._side.value)],
+            side=self._side.side,
             baseline_date=self._date.value,
             step=step,
             projection=ProjectionRequest(method=method, space=space),
             extrapolation=ExtrapolationRequest(months, int(self._neighbours.value), mode),
             cohort=str(cohort) if cohort and str(cohort) not in ("", ".") else "",
             patient=str(self._patient.value).strip(),
-            second="" if self._second.value == NO_VISIT else str(self._second.value),
-            second_months=int(self._second_months.value),
+            second=self.second.image,
+            second_months=self.second.months,
             anyway=bool(self._anyway.value),
         )
 
@@ -255,93 +254,36 @@ class ExtrapolateView(QWidget):
     @property
     def comparison(self) -> str:
         """The line about the second visit."""
-        return self._comparison.text()
+        return self.second.answer
 
     @property
     def neighbour_rows(self) -> list[tuple[str, ...]]:
         """The table of neighbours."""
-        rows, columns = self._table.rowCount(), self._table.columnCount()
-        return [tuple(self._table.item(r, c).text() for c in range(columns)) for r in range(rows)]
+        return self._table.texts
 
     # -- construction -------------------------------------------------------------------------------------------------
 
-    def _dress(self) -> None:
-        self._project.setStyleSheet("font-weight: bold; padding: 6px;")
-        for label in (self._surrogate, self._doubt):
-            label.setStyleSheet("color: #1b1b1b; background: #ffb703; padding: 5px; border-radius: 3px;")
-        self._now.setStyleSheet("font-weight: bold;")
-        for label in (self._surrogate, self._quality, self._doubt, self._now, self._comparison):
-            label.setWordWrap(True)
-            # A long sentence must wrap, and not widen the dock.
-            label.setMinimumWidth(1)
-            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        for label in (self._surrogate, self._doubt, self._comparison):
-            label.hide()
-        table = self._table
-        table.setHorizontalHeaderLabels(("Knee", "Grades", "Months", "Distance"))
-        table.verticalHeader().hide()
-        table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setFixedHeight(124)
-        table.setToolTip("The most similar knees of the cohort; double-click opens both visits")
-        tips = {
-            "Side by side": "Baseline, prediction and change beside each other, with one zoom",
-            "Blink (B)": "Put the prediction over the baseline; press again to hide and show it",
-            "Open neighbour": "Show both visits of the chosen neighbour",
-            "Report...": "Write a page with images, plot, neighbours, origin and limits (PDF or HTML)",
-            "Save frames...": "Write frames, changes and numbers into a folder",
-        }
-        for name, tip in tips.items():
-            self._buttons[name].setToolTip(tip)
-        self.set_looked_ahead(False)
-
     def _lay_out(self) -> None:
-        notice = QLabel("What a model expects, not what will happen. Not for diagnosis.")
-        notice.setStyleSheet("color: #ff9f1c; font-weight: bold;")
-        notice.setWordWrap(True)
         layout = QVBoxLayout(self)
-        for widget in (notice, self._surrogate, self._form.native):
+        first = notice("What a model expects, not what will happen. Not for diagnosis.")
+        for widget in (first, self._surrogate, self._form.native):
             layout.addWidget(widget)
         more = QCollapsible("More settings")
         more.addWidget(self._more.native)
         layout.addWidget(more)
         for widget in (self._project, self.work, self._quality, self._doubt, self._now, self.plot, self._table):
             layout.addWidget(widget)
-        grid = QGridLayout()
-        for place, button in enumerate(self._buttons.values()):
-            grid.addWidget(button, place // 2, place % 2)
-        layout.addLayout(grid)
-        second = QCollapsible("A second visit")
-        second.addWidget(self._visit.native)
-        second.addWidget(self._compare)
-        second.addWidget(self._comparison)
-        layout.addWidget(second)
+        layout.addWidget(self._buttons)
+        layout.addWidget(self.second)
         layout.addStretch(1)
 
     def _connect(self) -> None:
         self._project.clicked.connect(self.project_requested)
-        self._compare.clicked.connect(self.compare_requested)
-        signals = (
-            self.beside_requested,
-            self.blink_requested,
-            None,
-            self.report_requested,
-            self.save_requested,
-            self.card_requested,
-        )
-        for button, signal in zip(self._buttons.values(), signals, strict=True):
-            if signal is not None:
-                button.clicked.connect(signal)
-        self._buttons["Open neighbour"].clicked.connect(lambda: self.open_requested.emit(self._table.currentRow()))
+        self._neighbour_requested.connect(lambda: self.open_requested.emit(self._table.currentRow()))
         self._table.cellDoubleClicked.connect(lambda row, column: self.open_requested.emit(row))
         for field in (self._horizon, self._step, self._neighbours, self._mode, self._patient):
             field.changed.connect(lambda: self.future_changed.emit())
         for field in (self._image, self._model):
             field.changed.connect(lambda: self.subject_changed.emit())
-        self._second.changed.connect(lambda: self._enable_compare(self._buttons["Report..."].isEnabled()))
-        self._second.changed.connect(lambda: self.second_changed.emit())
-
-    def _enable_compare(self, there: bool) -> None:
-        self._compare.setEnabled(there and self._second.value != NO_VISIT)
+        self.second.chosen.connect(self.second_changed)
+        self.second.compare_requested.connect(self.compare_requested)

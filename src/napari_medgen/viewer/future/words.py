@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from napari_medgen.models.catalogue import find_model
 
 if TYPE_CHECKING:
+    from napari_medgen.progression.forecast import Forecast
     from napari_medgen.progression.model import ProjectedRadiograph
-    from napari_medgen.progression.report import Outlook
     from napari_medgen.progression.second_visit import VisitComparison
     from napari_medgen.viewer.future.view import ExtrapolateForm
 
@@ -21,10 +21,10 @@ def date_after(baseline: datetime.date, months: float) -> datetime.date:
     return baseline + datetime.timedelta(days=round(months * _DAYS_A_MONTH))
 
 
-def surrogate_of(outlook: Outlook | None, form: ExtrapolateForm) -> str:
+def surrogate_of(forecast: Forecast | None, form: ExtrapolateForm) -> str:
     """What the visits really are that the frames, or else the chosen model, come from; empty for real follow-up."""
-    if outlook is not None:
-        return outlook.surrogate
+    if forecast is not None:
+        return forecast.surrogate
     if not form.model or form.cohort:
         return ""
     from napari_medgen.progression.architecture import progression_architecture
@@ -38,27 +38,27 @@ def projection_words(found: ProjectedRadiograph) -> str:
     return f"Projection: {found.psnr:.1f} dB, {better}; more unusual than {found.unusualness:.0%} of them."
 
 
-def month_words(outlook: Outlook, index: int, baseline: datetime.date) -> str:
+def month_words(forecast: Forecast, index: int, baseline: datetime.date) -> str:
     """Grade and risk at one of the months; at the first, what the projection changed."""
-    futures = outlook.futures
-    months, risk, grade = futures.months[index], futures.risk, futures.grade.value[index]
+    prediction = forecast.prediction
+    months, risk, grade = prediction.months[index], prediction.risk, prediction.grade.value[index]
     when = f"{date_after(baseline, months):%B %Y}"
     if index == 0:
-        return f"Baseline ({when}): mean grade {futures.baseline_grade:.1f}, its projection {grade:.1f}."
+        return f"Baseline ({when}): mean grade {prediction.baseline_grade:.1f}, its projection {grade:.1f}."
     text = f"{months:g} months ({when}): mean grade {grade:.1f}, risk of two grades or more {risk.value[index]:.0%} "
     text += f"({risk.low[index]:.0%} to {risk.high[index]:.0%})."
-    if months > futures.trusted_months:
+    if months > prediction.trusted_months:
         text += " Unlike any knee of the cohort: do not trust it."
     return text
 
 
-def neighbour_rows(outlook: Outlook) -> list[tuple[str, str, str, str]]:
+def neighbour_rows(forecast: Forecast) -> list[tuple[str, str, str, str]]:
     """Knee, grades, interval and distance of each neighbour."""
     from napari_medgen.progression.report import grade_text
 
-    visits = outlook.extrapolator.known_cohort.visits
+    visits = forecast.extrapolator.known_cohort.visits
     rows = []
-    for one in outlook.futures.extrapolation.neighbours:
+    for one in forecast.prediction.extrapolation.neighbours:
         first, last = visits[one.first], visits[one.last]
         grades = f"{grade_text(first.grade)} to {grade_text(last.grade).removeprefix('KL ')}"
         rows.append((f"{first.patient} {first.side}", grades, f"{one.months:.0f}", f"{one.distance:.2f}"))

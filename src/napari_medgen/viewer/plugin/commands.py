@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.resample import upright
@@ -11,16 +11,19 @@ from napari_medgen.imaging.volume import Volume
 from napari_medgen.models.catalogue import list_models
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.viewer.canvas.grid import take_grid
-from napari_medgen.viewer.canvas.hanging import hang
-from napari_medgen.viewer.layers.volumes import image_options, volume_of
-from napari_medgen.viewer.work import generators
+from napari_medgen.viewer.canvas.watch import watch
+from napari_medgen.viewer.layers.adding import add_image
+from napari_medgen.viewer.layers.proxy import unwrapped
+from napari_medgen.viewer.layers.volumes import contrast_limits, image_options, volume_of
+from napari_medgen.viewer.work.models import generators
 from napari_medgen.viewer.work.queue import Job, shared_queue
 
 if TYPE_CHECKING:
-    import napari.viewer
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
 
 
-def make_upright(viewer: napari.viewer.Viewer) -> int:
+def make_upright(viewer: ViewerModel) -> int:
     """Resample the selected volume to the patient's own axes in the background, and show it in the place of the other.
 
     Returns
@@ -35,17 +38,17 @@ def make_upright(viewer: napari.viewer.Viewer) -> int:
     """
     from napari.utils.notifications import show_error
 
+    viewer = unwrapped(viewer)
     layer, volume = _selected_volume(viewer)
     if not volume.placement.oriented:
         raise ImageError(f"{volume.name} does not say how it lies in the patient, so that nobody knows what upright is.")
-    hang(viewer)
+    watch(viewer)
 
     def show(made: Volume) -> None:
         if layer not in viewer.layers:
             return
-        limits = tuple(layer.contrast_limits)
-        options = image_options(made) | {"name": f"{volume.name}, upright", "contrast_limits": limits}
-        viewer.add_image(made.voxels, **options)
+        low, high = layer.contrast_limits
+        viewer.add_image(made.voxels, **image_options(made, (low, high)) | {"name": f"{volume.name}, upright"})
         layer.visible = False
 
     return shared_queue().submit(
@@ -58,13 +61,13 @@ def make_upright(viewer: napari.viewer.Viewer) -> int:
     )
 
 
-def _hide(layers: list[Any]) -> None:
+def _hide(layers: list[weakref.ref[Layer]]) -> None:
     for reference in layers:
         if (layer := reference()) is not None:
             layer.visible = False
 
 
-def _selected_volume(viewer: napari.viewer.Viewer) -> tuple[Any, Volume]:
+def _selected_volume(viewer: ViewerModel) -> tuple[Image, Volume]:
     from napari.layers import Image
 
     layer = viewer.layers.selection.active
@@ -74,7 +77,7 @@ def _selected_volume(viewer: napari.viewer.Viewer) -> tuple[Any, Volume]:
     return layer, volume_of(data, meta)
 
 
-def reconstruct_selected(viewer: napari.viewer.Viewer, model: str = "") -> int:
+def reconstruct_selected(viewer: ViewerModel, model: str = "") -> int:
     """Encode and decode the selected volume, and show what the network saw beside what it made of it.
 
     Parameters
@@ -94,25 +97,26 @@ def reconstruct_selected(viewer: napari.viewer.Viewer, model: str = "") -> int:
     """
     from napari.utils.notifications import show_error
 
+    viewer = unwrapped(viewer)
     layer, volume = _selected_volume(viewer)
-    hang(viewer)
+    watch(viewer)
     chosen = model or next(folder.name for folder in list_models("volumes"))
 
-    def steps() -> Steps[Any]:
+    def steps() -> Steps[tuple[Volume, Volume, tuple[float, float]]]:
         yield Progress(0, 3, "Loading the model")
-        return (yield from generators.generator(chosen, "").reconstruct(volume))
+        seen, made = yield from generators.get((chosen, "")).reconstruct(volume)
+        return seen, made, contrast_limits(seen.voxels)
 
-    def show(result: Any) -> None:
+    def show(result: tuple[Volume, Volume, tuple[float, float]]) -> None:
         if layer not in viewer.layers:
             return
-        seen, made = result
-        limits = image_options(seen)["contrast_limits"]
+        seen, made, limits = result
         for shown, name in ((seen, f"Network's view: {volume.name}"), (made, f"SYNTHETIC: {volume.name} decoded")):
-            added = viewer.add_image(shown.voxels, **image_options(shown) | {"name": name, "contrast_limits": limits})
+            added = add_image(viewer, shown.voxels, **image_options(shown, limits) | {"name": name})
             added.name_overlay.position = "bottom_left"
             added.name_overlay.font_size = 9
             added.name_overlay.visible = True
-        pair = [weakref.ref(getattr(one, "__wrapped__", one)) for one in viewer.layers[-2:]]
+        pair = [weakref.ref(one) for one in viewer.layers[-2:]]
         take_grid(viewer, "reconstruct", lambda: _hide(pair), shape=(1, 2))
         for other in viewer.layers[:-2]:
             other.visible = False

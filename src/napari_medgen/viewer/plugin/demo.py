@@ -68,7 +68,9 @@ def record(viewer: napari.Viewer, widget: SampleVolumes, folder: Path) -> None:
         viewer.reset_view()
         picture(name)
     viewer.dims.order = (0, 1, 2)
-    written = widget.coordinator.save(folder)
+    widget.coordinator.save(folder)
+    wait_for(lambda: widget.coordinator.written or widget.view.work.error)
+    written = widget.coordinator.written
     for path in written:
         print(f"Wrote {path}")
     viewer.layers.clear()

@@ -20,11 +20,14 @@ from napari_medgen.imaging.files import (
     read_volume,
 )
 from napari_medgen.imaging.nifti import count_volumes, read_all_volumes
-from napari_medgen.running.limits import require_image_bytes
+from napari_medgen.viewer.canvas.watch import watch_all
 from napari_medgen.viewer.layers.radiographs import radiograph_layer
-from napari_medgen.viewer.layers.volumes import KEY, LayerData, common_metadata, image_options
+from napari_medgen.viewer.layers.stack4d import stacked, with_slider
+from napari_medgen.viewer.layers.volumes import LayerData, image_options
+from napari_medgen.viewer.work.aside import Cancelled, aside
 
 _MOST_VOLUMES = 2000
+NO_LAYERS: list[Any] = [(None,)]  # as npe2 says it
 Reader = Callable[[str | list[str]], list[LayerData]]
 
 
@@ -59,14 +62,14 @@ def _paths(path: str | list[str]) -> list[str]:
 def read_layers(path: str | list[str]) -> list[LayerData]:
     """A layer for a file, whatever its name says that it is; one layer for several that are to be a stack.
 
+    The window lives while they are read, behind a dialog with **Cancel**.
+
     Raises
     ------
     ImageError
         One sentence about the file that cannot be read.
     """
-    layers = [_layer(Path(p)) for p in _paths(path)]
-    _hang_viewers()
-    return stacked(layers, [Path(p).name for p in _paths(path)])
+    return _while_the_window_lives(path, _layers_of)
 
 
 def read_radiographs(path: str | list[str]) -> list[LayerData]:
@@ -77,13 +80,6 @@ def read_radiographs(path: str | list[str]) -> list[LayerData]:
     return read_layers(path)
 
 
-def _layer(path: Path) -> LayerData:
-    kind = kind_of(path)
-    if kind == "volume" or (not kind and path.name.lower().endswith(VOLUME_SUFFIXES)):
-        return _read(path)
-    return radiograph_layer(read_radiograph(path))
-
-
 def read_folders(path: str | list[str]) -> list[LayerData]:
     """A layer for each image that lies in a folder; what cannot be read is told, and costs nothing else.
 
@@ -92,64 +88,59 @@ def read_folders(path: str | list[str]) -> list[LayerData]:
     ImageError
         If nothing can be opened.
     """
+    return _while_the_window_lives(path, _layers_in)
+
+
+def _while_the_window_lives(
+    path: str | list[str], read: Callable[[list[str]], tuple[list[LayerData], list[str]]]
+) -> list[LayerData]:
+    """Layers that are read in a thread; what there is to say of them is said in the window's own."""
+    watch_all()
+    paths = _paths(path)
+    first = Path(paths[0]).name
+    try:
+        layers, remarks = aside(lambda: read(paths), f"Reading {first}" + (" and others" if len(paths) > 1 else ""))
+    except Cancelled:
+        return NO_LAYERS
+    for remark in remarks:
+        show_warning(remark)
+    return layers
+
+
+def _layers_of(paths: list[str]) -> tuple[list[LayerData], list[str]]:
+    remarks: list[str] = []
+    layers = [_layer(Path(path), remarks) for path in paths]
+    return stacked(layers, [Path(path).name for path in paths]), remarks
+
+
+def _layers_in(folders: list[str]) -> tuple[list[LayerData], list[str]]:
     layers: list[LayerData] = []
+    remarks: list[str] = []
     faults: list[str] = []
-    for folder in _paths(path):
-        for file in images_in(folder):
+    for folder in folders:
+        for file in images_in(Path(folder)):
             try:
-                layers += read_layers(str(file))
+                layers.append(_layer(file, remarks))
             except ImageError as error:
                 faults.append(str(error))
     if not layers:
         raise ImageError(faults[0])
-    for fault in faults:
-        show_warning(fault)
-    return layers
+    return layers, remarks + faults
 
 
-def stacked(layers: list[LayerData], names: list[str]) -> list[LayerData]:
-    """Layers of files that a person opens as a stack: one layer, whose first axis counts the files.
-
-    Raises
-    ------
-    ImageError
-        If their shapes differ.
-    """
-    if len(layers) == 1:
-        return layers
-    first, options, kind = layers[0]
-    for (data, made, _), name in zip(layers, names, strict=True):
-        if data.shape != first.shape:
-            raise ImageError(f"{names[0]} and {name} have different sizes; open them one by one, not as a stack.")
-        same = all(np.allclose(made.get(key, 0), options.get(key, 0), rtol=1e-4) for key in ("scale", "translate"))
-        if not same or made["units"] != options["units"] or _affine(made) != _affine(options):
-            raise ImageError(f"{names[0]} and {name} lie in different places; open them one by one, not as a stack.")
-    require_image_bytes(len(layers) * first.nbytes, f"The stack of {len(layers)} files")
-    limits = [made["contrast_limits"] for _, made, _ in layers]
-    options = options | {
-        "name": f"{options['name']} and {len(layers) - 1} more",
-        "scale": (1, *options["scale"]),
-        "units": ("pixel", *options["units"]),
-        "axis_labels": ("image", *options["axis_labels"]),
-        "contrast_limits": (min(low for low, _ in limits), max(high for _, high in limits)),
-        "metadata": common_metadata([made["metadata"] for _, made, _ in layers]),
-    }
-    if "translate" in options:
-        options["translate"] = (0, *options["translate"])
-    return [(np.stack([data for data, _, _ in layers]), options, kind)]
+def _layer(path: Path, remarks: list[str]) -> LayerData:
+    kind = kind_of(path)
+    if kind == "volume" or (not kind and path.name.lower().endswith(VOLUME_SUFFIXES)):
+        return _read(path, remarks)
+    return radiograph_layer(read_radiograph(path))
 
 
-def _affine(options: dict[str, Any]) -> Any:
-    found = options["metadata"].get(f"{KEY}_affine")
-    return None if found is None else np.round(found, 3).tolist()
-
-
-def _read(path: Path) -> LayerData:
+def _read(path: Path, remarks: list[str]) -> LayerData:
     first = read_volume(path)
     count = count_volumes(path) if format_of(path) == "nifti" else 1
     options = image_options(first)
     if first.remarks:
-        show_warning(f"{path.name}: {' '.join(first.remarks)}")
+        remarks.append(f"{path.name}: {' '.join(first.remarks)}")
     if count == 1:
         return first.voxels, options, "image"
     if count > _MOST_VOLUMES:
@@ -157,25 +148,6 @@ def _read(path: Path) -> LayerData:
     # A slider chooses the volume.
     others = read_all_volumes(path)[1:]
     if more := {note for other in others for note in other.notes} - set(first.notes):
-        show_warning(f"{path.name}: {' '.join(sorted(more))}")
+        remarks.append(f"{path.name}: {' '.join(sorted(more))}")
     stack = np.stack([first.voxels, *(other.voxels for other in others)])
-    options |= {
-        "scale": (1, *options["scale"]),
-        "translate": (0, *options["translate"]),
-        "units": ("pixel", *options["units"]),
-        "axis_labels": ("volume", *options["axis_labels"]),
-    }
-    return stack, options, "image"
-
-
-def _hang_viewers() -> None:
-    """Let the viewer that opens the file show the mark and the letters, though no widget of ours is open.
-
-    A reader is not told which of them it is, and the current one is a guess: each watches its own layers.
-    """
-    from napari.viewer import Viewer
-
-    from napari_medgen.viewer.canvas.hanging import hang
-
-    for viewer in list(Viewer._instances):
-        hang(viewer)
+    return stack, with_slider(options, "volume"), "image"

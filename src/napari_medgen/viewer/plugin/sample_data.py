@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,12 +12,17 @@ from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.models.catalogue import find_model
 from napari_medgen.running.progress import Progress, Steps, drive
-from napari_medgen.viewer.canvas.hanging import hang
-from napari_medgen.viewer.layers.volumes import KEY, LayerData, image_options
-from napari_medgen.viewer.work import generators
+from napari_medgen.viewer.canvas.watch import watch
+from napari_medgen.viewer.layers.owner import KEY
+from napari_medgen.viewer.layers.proxy import unwrapped
+from napari_medgen.viewer.layers.volumes import LayerData, image_options
+from napari_medgen.viewer.work.models import generators
 from napari_medgen.viewer.work.queue import Job, shared_queue
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.utils.events import Event
+
     from napari_medgen.volumes.model import Sample
 
 _MODEL = "brain-t1"
@@ -32,7 +37,7 @@ def sampled_brain() -> list[LayerData]:
     import napari
     from napari.utils.notifications import show_error
 
-    viewer: Any = napari.current_viewer()
+    viewer = unwrapped(napari.current_viewer())
     if viewer is None:
         return [_layer(drive(_sample()).volume)]
     architecture = find_model(_MODEL).card.architecture
@@ -47,7 +52,7 @@ def sampled_brain() -> list[LayerData]:
     token = secrets.token_hex(8)  # napari gives the layer another name where there is one of that name
     options["metadata"] |= {_FORMING: token}
 
-    def forming() -> Any:
+    def forming() -> Layer | None:
         return next((layer for layer in viewer.layers if layer.metadata.get(_FORMING) == token), None)
 
     def show(sample: Sample) -> None:
@@ -64,10 +69,10 @@ def sampled_brain() -> list[LayerData]:
             viewer.layers.remove(layer)
         show_error(str(error))
 
-    hang(viewer)
+    watch(viewer)
     number = shared_queue().submit(Job("A sampled brain", _sample, on_result=show, on_error=sorry))
 
-    def removed(event: Any) -> None:
+    def removed(event: Event) -> None:
         if event.value.metadata.get(_FORMING) == token:
             shared_queue().cancel(number)
 
@@ -77,7 +82,7 @@ def sampled_brain() -> list[LayerData]:
 
 def _sample() -> Steps[Sample]:
     yield Progress(0, 0, "Loading the model")
-    generator = generators.generator(_MODEL, "")
+    generator = generators.get((_MODEL, ""))
     from napari_medgen.volumes.request import SampleRequest
 
     return (yield from generator.sample(SampleRequest()))

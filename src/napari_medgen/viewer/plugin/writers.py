@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,8 +11,12 @@ from napari.utils.notifications import show_warning
 
 from napari_medgen.imaging.nifti import write_nifti
 from napari_medgen.imaging.orientation import CANONICAL
+from napari_medgen.viewer.layers.owner import KEY
+from napari_medgen.viewer.layers.place import UNSURE
+from napari_medgen.viewer.layers.proxy import unwrapped
 from napari_medgen.viewer.layers.radiographs import radiograph_of
-from napari_medgen.viewer.layers.volumes import KEY, UNSURE, volume_of
+from napari_medgen.viewer.layers.volumes import volume_of
+from napari_medgen.viewer.work.aside import Cancelled, aside
 
 
 def write_volume(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
@@ -21,7 +27,15 @@ def write_volume(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     ImageError
         If the layer is not a grey volume or the file cannot be written.
     """
-    return [str(written) for written in write_nifti(volume_of(data, adopted(data, meta)), path)]
+    meta = adopted(data, meta)
+    return _while_the_window_lives(lambda: write_nifti(volume_of(data, meta), path), path)
+
+
+def _while_the_window_lives(write: Callable[[], Sequence[Path]], path: str) -> list[str]:
+    try:
+        return [str(written) for written in aside(write, f"Writing {Path(path).name}")]
+    except Cancelled:
+        return []  # napari's word for nothing written
 
 
 def adopted(data: Any, meta: dict[str, Any]) -> dict[str, Any]:
@@ -32,7 +46,7 @@ def adopted(data: Any, meta: dict[str, Any]) -> dict[str, Any]:
     """
     import napari
 
-    viewer: Any = napari.current_viewer()
+    viewer = unwrapped(napari.current_viewer())
     if f"{KEY}_affine" in meta.get("metadata", {}) or viewer is None:
         return meta
     for layer in viewer.layers:
@@ -67,10 +81,9 @@ def write_radiograph(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
 
         if not keeps_exactly(image.pixels):
             show_warning(f"DICOM keeps the grey values of {image.name} in 65,536 steps; NIfTI would keep them as they are.")
-        return [str(write_secondary_capture(image, path))]
+        return _while_the_window_lives(lambda: [write_secondary_capture(image, path)], path)
     from napari_medgen.imaging.raster import write_png
 
     if image.pixels.dtype.kind == "f" or image.pixels.min() < 0 or image.pixels.max() >= 2**16:
         show_warning(f"PNG keeps of {image.name} what its window shows, in 65,536 steps; DICOM keeps its grey values.")
-
-    return [str(write_png(image, path))]
+    return _while_the_window_lives(lambda: [write_png(image, path)], path)

@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QTimer
-from qtpy.QtWidgets import QFileDialog
-
-from napari_medgen.errors import MedGenError
 from napari_medgen.imaging.nifti import write_nifti
 from napari_medgen.models.catalogue import find_model, list_models
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.viewer.canvas.hanging import hang
-from napari_medgen.viewer.layers.volumes import KEY, image_options, volume_of
+from napari_medgen.viewer.layers.adding import add_image
+from napari_medgen.viewer.layers.owner import KEY
+from napari_medgen.viewer.layers.volumes import image_options, volume_of
 from napari_medgen.viewer.sample.view import SampleForm, SampleRow, SampleView
-from napari_medgen.viewer.widgets.card_dialog import CardDialog
+from napari_medgen.viewer.widgets.coordinator import Coordinator
 from napari_medgen.viewer.widgets.dock import DockWidget
-from napari_medgen.viewer.work import generators
-from napari_medgen.viewer.work.queue import Job, WorkQueue, shared_queue
+from napari_medgen.viewer.work.models import generators
+from napari_medgen.viewer.work.queue import WorkQueue, file_queue, shared_queue
 
 if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+    from napari.utils.events import Event
+
     from napari_medgen.imaging.volume import Volume
-    from napari_medgen.volumes.model import Sample
+    from napari_medgen.volumes.model import Sample, VolumeGenerator
     from napari_medgen.volumes.request import SampleRequest
 
+_SETTLE = 200  # milliseconds without a further change before the cost is estimated
 
-class SampleCoordinator(QObject):
-    """Turns what the view asks for into work, and results into layers.
+
+class SampleCoordinator(Coordinator):
+    """Turns what the view asks for into work, and samples into layers.
 
     Parameters
     ----------
@@ -37,30 +41,27 @@ class SampleCoordinator(QObject):
         Form, buttons and table.
     viewer
         A napari viewer or ``ViewerModel``.
-    queue
-        Where the work runs.
+    queue, files
+        Where models compute, and where files are written.
     """
 
-    def __init__(self, view: SampleView, viewer: Any, queue: WorkQueue) -> None:
-        super().__init__(view)
-        self.view, self.viewer, self.queue = view, viewer, queue
-        self._running: dict[int, str] = {}
-        self._forming: dict[int, Any] = {}
-        self._layers: list[Any] = []
-        self._cost_number = 0
-        self._cost_timer = QTimer(self, singleShot=True, interval=200)
-        self._cost_timer.timeout.connect(self._estimate)
+    save_title = "Save volumes in"
+
+    def __init__(self, view: SampleView, viewer: ViewerModel, queue: WorkQueue, files: WorkQueue | None = None) -> None:
+        super().__init__(view, viewer, queue, files, (generators,))
+        self.view = view
+        self._numbers = itertools.count()
+        self._forming: dict[str, Image] = {}
+        self._layers: list[Image] = []
+        self._shown_model = ""
+        self._cost_timer = self.settled(_SETTLE, self._estimate)
         view.sample_requested.connect(self.sample)
         view.interpolate_requested.connect(self.interpolate)
-        view.card_requested.connect(self.show_card)
+        view.card_requested.connect(lambda: self.show_card_of(view.form.model))
         view.save_requested.connect(self.ask_and_save)
         view.form_changed.connect(self._form_changed)
         view.row_selected.connect(self._select)
-        view.work.cancel_requested.connect(self.cancel)
-        viewer.layers.events.removed.connect(self._layer_removed)
-        generators.hold(self)
-        hang(viewer)
-        self._shown_model = ""
+        self.listen(self.viewer.layers.events.removed, self._layer_removed)
         view.set_models([folder.name for folder in list_models("volumes")])
         self._form_changed()
 
@@ -77,97 +78,65 @@ class SampleCoordinator(QObject):
         form = self.view.form
         self._submit(form, form.seed, lambda generator, request: generator.interpolate(request, request.seed + 1, 0.5))
 
-    def cancel(self) -> None:
-        """End what runs and what waits."""
-        for number in list(self._running):
-            self.queue.cancel(number)
+    def save(self, folder: Path) -> None:
+        """Save the volumes chosen in the table as NIfTI, in the background."""
+        chosen = [self._layers[row].as_layer_data_tuple() for row in self.view.chosen_rows]
 
-    def show_card(self) -> None:
-        """Open the model's card."""
-        if name := self.view.form.model:
-            CardDialog(find_model(name).card, self.view).show()
+        def write() -> list[Path]:
+            written: list[Path] = []
+            for data, meta, _ in chosen:
+                written += write_nifti(volume_of(data, meta), _free_path(folder, str(meta["name"])))
+            return written
 
-    def ask_and_save(self) -> None:
-        """Ask for a folder and save there."""
-        folder = QFileDialog.getExistingDirectory(self.view, "Save volumes in")
-        if folder:
-            self.save(Path(folder))
-
-    def save(self, folder: Path) -> list[Path]:
-        """Save the volumes chosen in the table as NIfTI; the files written."""
-        written: list[Path] = []
-        self.view.work.clear_error()
-        try:
-            for row in self.view.chosen_rows:
-                layer = self._layers[row]
-                data, meta, _ = layer.as_layer_data_tuple()
-                written += write_nifti(volume_of(data, meta), _free_path(folder, layer.name))
-        except MedGenError as error:
-            self.view.work.show_error(error)
-        return written
+        self.write(f"Saving {len(chosen)} {'volume' if len(chosen) == 1 else 'volumes'}", write)
 
     def close(self) -> None:
         """End all work of this widget, forget the model and let go of the viewer."""
-        self._cost_timer.stop()
-        self.cancel()
-        if self._cost_number:
-            self.queue.cancel(self._cost_number)
-        self.viewer.layers.events.removed.disconnect(self._layer_removed)
+        super().close()
         self._layers.clear()
-        generators.release(self)
 
     # -- work -----------------------------------------------------------------------------------------------------------
 
-    def _submit(self, form: SampleForm, seed: int, make: Callable[[Any, SampleRequest], Steps[Sample]]) -> None:
-        self.view.work.clear_error()
-        title = f"{form.model} seed {seed}"
-        numbers: list[int] = []
+    def _submit(self, form: SampleForm, seed: int, make: Callable[[VolumeGenerator, SampleRequest], Steps[Sample]]) -> None:
+        kind = f"sample {next(self._numbers)}"
+        request = _request(form, seed)
 
-        def steps() -> Steps[Sample]:
+        def steps() -> Steps[tuple[Sample, dict[str, Any]]]:
             yield Progress(0, 0, "Loading the model")
-            generator = generators.generator(form.model, form.device)
-            return (yield from make(generator, _request(form, seed)))
+            sample = yield from make(generators.get((form.model, form.device)), request)
+            return sample, _options(sample.volume)
 
-        number = self.queue.submit(
-            Job(
-                title,
-                steps,
-                on_progress=lambda progress: self._show_progress(numbers[0], progress),
-                on_result=lambda sample: self._show_sample(numbers[0], sample),
-                on_error=self.view.work.show_error,
-                on_end=lambda: self._end(numbers[0]),
-            )
+        self.work.submit(
+            kind,
+            f"{form.model} seed {seed}",
+            steps,
+            lambda made: self._show_sample(kind, *made),
+            lambda progress: self._show_look(kind, progress.preview),
+            on_end=lambda: self._end(kind),
+            lasts=repr((form.model, form.device, request.sampler, request.steps)),
         )
-        numbers.append(number)
-        self._running[number] = title
-        if len(self._running) == 1:
-            self.view.work.begin(title, 0)
 
-    def _show_progress(self, number: int, progress: Progress) -> None:
-        title = self._running[number]
-        self.view.work.show_progress(title, progress, len(self._running) - 1)
-        look: Volume | None = progress.preview
+    def _show_look(self, kind: str, look: Volume | None) -> None:
         if look is None:
             return
-        layer = self._forming.get(number)
+        layer = self._forming.get(kind)
         if layer is not None and layer in self.viewer.layers:
             layer.data = look.voxels
         else:
-            self._forming[number] = self.viewer.add_image(look.voxels, **_options(look))
+            self._forming[kind] = add_image(self.viewer, look.voxels, **_options(look))
 
-    def _show_sample(self, number: int, sample: Sample) -> None:
+    def _show_sample(self, kind: str, sample: Sample, options: dict[str, Any]) -> None:
         volume = sample.volume
-        options = _options(volume)
         if volume.provenance.operation.startswith("interpolate"):
             options["name"] = f"{volume.name} blended"
-        layer = self._forming.pop(number, None)
+        layer = self._forming.pop(kind, None)
         if layer is not None and layer in self.viewer.layers:
             # The layer that was watched forming becomes the volume, so nothing jumps.
             layer.data = volume.voxels
             # Its place is the preview's already; setting it again would slice the volume twice more.
             layer.metadata, layer.name = options["metadata"], options["name"]
         else:
-            layer = self.viewer.add_image(volume.voxels, **options)
+            layer = add_image(self.viewer, volume.voxels, **options)
         self._layers.append(layer)
         near = sample.nearest
         self.view.add_row(
@@ -182,13 +151,10 @@ class SampleCoordinator(QObject):
             )
         )
 
-    def _end(self, number: int) -> None:
-        self._running.pop(number, None)
-        layer = self._forming.pop(number, None)
+    def _end(self, kind: str) -> None:
+        layer = self._forming.pop(kind, None)
         if layer is not None and layer in self.viewer.layers:
             self.viewer.layers.remove(layer)
-        if not self._running:
-            self.view.work.rest()
 
     # -- what follows from changes ----------------------------------------------------------------------------------------
 
@@ -206,18 +172,16 @@ class SampleCoordinator(QObject):
     def _estimate(self) -> None:
         """Say what a press would cost; this also loads the model, so that the first press is quick."""
         form = self.view.form
-        if self._cost_number:
-            self.queue.cancel(self._cost_number)
+        request = _request(form, form.seed)
 
         def steps() -> Steps[str]:
             yield Progress(0, 1)
-            generator = generators.generator(form.model, form.device)
-            request = _request(form, form.seed)
+            generator = generators.get((form.model, form.device))
             cost = generator.estimate(request, form.count)
             return f"{cost.label} on {generator.computing(request).label}"
 
-        # The number is of this moment's form; a later form cancels it.
-        self._cost_number = self.queue.submit(Job("Estimate", steps, on_result=self._show_cost, on_error=self._show_cost))
+        # A later form ends the estimate of this one.
+        self.work.submit("estimate", "Estimate", steps, self._show_cost, on_error=self._show_cost, shown=False)
 
     def _show_cost(self, cost: str | Exception) -> None:
         self.view.set_cost(str(cost))
@@ -229,7 +193,7 @@ class SampleCoordinator(QObject):
             for other in self._layers:
                 other.visible = other is layer
 
-    def _layer_removed(self, event: Any) -> None:
+    def _layer_removed(self, event: Event) -> None:
         if event.value in self._layers:
             row = self._layers.index(event.value)
             del self._layers[row]
@@ -239,7 +203,7 @@ class SampleCoordinator(QObject):
 def _options(volume: Volume) -> dict[str, Any]:
     """What a sampled layer is shown with: contrast limits are the model's own, so that volumes can be compared."""
     low, high = find_model(volume.provenance.model).card.architecture["intensities"]
-    return image_options(volume) | {"contrast_limits": (low, high)}
+    return image_options(volume, (low, high))
 
 
 def _request(form: SampleForm, seed: int) -> SampleRequest:
@@ -265,7 +229,7 @@ def _free_path(folder: Path, name: str) -> Path:
 class SampleVolumes(DockWidget):
     """The dock widget **Sample volumes**."""
 
-    def __init__(self, napari_viewer: Any) -> None:
+    def __init__(self, napari_viewer: ViewerModel) -> None:
         self.view = SampleView()
-        self.coordinator = SampleCoordinator(self.view, napari_viewer, shared_queue())
+        self.coordinator = SampleCoordinator(self.view, napari_viewer, shared_queue(), file_queue())
         super().__init__(self.view, self.coordinator)

@@ -7,22 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox, SpinBox
+from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox, SpinBox, Widget
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QHBoxLayout, QHeaderView, QLabel, QPushButton, QTableWidgetItem, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_medgen.models.card import ModelCard
+from napari_medgen.viewer.widgets.parts import Table, main_button, notice
 from napari_medgen.viewer.work.panel import WorkPanel
 from napari_medgen.volumes.request import SamplerName
 
@@ -101,25 +92,25 @@ class SampleView(QWidget):
             label="Guidance", value=2.0, min=0.0, max=20.0, step=0.5, tooltip="How strongly the condition is followed"
         )
         self._conditions: dict[str, Any] = {}
-        self._condition_form = Container(labels=True)
+        self._condition_form: Container[Any] = Container(labels=True)
         self._condition_box = QCollapsible("Age, sex and other conditions")
         self._condition_box.addWidget(self._condition_form.native)
         self._new_seed = QPushButton("New seed")
         self._card = QPushButton("About this model")
-        self._sample = QPushButton("Sample")
-        self._sample.setStyleSheet("font-weight: bold; padding: 6px;")
+        self._sample = main_button("Sample")
         self._interpolate = QPushButton("Blend with next seed")
         self._interpolate.setToolTip("A volume half-way between the noise of this seed and of the next")
         self._cost = QLabel()
         self._cost.setToolTip("Estimated before the run, from the model's card and this machine's speed")
         self.work = WorkPanel()
-        self._table = self._build_table()
+        self._table = Table(_HEADERS)
+        self._table.size_columns(QHeaderView.ResizeMode.ResizeToContents, stretch_last=True)
+        self._table.setMinimumHeight(110)
+        self._table.setToolTip("How like each sample is to the training volume it is most like")
         self._save = QPushButton("Save...")
         self._save.setToolTip("Save the chosen volumes as NIfTI, with their provenance; all if none is chosen")
         self._save.setEnabled(False)
-        notice = QLabel("Synthetic volumes. Not for diagnosis.")
-        notice.setStyleSheet("color: #ff9f1c; font-weight: bold;")
-        self._lay_out(notice)
+        self._lay_out()
         self._connect()
 
     # -- setters ------------------------------------------------------------------------------------------------------
@@ -136,7 +127,7 @@ class SampleView(QWidget):
         self._conditions = {}
         for condition in conditions:
             if condition["kind"] == "class":
-                field = ComboBox(label=condition["label"], choices=list(condition["values"]))
+                field: Widget = ComboBox(label=condition["label"], choices=list(condition["values"]))
             else:
                 low, high = condition["low"], condition["high"]
                 middle = round((low + high) / 2)
@@ -197,21 +188,9 @@ class SampleView(QWidget):
 
     # -- construction -------------------------------------------------------------------------------------------------
 
-    def _build_table(self) -> QTableWidget:
-        table = QTableWidget(0, len(_HEADERS))
-        table.setHorizontalHeaderLabels(_HEADERS)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.verticalHeader().hide()
-        table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        table.horizontalHeader().setStretchLastSection(True)
-        table.setMinimumHeight(110)
-        table.setToolTip("How like each sample is to the training volume it is most like")
-        return table
-
-    def _lay_out(self, notice: QLabel) -> None:
+    def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
-        layout.addWidget(notice)
+        layout.addWidget(notice("Synthetic volumes. Not for diagnosis."))
         layout.addWidget(self._form.native)
         row = QHBoxLayout()
         row.addWidget(self._new_seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
 
 from napari_medgen.models.card import ModelCard
@@ -39,6 +40,7 @@ class CardDialog(QDialog):
 
     def __init__(self, card: ModelCard, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(f"About {card.title}")
         self.resize(640, 560)
         text = QTextBrowser()

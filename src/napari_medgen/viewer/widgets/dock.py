@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QDockWidget, QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from napari_medgen.viewer.widgets.coordinator import Coordinator
 
 
 class _TallArea(QScrollArea):
@@ -14,7 +15,8 @@ class _TallArea(QScrollArea):
     def minimumSizeHint(self) -> QSize:
         hint = super().minimumSizeHint()
         if (view := self.widget()) is not None:
-            hint.setWidth(view.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width())
+            bar = self.verticalScrollBar()
+            hint.setWidth(view.minimumSizeHint().width() + (bar.sizeHint().width() if bar is not None else 0))
         return hint
 
     def sizeHint(self) -> QSize:
@@ -36,7 +38,7 @@ class DockWidget(QWidget):
         For a view that is taller than small screens are.
     """
 
-    def __init__(self, view: QWidget, coordinator: Any, *, scrolls: bool = False) -> None:
+    def __init__(self, view: QWidget, coordinator: Coordinator, *, scrolls: bool = False) -> None:
         super().__init__()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -52,18 +54,18 @@ class DockWidget(QWidget):
         self._coordinator = coordinator
         self._open = True
 
-    def event(self, event: QEvent) -> bool:
+    def event(self, event: QEvent | None) -> bool:
         """End the work when the dock or the window is closed.
 
         Neither sends this widget a close event: a closed dock takes it out of the window, a closed window hides it. So does
         a dock that is taken out of the window to float, for a moment.
         """
         handled = super().event(event)
-        kind = event.type()
+        kind = event.type() if event is not None else None
         if kind == QEvent.Type.ParentChange and self.parent() is None:
             self.end()
-        elif kind == QEvent.Type.Hide and not self.window().isVisible():
-            if isinstance(self.window(), QDockWidget):
+        elif kind == QEvent.Type.Hide and (window := self.window()) is not None and not window.isVisible():
+            if isinstance(window, QDockWidget):
                 QTimer.singleShot(0, self._end_if_hidden)
             else:
                 self.end()
@@ -76,7 +78,7 @@ class DockWidget(QWidget):
         if not isinstance(main, QWidget) or not main.isVisible():
             self.end()
 
-    def closeEvent(self, event: Any) -> None:
+    def closeEvent(self, event: QCloseEvent | None) -> None:
         """End the work."""
         self.end()
         super().closeEvent(event)

@@ -1,96 +1,159 @@
-"""Work by kind: a newer piece of a kind ends the older one, which is out of date."""
+"""What one widget has in the queues, by kind: a newer piece of a kind ends the older one, which is out of date."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import TypeVar
 
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.viewer.work.panel import WorkPanel
 from napari_medgen.viewer.work.queue import Job, WorkQueue
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Piece:
+    queue: WorkQueue
+    number: int
+    title: str
+    shown: bool
+
 
 class LatestWork:
-    """What one widget has in the queue.
+    """What one widget has in the queues.
 
     Parameters
     ----------
     queue
-        Where the work runs.
+        Where models compute.
     panel
         Shows progress and what went wrong.
+    files
+        Where files are written; the same queue by default.
     """
 
-    def __init__(self, queue: WorkQueue, panel: WorkPanel) -> None:
-        self._queue, self._panel = queue, panel
-        self._running: dict[str, int] = {}
+    def __init__(self, queue: WorkQueue, panel: WorkPanel, files: WorkQueue | None = None) -> None:
+        self.queue, self._panel, self.files = queue, panel, files or queue
+        self._pieces: dict[str, _Piece] = {}
+        self._open = True
+        for one in {self.queue, self.files}:
+            one.changed.connect(self._tell_wait)
 
     @property
     def busy(self) -> bool:
-        """Whether anything runs or waits."""
-        return bool(self._running) or self._queue.busy
+        """Whether anything runs or waits, or is still winding down."""
+        return bool(self._pieces) or self.queue.busy or self.files.busy
 
     @property
     def waiting(self) -> int:
-        """Pieces beside the one that runs."""
-        return max(len(self._running) - 1, 0)
+        """Pieces that are shown, beside the one that runs."""
+        return max(sum(piece.shown for piece in self._pieces.values()) - 1, 0)
 
     def submit(
         self,
         kind: str,
         title: str,
-        steps: Callable[[], Steps[Any]],
-        show: Callable[[Any], None],
+        steps: Callable[[], Steps[T]],
+        show: Callable[[T], None],
         on_progress: Callable[[Progress], None] | None = None,
         *,
+        on_end: Callable[[], None] | None = None,
+        on_error: Callable[[Exception], None] | None = None,
+        lasts: str = "",
+        shown: bool = True,
         brief: bool = False,
+        file: bool = False,
     ) -> None:
-        """Run one piece of work.
+        """Run one piece of work; nothing once it is closed.
 
         Parameters
         ----------
-        on_progress
-            Beside the panel's bar.
+        show
+            Called with the result.
+        on_progress, on_end
+            Beside the panel's bar; and once, when it is over in any way.
+        on_error
+            In the place of the panel's line.
+        lasts
+            Pieces of which this says the same take about as long as each other.
+        shown
+            Whether the panel shows it at all.
         brief
             It is over before a bar could be read.
+        file
+            It is about files and needs no model.
         """
+        if not self._open:  # a closed widget may still be told of its own last changes
+            return
         self.drop(kind)
-        self._panel.clear_error()
+        queue = self.files if file else self.queue
+        if shown:
+            self._panel.clear_error()
 
         def end() -> None:
-            if self._running.get(kind) == number:
-                del self._running[kind]
-            if not self._running:
+            piece = self._pieces.get(kind)
+            if piece is not None and piece.number == number:
+                del self._pieces[kind]
+            if not any(one.shown for one in self._pieces.values()):
                 self._panel.rest()
+            if on_end is not None:
+                on_end()
 
         def tell(progress: Progress) -> None:
-            self._panel.show_progress(title, progress, self.waiting)
+            if shown:
+                self._panel.show_progress(title, progress, queue.left(number), self.waiting)
             if on_progress is not None:
                 on_progress(progress)
 
         number = -1
-        number = self._queue.submit(
-            Job(title, steps, on_progress=tell, on_result=show, on_error=self._panel.show_error, on_end=end)
+        number = queue.submit(
+            Job(
+                title,
+                steps,
+                kind=lasts,
+                on_progress=tell,
+                on_result=show,
+                on_error=on_error or self._panel.show_error,
+                on_end=end,
+            )
         )
-        self._running[kind] = number
-        if not brief:
-            self._panel.begin(title, self.waiting)
+        first = not any(piece.shown for piece in self._pieces.values())
+        self._pieces[kind] = _Piece(queue, number, title, shown)
+        if shown and not brief and first:
+            self._panel.begin(title, queue.wait_of(number), 0)
 
     def runs(self, kind: str) -> bool:
         """Whether work of a kind runs or waits."""
-        return kind in self._running
+        return kind in self._pieces
 
     def new_subject(self, *, but: tuple[str, ...] = ()) -> None:
         """End all work on the subject before, of every kind but some: nothing of it may arrive any more."""
-        for kind in set(self._running) - set(but):
+        for kind in set(self._pieces) - set(but):
             self.drop(kind)
 
     def drop(self, kind: str) -> None:
         """End the work of a kind, if there is any."""
-        if kind in self._running:
-            self._queue.cancel(self._running[kind])
+        if kind in self._pieces:
+            piece = self._pieces[kind]
+            piece.queue.cancel(piece.number)
 
     def cancel(self) -> None:
-        """End what runs and what waits."""
-        for number in list(self._running.values()):
-            self._queue.cancel(number)
+        """End what the panel shows: what runs and what waits."""
+        for piece in list(self._pieces.values()):
+            if piece.shown:
+                piece.queue.cancel(piece.number)
+
+    def close(self) -> None:
+        """End all of it for good, and let go of the queues."""
+        self._open = False
+        self.new_subject()
+        for one in {self.queue, self.files}:
+            one.changed.disconnect(self._tell_wait)
+
+    def _tell_wait(self) -> None:
+        """Say of the first piece that waits what it waits for."""
+        shown = [piece for piece in self._pieces.values() if piece.shown]
+        if shown and (wait := shown[0].queue.wait_of(shown[0].number)).before:
+            self._panel.begin(shown[0].title, wait, len(shown) - 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import traceback
 
 from qtpy.QtCore import Signal
@@ -10,6 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSize
 
 from napari_medgen.errors import MedGenError
 from napari_medgen.running.progress import Progress
+from napari_medgen.viewer.work.queue import Wait
 
 
 class WorkPanel(QWidget):
@@ -27,7 +27,7 @@ class WorkPanel(QWidget):
         super().__init__()
         self._bar, self._cancel = QProgressBar(), QPushButton("Cancel")
         self._status, self._error = QLabel(), QLabel()
-        self._cancel.setToolTip("End the running volume and those that wait")
+        self._cancel.setToolTip("End what runs here and what waits behind it")
         self._error.setWordWrap(True)
         # A long line is cut off rather than widening the dock; its tooltip has the whole.
         self._status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -41,26 +41,31 @@ class WorkPanel(QWidget):
         layout.addWidget(self._status)
         layout.addWidget(self._error)
         self._cancel.clicked.connect(self.cancel_requested)
-        self._begun = 0.0
         self.rest()
 
-    def begin(self, title: str, waiting: int) -> None:
-        """Show that a piece of work runs, and how many wait behind it."""
-        self._begun = time.monotonic()
+    def begin(self, title: str, wait: Wait, waiting: int) -> None:
+        """Show that a piece of work runs or waits, what it waits for, and how many wait behind it."""
         self._bar.setRange(0, 0)
         self._bar.setTextVisible(True)
         self._cancel.setEnabled(True)
-        self._say(title, "", waiting)
+        message = ""
+        if wait.before:
+            about = f", about {_spoken(wait.seconds)}" if wait.seconds is not None else ""
+            message = f"Waits for {wait.before} {'job' if wait.before == 1 else 'jobs'} before it{about}"
+        self._say(title, message, waiting)
 
-    def show_progress(self, title: str, progress: Progress, waiting: int) -> None:
-        """Move the bar."""
-        self._bar.setRange(0, max(progress.total, 1))
+    def show_progress(self, title: str, progress: Progress, left: float | None, waiting: int) -> None:
+        """Move the bar; ``left`` are seconds to go, None where nobody can say."""
+        self._bar.setTextVisible(True)
+        self._cancel.setEnabled(True)
+        self._bar.setRange(0, progress.total)
         self._bar.setValue(progress.step)
-        left = ""
-        if 0 < progress.fraction < 1:
-            seconds = (time.monotonic() - self._begun) * (1 - progress.fraction) / progress.fraction
-            left = f", {seconds:.0f} s left" if seconds < 120 else f", {seconds / 60:.0f} min left"
-        self._say(title, f"{progress.message}{left}", waiting)
+        self._say(title, f"{progress.message}{'' if left is None else f', {_spoken(left)} left'}", waiting)
+
+    def say(self, text: str) -> None:
+        """Say what came of it, until the next piece begins."""
+        self._status.setText(text)
+        self._status.setToolTip(text)
 
     def rest(self) -> None:
         """Nothing runs."""
@@ -99,6 +104,8 @@ class WorkPanel(QWidget):
 
     def _say(self, title: str, message: str, waiting: int) -> None:
         parts = [title, message, f"{waiting} more waiting" if waiting else ""]
-        text = ". ".join(part for part in parts if part)
-        self._status.setText(text)
-        self._status.setToolTip(text)
+        self.say(". ".join(part for part in parts if part))
+
+
+def _spoken(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

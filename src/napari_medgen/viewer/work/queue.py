@@ -19,13 +19,40 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from qtpy.QtCore import QCoreApplication, QObject, Qt, Signal
+from qtpy.QtCore import QCoreApplication, QObject, Signal
 
 from napari_medgen.running.progress import Progress, Steps
 
 _BETWEEN_REPORTS = 0.1  # seconds: nobody reads faster, and each costs the window a repaint
 _NICENESS = 10
+_now = time.monotonic
 _LAST_SECONDS = 20.0  # that a step of the work may take when the program ends
+
+
+@dataclass(frozen=True)
+class Wait:
+    """What stands before a job: how many others, and seconds until they are over (None where nobody can say)."""
+
+    before: int = 0
+    seconds: float | None = None
+
+
+class _Pace:
+    """How fast a job goes, from the first moment at which it said how far it was."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._first, self._begun = progress.fraction, _now()
+        self._last = self._first
+
+    def tell(self, progress: Progress) -> None:
+        self._last = progress.fraction
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until the end; None while nobody can say."""
+        if not self._first < self._last < 1:
+            return None
+        return (_now() - self._begun) * (1 - self._last) / (self._last - self._first)
 
 
 @dataclass(frozen=True)
@@ -38,12 +65,15 @@ class Job:
         For a person.
     steps
         Called in the background; makes the computation.
+    kind
+        Jobs of one kind take about as long as each other; empty where nobody can say.
     on_progress, on_result, on_error, on_end
         A progress; the result; an exception; and in any case, once, that the job is over.
     """
 
     title: str
     steps: Callable[[], Steps[Any]]
+    kind: str = ""
     on_progress: Callable[[Progress], None] = lambda progress: None
     on_result: Callable[[Any], None] = lambda result: None
     on_error: Callable[[Exception], None] = lambda error: None
@@ -56,6 +86,11 @@ class WorkQueue(QObject):
 
     The number that :meth:`submit` returns is the job's generation: what a cancelled job still sends is dropped, because
     its number is no longer known.
+
+    Signals
+    -------
+    changed
+        A job came, began or is over, so that others wait for less or for more.
     """
 
     changed = Signal()
@@ -68,7 +103,10 @@ class WorkQueue(QObject):
         self._waiting: deque[int] = deque()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._sent.connect(self._receive, Qt.ConnectionType.QueuedConnection)
+        self._paces: dict[int, _Pace] = {}
+        self._begun: dict[int, float] = {}
+        self._took: dict[str, float] = {}  # seconds of the last job of a kind
+        self._sent.connect(self._receive)
 
     def submit(self, job: Job) -> int:
         """Run a job when those before it are over."""
@@ -91,12 +129,33 @@ class WorkQueue(QObject):
                 if number in self._waiting:
                     self._waiting.remove(number)
         if job is not None:
+            self._paces.pop(number, None)
+            self._begun.pop(number, None)
             job.on_end()
             self.changed.emit()
 
-    def position(self, number: int) -> int:
-        """Jobs before this one in the queue; zero for the one that runs."""
-        return self._waiting.index(number) + 1 if number in self._waiting else 0
+    def wait_of(self, number: int) -> Wait:
+        """What stands before a job in the queue; nothing for the one that runs."""
+        with self._lock:
+            if number not in self._waiting:
+                return Wait()
+            waiting = list(self._waiting)
+            running = [other for other in self._jobs if other not in waiting]
+            kinds = {other: self._jobs[other].kind for other in waiting if other in self._jobs}
+        before = waiting[: waiting.index(number)]
+        parts = [self.left(other) for other in running] + [self._took.get(kinds.get(other, "")) for other in before]
+        known = [part for part in parts if part is not None]
+        return Wait(len(running) + len(before), sum(known) if len(known) == len(parts) else None)
+
+    def left(self, number: int) -> float | None:
+        """Seconds until a job that runs is over; None where nobody can say."""
+        pace = self._paces.get(number)
+        if pace is not None and pace.left is not None:
+            return pace.left
+        job = self._jobs.get(number)
+        if job is None or number not in self._begun or job.kind not in self._took:
+            return None
+        return max(self._took[job.kind] - (_now() - self._begun[number]), 0.0)
 
     @property
     def busy(self) -> bool:
@@ -137,6 +196,7 @@ class WorkQueue(QObject):
             _free()
 
     def _run(self, number: int, job: Job) -> None:
+        self._sent.emit(number, "begin", None)
         try:
             result, ended = self._drive(number, job)
         except Exception as error:
@@ -154,7 +214,7 @@ class WorkQueue(QObject):
                     progress = next(steps)
                 except StopIteration as stop:
                     return stop.value, True
-                now = time.monotonic()
+                now = _now()
                 if now - last >= _BETWEEN_REPORTS:
                     last = now
                     self._sent.emit(number, "progress", progress)
@@ -163,12 +223,23 @@ class WorkQueue(QObject):
     # -- in the window's thread -----------------------------------------------------------------------------------------
 
     def _receive(self, number: int, kind: str, content: object) -> None:
-        job = self._jobs.get(number) if kind == "progress" else self._jobs.pop(number, None)
+        under_way = kind in ("begin", "progress")
+        job = self._jobs.get(number) if under_way else self._jobs.pop(number, None)
         if job is None:
             return
+        if kind == "begin":
+            self._begun[number] = _now()
+            self.changed.emit()
+            return
         if kind == "progress" and isinstance(content, Progress):
+            if content.total:
+                self._paces.setdefault(number, _Pace(content)).tell(content)
             job.on_progress(content)
             return
+        self._paces.pop(number, None)
+        begun = self._begun.pop(number, None)
+        if begun is not None and kind == "result" and job.kind:
+            self._took[job.kind] = _now() - begun
         try:
             if kind == "result":
                 job.on_result(content)
@@ -193,16 +264,24 @@ def _free() -> None:
         free_memory()
 
 
-_shared: WorkQueue | None = None
+_queues: dict[str, WorkQueue] = {}
 
 
 def shared_queue() -> WorkQueue:
-    """The queue of this process: all widgets use one, as they use one device."""
-    global _shared
-    if _shared is None:
-        _shared = WorkQueue()
-        atexit.register(_shared.finish)
+    """The queue of this process for models: all widgets use one, as they use one device."""
+    return _queue("models")
+
+
+def file_queue() -> WorkQueue:
+    """The queue of this process for files: what is saved does not wait for a model that computes for minutes."""
+    return _queue("files")
+
+
+def _queue(name: str) -> WorkQueue:
+    if name not in _queues:
+        queue = _queues[name] = WorkQueue()
+        atexit.register(queue.finish)
         application = QCoreApplication.instance()
         if application is not None:
-            application.aboutToQuit.connect(_shared.finish)
-    return _shared
+            application.aboutToQuit.connect(queue.finish)
+    return _queues[name]

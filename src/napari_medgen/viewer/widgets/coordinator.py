@@ -1,0 +1,175 @@
+"""What stands between a view, a viewer and the queues, and undoes all of it when the widget is closed."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, cast
+
+from qtpy.QtCore import QObject, QTimer
+from qtpy.QtWidgets import QFileDialog, QWidget
+
+from napari_medgen.models.catalogue import find_model
+from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.viewer.canvas.watch import watch
+from napari_medgen.viewer.layers.proxy import unwrapped
+from napari_medgen.viewer.widgets.card_dialog import CardDialog
+from napari_medgen.viewer.widgets.fields import LayerField
+from napari_medgen.viewer.work.latest import LatestWork
+from napari_medgen.viewer.work.models import LoadedModels
+from napari_medgen.viewer.work.panel import WorkPanel
+from napari_medgen.viewer.work.queue import WorkQueue
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
+    from napari.utils.events import Event, EventEmitter
+
+
+class View(Protocol):
+    """What a coordinator needs of a view beside its own signals: a panel of work."""
+
+    work: WorkPanel
+
+
+class Coordinator(QObject):
+    """Turns what a view asks for into work, and results into layers.
+
+    Whatever it listens to, binds, holds or begins goes through this class, so that :meth:`close` undoes all of it.
+
+    Parameters
+    ----------
+    view
+        Form and buttons.
+    viewer
+        A napari viewer or ``ViewerModel``.
+    queue
+        Where models compute.
+    files
+        Where files are written; the same queue by default.
+    models
+        Kinds of models that stay loaded while the widget is open.
+
+    Attributes
+    ----------
+    written
+        The files that were written last.
+    """
+
+    save_title = "Save in"
+
+    def __init__(
+        self,
+        view: View,
+        viewer: ViewerModel,
+        queue: WorkQueue,
+        files: WorkQueue | None = None,
+        models: Sequence[LoadedModels[Any, Any]] = (),
+    ) -> None:
+        super().__init__(cast(QWidget, view))
+        self.viewer: ViewerModel = unwrapped(viewer)
+        self._panel = view.work
+        self.work = LatestWork(queue, view.work, files)
+        self.written: tuple[Path, ...] = ()
+        self._undo: list[Callable[[], object]] = [self.work.close]
+        for kind in models:
+            kind.hold(self)
+            self._undo.append(partial(kind.release, self))
+        view.work.cancel_requested.connect(self.cancel)
+        watch(self.viewer)
+
+    # -- what is undone at the end --------------------------------------------------------------------------------------
+
+    def listen(self, emitter: EventEmitter, slot: Callable[[Event], None]) -> None:
+        """Call a method at an event of napari's until the widget is closed."""
+        emitter.connect(slot)
+        self._undo.append(lambda: emitter.disconnect(slot))
+
+    def bind(self, key: str, slot: Callable[[], object]) -> None:
+        """Call a method at a key until the widget is closed; the newest widget has the key, and another's stays."""
+        weak = weakref.WeakMethod(slot)
+
+        def pressed(viewer: object) -> None:
+            if (there := weak()) is not None:
+                there()
+
+        viewer = self.viewer
+        viewer.bind_key(key, pressed, overwrite=True)
+
+        def unbind() -> None:
+            if pressed in viewer.keymap.values():
+                viewer.bind_key(key, None, overwrite=True)
+
+        self._undo.append(unbind)
+
+    def choose_among(
+        self, accept: Callable[[Layer], TypeGuard[Image]], changed: Callable[[Image | None], None]
+    ) -> LayerField:
+        """A choice among the layers of a kind, until the widget is closed."""
+        field = LayerField(self.viewer, accept, changed)
+        self._undo.append(field.close)
+        return field
+
+    def settled(self, milliseconds: int, slot: Callable[[], object]) -> QTimer:
+        """A timer that calls a method when nothing has started it again for a while."""
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(milliseconds)
+        timer.timeout.connect(slot)
+        self._undo.append(timer.stop)
+        return timer
+
+    def close(self) -> None:
+        """End all work of this widget, forget its models, and let go of the viewer."""
+        while self._undo:
+            self._undo.pop()()
+
+    # -- what every widget does -----------------------------------------------------------------------------------------
+
+    def sorry(self, error: Exception) -> None:
+        """Say what went wrong."""
+        self._panel.show_error(error)
+
+    def cancel(self) -> None:
+        """End what runs and what waits."""
+        self.work.cancel()
+
+    def show_card_of(self, model: str) -> None:
+        """Open a model's card."""
+        if model:
+            CardDialog(find_model(model).card, cast(QWidget, self.parent())).show()
+
+    def ask_and_save(self) -> None:
+        """Ask for a folder and save there."""
+        folder = QFileDialog.getExistingDirectory(cast(QWidget, self.parent()), self.save_title)
+        if folder:
+            self.save(Path(folder))
+
+    def save(self, folder: Path) -> None:
+        """Save what is on screen into a folder, in the background."""
+        raise NotImplementedError
+
+    def write(self, title: str, write: Callable[[], Sequence[Path]]) -> None:
+        """Write files in the background, and say which.
+
+        Parameters
+        ----------
+        write
+            Called there; returns the files.
+        """
+        self.written = ()
+
+        def steps() -> Steps[Sequence[Path]]:
+            yield Progress(0, 0, "Writing")
+            return write()
+
+        def show(files: Sequence[Path]) -> None:
+            self.written = tuple(files)
+            if files:
+                more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+                # After the panel has come to rest.
+                QTimer.singleShot(0, lambda: self._panel.say(f"Saved {files[0].name}{more} in {files[0].parent}"))
+
+        self.work.submit("save", title, steps, show, file=True)
