@@ -14,7 +14,7 @@ import numpy as np
 from napari._qt.qt_event_loop import get_qapp
 from qtpy.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QDropEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QProgressDialog
 
 OURS = "Radiology generative models"
 
@@ -33,7 +33,7 @@ def main(good: str, *hostile: str) -> None:
 
     def answer() -> None:
         dialog: Any = QApplication.activeModalWidget()
-        if dialog is None:
+        if dialog is None or isinstance(dialog, QProgressDialog):  # that one is over by itself
             return
         dialogs.append(type(dialog).__name__)
         group = getattr(dialog, "reader_btn_group", None)
