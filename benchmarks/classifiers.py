@@ -42,7 +42,7 @@ def explain(ours: bool) -> Work:
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.saliency.attribution import attribute, clip_to_spread
     from napari_medgen.saliency.model import Classifier
-    from napari_medgen.saliency.network_view import NetworkView, to_tensor
+    from napari_medgen.imaging.network_view import NetworkView, to_tensor
     from napari_medgen.saliency.request import ExplainRequest
     from napari_medgen.saliency.suitability import stage_averages
 

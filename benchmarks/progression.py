@@ -25,7 +25,7 @@ from napari_medgen.cli.progression import open_extrapolator
 from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.progression.architecture import StyleGANSizes
 from napari_medgen.progression.cohort.latent_index import LatentIndex
-from napari_medgen.progression.frame import frame_of, to_grey
+from napari_medgen.progression.frames import frame_of, to_grey
 from napari_medgen.progression.grader import expected_grade
 from napari_medgen.progression.model import Extrapolator
 from napari_medgen.progression.networks.stylegan import Generator

@@ -26,7 +26,7 @@ from napari_medgen.progression.cohort.cohort import Cohort
 from napari_medgen.progression.cohort.folder import ABOUT, open_cohort, save_cohort
 from napari_medgen.progression.cohort.origin import projection_of
 from napari_medgen.progression.cohort.visits import Visit
-from napari_medgen.progression.frame import frame_of
+from napari_medgen.progression.frames import frame_of
 from napari_medgen.progression.model import Extrapolator
 from napari_medgen.progression.projection import project
 from napari_medgen.progression.request import ProjectionRequest

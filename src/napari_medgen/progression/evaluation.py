@@ -17,7 +17,7 @@ from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.models.card import Figure
 from napari_medgen.progression.cohort.cohort import Cohort
 from napari_medgen.progression.cohort.progressors import Outcome, outcomes
-from napari_medgen.progression.frame import frame_of, to_grey
+from napari_medgen.progression.frames import frame_of, to_grey
 from napari_medgen.progression.grader import expected_grade, normalised, perceptual_distance
 from napari_medgen.progression.model import Extrapolator
 from napari_medgen.progression.risk import progression_risk

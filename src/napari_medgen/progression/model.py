@@ -18,7 +18,7 @@ from napari_medgen.progression.cohort.cohort import Cohort
 from napari_medgen.progression.cohort.folder import cohort_of_model
 from napari_medgen.progression.cohort.latent_reference import LIMIT
 from napari_medgen.progression.cohort.origin import require_model
-from napari_medgen.progression.frame import Frame, frame_of, to_grey
+from napari_medgen.progression.frames import Frame, frame_of, to_grey
 from napari_medgen.progression.grader import Grader
 from napari_medgen.progression.networks.discriminator import Encoder
 from napari_medgen.progression.networks.stylegan import Generator

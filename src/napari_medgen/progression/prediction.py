@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_medgen.progression.cohort.latent_reference import LIMIT, LatentReference
-from napari_medgen.progression.frame import to_grey
+from napari_medgen.progression.frames import to_grey
 from napari_medgen.progression.grader import Grader
 from napari_medgen.progression.networks.stylegan import Generator
 from napari_medgen.progression.risk import Band, progression_risk

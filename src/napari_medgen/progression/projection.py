@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_medgen.errors import ModelError
-from napari_medgen.progression.frame import to_grey
+from napari_medgen.progression.frames import to_grey
 from napari_medgen.progression.grader import Grader, normalised, perceptual_distance
 from napari_medgen.progression.networks.discriminator import Encoder
 from napari_medgen.progression.networks.stylegan import Generator

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_medgen.errors import CohortError
 from napari_medgen.imaging.radiograph import Radiograph
-from napari_medgen.progression.frame import frame_of, to_grey
+from napari_medgen.progression.frames import frame_of, to_grey
 from napari_medgen.progression.grader import normalised, perceptual_distance
 from napari_medgen.progression.model import Extrapolator, ProjectedRadiograph
 from napari_medgen.progression.trajectories import ExtrapolationRequest

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.imaging.provenance import Provenance
-from napari_medgen.progression.frame import Frame, frame_of, to_grey
+from napari_medgen.progression.frames import Frame, frame_of, to_grey
 from napari_medgen.progression.model import Extrapolator
 
 

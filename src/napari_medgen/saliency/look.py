@@ -21,7 +21,7 @@ from napari_medgen.running.devices import memory_guard
 from napari_medgen.saliency.attribution import attribute, clip_to_spread
 from napari_medgen.saliency.losses import probabilities
 from napari_medgen.saliency.maps import Answer, SaliencyMap
-from napari_medgen.saliency.network_view import NetworkView, to_tensor
+from napari_medgen.imaging.network_view import NetworkView, to_tensor
 from napari_medgen.saliency.request import METHODS, ExplainRequest
 from napari_medgen.saliency.suitability import averages, warnings_about
 

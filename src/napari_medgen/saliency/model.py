@@ -13,7 +13,7 @@ from napari_medgen.saliency.architecture import CLASSIFIER_FILE, REFERENCE_FILE,
 from napari_medgen.saliency.look import Look
 from napari_medgen.saliency.maps import Answer, SaliencyMap
 from napari_medgen.saliency.network import ResNet, channels_last
-from napari_medgen.saliency.network_view import NetworkView
+from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.saliency.request import ExplainRequest
 from napari_medgen.saliency.suitability import FeatureReference
 

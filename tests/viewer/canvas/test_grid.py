@@ -10,7 +10,7 @@ from napari.components import ViewerModel
 
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
-from napari_medgen.progression.frame import Frame
+from napari_medgen.progression.frames import Frame
 from napari_medgen.saliency.maps import SaliencyMap
 from napari_medgen.saliency.request import ExplainRequest
 from napari_medgen.viewer.canvas.grid import leave_grid, take_grid

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_medgen.progression.frame import to_grey
+from napari_medgen.progression.frames import to_grey
 from napari_medgen.progression.grader import Grader, normalised, perceptual_distance
 from napari_medgen.progression.networks.discriminator import Discriminator, Encoder
 from napari_medgen.progression.networks.stylegan import Generator

@@ -14,7 +14,7 @@ from napari_medgen.errors import CohortError, ImageError
 from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.progression.architecture import ProgressionArchitecture
 from napari_medgen.progression.cohort.visits import Visit, visits_of_grades, visits_of_names, visits_of_table
-from napari_medgen.progression.frame import frame_of
+from napari_medgen.progression.frames import frame_of
 from napari_medgen.progression.training.recipe import ProgressionRecipe
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.rows import RowPlan, fill_rows

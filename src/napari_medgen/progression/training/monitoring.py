@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_medgen.progression.frame import to_grey
+from napari_medgen.progression.frames import to_grey
 from napari_medgen.progression.grader import Grader
 from napari_medgen.progression.training.trained import Trained
 from napari_medgen.running.workspace import Stage, append_row

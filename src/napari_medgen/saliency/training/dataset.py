@@ -18,7 +18,7 @@ from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.rows import RowPlan, fill_rows
 from napari_medgen.running.stamps import file_stamp, fingerprint
 from napari_medgen.saliency.architecture import ViewSizes
-from napari_medgen.saliency.network_view import NetworkView, to_tensor
+from napari_medgen.imaging.network_view import NetworkView, to_tensor
 from napari_medgen.saliency.training.cases import Case, Split, find_cases, unlabelled
 from napari_medgen.saliency.training.recipe import ClassifierRecipe
 

@@ -18,7 +18,7 @@ from napari_medgen.running.workspace import Stage, append_row, finite_gradients,
 from napari_medgen.saliency.attacks.pgd import pgd
 from napari_medgen.saliency.losses import class_weights, classification_loss, soften
 from napari_medgen.saliency.network import ResNet, channels_last
-from napari_medgen.saliency.network_view import NetworkView
+from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.saliency.training.augmentation import build_augmentation
 from napari_medgen.saliency.training.dataset import Dataset
 from napari_medgen.saliency.training.recipe import ClassifierRecipe, OptimiserRecipe

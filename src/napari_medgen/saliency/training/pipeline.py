@@ -15,7 +15,7 @@ from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.workspace import holds_checkpoint
 from napari_medgen.saliency.architecture import CLASSIFIER_FILE, REFERENCE_FILE, ClassifierArchitecture
 from napari_medgen.saliency.network import ResNet
-from napari_medgen.saliency.network_view import NetworkView
+from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.saliency.suitability import FeatureReference, stage_averages
 from napari_medgen.saliency.training.cases import Split
 from napari_medgen.saliency.training.dataset import Dataset, build_dataset

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from napari_medgen.imaging.provenance import Provenance
     from napari_medgen.imaging.radiograph import Radiograph
-    from napari_medgen.progression.frame import Frame
+    from napari_medgen.progression.frames import Frame
     from napari_medgen.progression.model import ProjectedRadiograph
     from napari_medgen.viewer.future.view import ExtrapolateForm
 
@@ -67,7 +67,7 @@ def project_image(form: ExtrapolateForm, take: Callable[[], Radiograph]) -> Step
     doubts = model.grader.doubts(image)
     if doubts and not form.anyway:
         raise ImageError(" ".join(doubts))
-    from napari_medgen.progression.frame import frame_of, to_grey
+    from napari_medgen.progression.frames import frame_of, to_grey
 
     frame, seen = frame_of(image, model.architecture)
     look = Look(frame, frame.restore(to_grey(seen)[0, 0].numpy()), None, model.provenance(image, form.projection))

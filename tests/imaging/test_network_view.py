@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_medgen.saliency.architecture import ViewSizes
-from napari_medgen.saliency.network_view import NetworkView, to_tensor
+from napari_medgen.imaging.network_view import NetworkView, to_tensor
 
 
 def test_the_whole_image_is_squashed() -> None:
