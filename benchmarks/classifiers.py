@@ -38,11 +38,11 @@ def explain(ours: bool) -> Work:
     """Answer, doubts and map of one image: five runs of the network, each asked for by itself, and one look."""
     import numpy as np
 
+    from napari_medgen.imaging.network_view import NetworkView, to_tensor
     from napari_medgen.imaging.radiograph import Radiograph
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.saliency.attribution import attribute, clip_to_spread
     from napari_medgen.saliency.model import Classifier
-    from napari_medgen.imaging.network_view import NetworkView, to_tensor
     from napari_medgen.saliency.request import ExplainRequest
     from napari_medgen.saliency.suitability import stage_averages
 

@@ -9,15 +9,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from napari_medgen.imaging.network_view import ViewSizes
 from napari_medgen.models.card import ModelCard
 from napari_medgen.models.folder import open_folder, write_folder
-from napari_medgen.saliency.architecture import (
-    CLASSIFIER_FILE,
-    REFERENCE_FILE,
-    ClassifierArchitecture,
-    ResNetSizes,
-    ViewSizes,
-)
+from napari_medgen.saliency.architecture import CLASSIFIER_FILE, REFERENCE_FILE, ClassifierArchitecture, ResNetSizes
 from napari_medgen.saliency.model import Classifier
 from napari_medgen.saliency.network import ResNet
 from napari_medgen.saliency.suitability import FeatureReference, stage_averages

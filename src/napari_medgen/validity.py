@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationError
 
 # Millimetres between voxels: from a micrograph's to a building's.
 SMALLEST_STEP, LARGEST_STEP = 1e-5, 1e4
@@ -174,3 +174,10 @@ GreyRange = Annotated[tuple[Finite, Finite], AfterValidator(_rising)]
 Width = Annotated[int, Field(ge=1, le=8192)]
 Layers = Annotated[int, Field(ge=1, le=64)]
 Side = Annotated[int, Field(ge=1, le=4096)]
+
+
+def first_fault(error: ValidationError, whole: str) -> str:
+    """What pydantic found wrong first: the entry (``whole`` where it is all of them) and why."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"]) or whole
+    return f"{place}: {first['msg'].removeprefix('Value error, ')}"

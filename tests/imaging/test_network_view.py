@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_medgen.saliency.architecture import ViewSizes
-from napari_medgen.imaging.network_view import NetworkView, to_tensor
+from napari_medgen.imaging.network_view import NetworkView, ViewSizes, to_tensor
 
 
 def test_the_whole_image_is_squashed() -> None:

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from napari_medgen.errors import ImageError, ModelError
+from napari_medgen.imaging.network_view import ViewSizes
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
-from napari_medgen.saliency.architecture import ViewSizes
 from napari_medgen.saliency.attribution import attribute, clip_to_spread
 from napari_medgen.saliency.request import ExplainRequest
 from saliency_support import load, write_classifier
@@ -121,5 +121,5 @@ def test_unknown_classes_methods_and_clips_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_volume_model_is_no_classifier(tiny_model: Path) -> None:
-    with pytest.raises(ModelError, match="is not a classifier"):
+    with pytest.raises(ModelError, match="for sampling volumes, not for classifying images"):
         load(tiny_model)

@@ -1,16 +1,48 @@
-"""What the network sees of an image, and where its map lies on the image."""
+"""What a network sees of an image, and where what it makes lies on the image."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional as F
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from napari_medgen.saliency.architecture import ViewSizes
+from napari_medgen.validity import Share
+
+if TYPE_CHECKING:
+    # PyTorch is imported when an image is seen: cards and forms ask for sizes only.
+    from torch import Tensor
+
+
+class ViewSizes(BaseModel):
+    """How an image becomes what the network sees.
+
+    Attributes
+    ----------
+    size
+        Rows and columns of the network's input.
+    fit
+        ``squash`` the whole image to that size, or ``crop`` its largest centred part of the network's proportions.
+    crop
+        Share of height and width that is kept, around the centre, before that.
+    mirror
+        Side ("L" or "R") whose images are mirrored, so that the network knows one side only; or empty.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: tuple[int, int] = (256, 256)
+    fit: Literal["squash", "crop"] = "squash"
+    crop: tuple[Share, Share] = (1.0, 1.0)
+    mirror: Literal["", "L", "R"] = ""
+
+    @model_validator(mode="after")
+    def _sane(self) -> ViewSizes:
+        if min(self.size) < 8 or max(self.size) > 4096:
+            raise ValueError("the network's input must have 8 to 4096 rows and columns")
+        return self
 
 
 @dataclass(frozen=True)
@@ -48,6 +80,8 @@ class NetworkView:
 
     def see(self, images: Tensor) -> Tensor:
         """What the network sees of images (N, C, rows, columns): (N, C, *size), anti-aliased."""
+        from torch.nn import functional as F
+
         top, left, bottom, right = self.box
         part = images[..., top:bottom, left:right]
         if self.mirrored:
@@ -58,14 +92,22 @@ class NetworkView:
 
     def place(self, maps: Tensor) -> Tensor:
         """Maps (N, C, *size) on the image's own pixels (N, C, *shape), interpolated; zero where the network saw nothing."""
+        from torch.nn import functional as F
+
         top, left, bottom, right = self.box
         if self.mirrored:
             maps = maps.flip(-1)
         maps = F.interpolate(maps, (bottom - top, right - left), mode="bilinear", align_corners=False)
         return F.pad(maps, (left, self.shape[1] - right, top, self.shape[0] - bottom))
 
+    def restore(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Pictures (..., *size) as the patient's side shows them: mirrored back if they were mirrored."""
+        return np.ascontiguousarray(pictures[..., ::-1]) if self.mirrored else pictures
+
 
 def to_tensor(grey: NDArray[np.floating], channels: int = 1) -> Tensor:
     """One grey image in [0, 1], (rows, columns), as (1, channels, rows, columns)."""
+    import torch
+
     image = torch.from_numpy(np.ascontiguousarray(grey, np.float32))[None, None]
     return image.expand(-1, channels, -1, -1)

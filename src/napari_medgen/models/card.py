@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from napari_medgen import __version__
 from napari_medgen.errors import ModelError
+from napari_medgen.validity import first_fault
 
 Task = Literal["volumes", "progression", "saliency"]
+_KINDS = {"volumes": "sampling volumes", "progression": "extrapolating radiographs", "saliency": "classifying images"}
+Architecture = TypeVar("Architecture", bound=BaseModel)
 
 
 class Figure(BaseModel):
@@ -96,7 +99,38 @@ class ModelCard(BaseModel):
     checksums: dict[str, str]
     software: str = f"napari-medgen {__version__}"
 
+    def architecture_as(self, kind: type[Architecture], task: Task) -> Architecture:
+        """The architecture, checked by the system that runs the model.
+
+        Raises
+        ------
+        ModelError
+            If the model is another system's, or says of itself what this version cannot build; the message names the entry.
+        """
+        if self.task != task:
+            raise ModelError(f"{self.name} is a model for {_KINDS[self.task]}, not for {_KINDS[task]}.")
+        try:
+            return kind.model_validate(self.architecture)
+        except ValidationError as error:
+            raise ModelError(f"{self.name} has an impossible architecture: {first_fault(error, 'architecture')}.") from None
+
     @property
     def checksum(self) -> str:
         """One checksum for the whole model: the files' own, joined by name, first sixteen digits of each."""
         return "-".join(self.checksums[name][:16] for name in sorted(self.checksums))
+
+
+def imported_card(
+    name: str, task: Task, architecture: BaseModel, description: str, limits: str, intended_use: str = "Not for diagnosis."
+) -> ModelCard:
+    """The card of a model that somebody else trained, of which a checkpoint says no more than this."""
+    return ModelCard(
+        name=name,
+        title=name,
+        description=description,
+        task=task,
+        architecture=architecture.model_dump(mode="json"),
+        intended_use=intended_use,
+        limits=limits,
+        checksums={},
+    )

@@ -16,7 +16,7 @@ from napari_medgen.errors import ModelError
 from napari_medgen.models.card import ModelCard
 from napari_medgen.running.limits import require_model_bytes
 from napari_medgen.running.writing import text_bytes, write_whole
-from napari_medgen.validity import parse_json
+from napari_medgen.validity import first_fault, parse_json
 
 if TYPE_CHECKING:
     import torch
@@ -111,9 +111,8 @@ def open_folder(path: str | Path) -> ModelFolder:
     try:
         return ModelFolder(path, ModelCard.model_validate(content))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "card"
-        raise ModelError(f"The card of {path.name} is not one this version understands: {place}: {first['msg']}.") from None
+        fault = first_fault(error, "card")
+        raise ModelError(f"The card of {path.name} is not one this version understands: {fault}.") from None
 
 
 def write_folder(

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from napari_medgen.errors import RecipeError
+from napari_medgen.models.card import ModelCard, Task
+from napari_medgen.validity import first_fault
 
 
 class RecipeTable(BaseModel):
@@ -113,6 +115,29 @@ def validate_recipe(kind: type[AnyRecipe], content: dict[str, Any], name: str) -
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "recipe"
-        raise RecipeError(f"{name}: {place}: {first['msg'].removeprefix('Value error, ')}.") from None
+        raise RecipeError(f"{name}: {first_fault(error, 'recipe')}.") from None
+
+
+def card_from(
+    recipe: RecipeTable, about: About, name: str, task: Task, architecture: BaseModel, title: str = "", description: str = ""
+) -> ModelCard:
+    """The card of a model that a recipe made.
+
+    Parameters
+    ----------
+    title, description
+        In the place of what the recipe says.
+    """
+    return ModelCard(
+        name=name,
+        title=title or about.title,
+        description=description or about.description,
+        task=task,
+        architecture=architecture.model_dump(mode="json"),
+        data=about.data,
+        licence=about.licence,
+        intended_use=about.intended_use,
+        limits=about.limits,
+        recipe=recipe.model_dump(mode="json"),
+        checksums={},
+    )

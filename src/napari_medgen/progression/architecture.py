@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from napari_medgen.errors import ModelError
+from napari_medgen.imaging.network_view import ViewSizes
 from napari_medgen.models.card import ModelCard
 from napari_medgen.validity import Layers, Share, Width
 
@@ -116,20 +116,12 @@ class ProgressionArchitecture(BaseModel):
     surrogate: str = ""
     body_part: str = ""
 
+    @property
+    def view(self) -> ViewSizes:
+        """What the networks see of an image: the middle square of the part that is looked at."""
+        return ViewSizes(size=(self.generator.resolution,) * 2, fit="crop", crop=self.crop, mirror=self.mirror)
+
 
 def progression_architecture(card: ModelCard) -> ProgressionArchitecture:
-    """The architecture on a card.
-
-    Raises
-    ------
-    ModelError
-        If the card is for another system or says something impossible.
-    """
-    if card.task != "progression":
-        raise ModelError(f"{card.name} does not extrapolate radiographs: it is a model for {card.task}.")
-    try:
-        return ProgressionArchitecture.model_validate(card.architecture)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ModelError(f"The card of {card.name} has an impossible architecture: {place}: {first['msg']}.") from None
+    """The architecture on a card; see :meth:`ModelCard.architecture_as`."""
+    return card.architecture_as(ProgressionArchitecture, "progression")

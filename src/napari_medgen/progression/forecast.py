@@ -43,7 +43,7 @@ class Forecast:
         """A predicted frame as an image with the size of the part of the original that it shows."""
         pixels = np.rint(self.frame(index) * 65535).astype(np.uint16)
         image, frame = self.projected.image, self.projected.frame
-        edge = (frame.box[2] - frame.box[0]) / frame.resolution
+        edge = (frame.box[2] - frame.box[0]) / frame.size[0]
         spacing = (image.spacing[0] * edge, image.spacing[1] * edge) if image.spacing else None
         months = self.prediction.months[index]
         made = self.projected.provenance

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from napari_medgen.errors import ModelError
-from napari_medgen.models.card import ModelCard, model_name
+from napari_medgen.models.card import imported_card, model_name
 from napari_medgen.models.checkpoints import named_tensors, opened_foreign, read_bare_pickle
 from napari_medgen.models.folder import ModelFolder, build_network, write_folder
 from napari_medgen.models.inert import Inert, Name
@@ -154,13 +154,11 @@ def import_snapshot(
     sizes = sizes_of(content["G_ema"], tensors)
     build_network(lambda: Generator(sizes), tensors, "generator")
     architecture = ProgressionArchitecture(generator=sizes, classifier=classifier, mirror=mirror)
-    card = ModelCard(
-        name=name,
-        title=name,
-        description=f"StyleGAN2 generator imported from {Path(path).name}.",
-        task="progression",
-        architecture=architecture.model_dump(mode="json"),
-        limits="Imported: nothing is known here of its training data or of its quality.",
-        checksums={},
+    card = imported_card(
+        name,
+        "progression",
+        architecture,
+        f"StyleGAN2 generator imported from {Path(path).name}.",
+        "Imported: nothing is known here of its training data or of its quality.",
     )
     return write_folder(out, card, {GENERATOR_FILE: tensors})

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_medgen.errors import CohortError, ImageError, ModelError
+from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.models.folder import ModelFolder, build_network
@@ -18,7 +19,7 @@ from napari_medgen.progression.cohort.cohort import Cohort
 from napari_medgen.progression.cohort.folder import cohort_of_model
 from napari_medgen.progression.cohort.latent_reference import LIMIT
 from napari_medgen.progression.cohort.origin import require_model
-from napari_medgen.progression.frames import Frame, frame_of, to_grey
+from napari_medgen.progression.frames import frame_of, to_grey
 from napari_medgen.progression.grader import Grader
 from napari_medgen.progression.networks.discriminator import Encoder
 from napari_medgen.progression.networks.stylegan import Generator
@@ -62,7 +63,7 @@ class ProjectedRadiograph:
     """
 
     image: Radiograph
-    frame: Frame
+    frame: NetworkView
     projection: Projection
     probabilities: NDArray[np.float64]
     projected_probabilities: NDArray[np.float64]
@@ -188,7 +189,7 @@ class Extrapolator:
     def _judged(
         self,
         image: Radiograph,
-        frame: Frame,
+        frame: NetworkView,
         seen: torch.Tensor,
         found: Projection,
         alike: Projection,

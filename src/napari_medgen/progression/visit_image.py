@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medgen.imaging.files import read_radiograph
+from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.imaging.provenance import Provenance
-from napari_medgen.progression.frames import Frame, frame_of, to_grey
+from napari_medgen.progression.frames import frame_of, to_grey
 from napari_medgen.progression.model import Extrapolator
 
 
@@ -32,7 +33,7 @@ class VisitImage:
     provenance: Provenance
 
 
-def visit_image(extrapolator: Extrapolator, row: int, like: Frame) -> VisitImage:
+def visit_image(extrapolator: Extrapolator, row: int, like: NetworkView) -> VisitImage:
     """The image of a visit.
 
     Parameters
@@ -40,7 +41,7 @@ def visit_image(extrapolator: Extrapolator, row: int, like: Frame) -> VisitImage
     row
         Of the cohort.
     like
-        Frame of the image that it stands beside; the visit is shown on the same side.
+        NetworkView of the image that it stands beside; the visit is shown on the same side.
 
     Raises
     ------

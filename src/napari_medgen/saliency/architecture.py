@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_medgen.errors import ModelError
+from napari_medgen.imaging.network_view import ViewSizes
 from napari_medgen.models.card import ModelCard
-from napari_medgen.validity import Finite, Layers, Share, Width
+from napari_medgen.validity import Finite, Layers, Width
 
 CLASSIFIER_FILE = "classifier.safetensors"
 REFERENCE_FILE = "reference.safetensors"
@@ -58,33 +59,6 @@ class ResNetSizes(_Table):
     max_pool: bool = True
     mean: Finite | tuple[Finite, ...] = 0.0
     std: _Deviation | tuple[_Deviation, ...] = 1.0
-
-
-class ViewSizes(_Table):
-    """How an image becomes what the network sees.
-
-    Attributes
-    ----------
-    size
-        Rows and columns of the network's input.
-    fit
-        ``squash`` the whole image to that size, or ``crop`` its largest centred part of the network's proportions.
-    crop
-        Share of height and width that is kept, around the centre, before that.
-    mirror
-        Side ("L" or "R") whose images are mirrored, so that the network knows one side only; or empty.
-    """
-
-    size: tuple[int, int] = (256, 256)
-    fit: Literal["squash", "crop"] = "squash"
-    crop: tuple[Share, Share] = (1.0, 1.0)
-    mirror: Literal["", "L", "R"] = ""
-
-    @model_validator(mode="after")
-    def _sane(self) -> ViewSizes:
-        if min(self.size) < 8 or max(self.size) > 4096:
-            raise ValueError("the network's input must have 8 to 4096 rows and columns")
-        return self
 
 
 class AttackSizes(_Table):
@@ -179,18 +153,5 @@ class ClassifierArchitecture(_Table):
 
 
 def classifier_architecture(card: ModelCard) -> ClassifierArchitecture:
-    """The architecture on a card.
-
-    Raises
-    ------
-    ModelError
-        If the card is not that of a classifier, or what it says makes no network.
-    """
-    if card.task != "saliency":
-        raise ModelError(f"The model {card.name} is not a classifier.")
-    try:
-        return ClassifierArchitecture.model_validate(card.architecture)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "architecture"
-        raise ModelError(f"The card of {card.name} is not valid: {place}: {first['msg']}.") from None
+    """The architecture on a card; see :meth:`ModelCard.architecture_as`."""
+    return card.architecture_as(ClassifierArchitecture, "saliency")

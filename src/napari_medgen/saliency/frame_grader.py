@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from napari_medgen.errors import ModelError
+from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.saliency.losses import probabilities
 from napari_medgen.saliency.model import Classifier
-from napari_medgen.imaging.network_view import NetworkView
 
 _CLEAN, _ROBUST = 0, 1
 

@@ -14,11 +14,12 @@ import torch
 from pydantic import ValidationError
 
 from napari_medgen.errors import ModelError
-from napari_medgen.models.card import ModelCard, model_name
+from napari_medgen.imaging.network_view import ViewSizes
+from napari_medgen.models.card import imported_card, model_name
 from napari_medgen.models.checkpoints import read_checkpoint
 from napari_medgen.models.folder import ModelFolder, build_network, write_folder
 from napari_medgen.models.weights import weights_named
-from napari_medgen.saliency.architecture import CLASSIFIER_FILE, ClassifierArchitecture, ResNetSizes, ViewSizes
+from napari_medgen.saliency.architecture import CLASSIFIER_FILE, ClassifierArchitecture, ResNetSizes
 from napari_medgen.saliency.network import ResNet
 
 Tensors = dict[str, torch.Tensor]
@@ -92,15 +93,13 @@ def import_classifier(
         )
     except ValidationError as error:
         raise ModelError(f"{path.name} and what was said of it do not fit: {error.errors()[0]['msg']}.") from None
-    card = ModelCard(
-        name=name,
-        title=name,
-        description=f"Imported from {path.name}.",
-        task="saliency",
-        architecture=architecture.model_dump(mode="json"),
-        intended_use="Research. Not for diagnosis.",
-        limits="Labels and image size were given at import, not read; what the model was trained on is not recorded.",
-        checksums={},
+    card = imported_card(
+        name,
+        "saliency",
+        architecture,
+        f"Imported from {path.name}.",
+        "Labels and image size were given at import, not read; what the model was trained on is not recorded.",
+        "Research. Not for diagnosis.",
     )
     return write_folder(out, card, {CLASSIFIER_FILE: tensors})
 

@@ -15,13 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_medgen.imaging.network_view import NetworkView, to_tensor
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.running.devices import memory_guard
 from napari_medgen.saliency.attribution import attribute, clip_to_spread
 from napari_medgen.saliency.losses import probabilities
 from napari_medgen.saliency.maps import Answer, SaliencyMap
-from napari_medgen.imaging.network_view import NetworkView, to_tensor
 from napari_medgen.saliency.request import METHODS, ExplainRequest
 from napari_medgen.saliency.suitability import averages, warnings_about
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.network_view import NetworkView
+from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.saliency.request import UNSIGNED, ExplainRequest
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from napari_medgen.errors import ModelError
+from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.models.folder import ModelFolder, build_network
 from napari_medgen.running.devices import Device, choose_device
@@ -13,7 +14,6 @@ from napari_medgen.saliency.architecture import CLASSIFIER_FILE, REFERENCE_FILE,
 from napari_medgen.saliency.look import Look
 from napari_medgen.saliency.maps import Answer, SaliencyMap
 from napari_medgen.saliency.network import ResNet, channels_last
-from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.saliency.request import ExplainRequest
 from napari_medgen.saliency.suitability import FeatureReference
 

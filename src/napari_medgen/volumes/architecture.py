@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from napari_medgen.errors import ModelError
 from napari_medgen.imaging.orientation import Codes
 from napari_medgen.models.card import ModelCard
 from napari_medgen.validity import GreyRange, Side, Step
@@ -96,19 +95,5 @@ class VolumeArchitecture(BaseModel):
 
 
 def read_architecture(card: ModelCard) -> VolumeArchitecture:
-    """The architecture on a card.
-
-    Raises
-    ------
-    ModelError
-        If it is not one that this version builds; the message names the entry.
-    """
-    if card.task != "volumes":
-        raise ModelError(f"{card.name} is a model for {card.task}, not for volumes.")
-    content: dict[str, Any] = card.architecture
-    try:
-        return VolumeArchitecture.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "architecture"
-        raise ModelError(f"{card.name} has an unknown architecture: {place}: {first['msg']}.") from None
+    """The architecture on a card; see :meth:`ModelCard.architecture_as`."""
+    return card.architecture_as(VolumeArchitecture, "volumes")

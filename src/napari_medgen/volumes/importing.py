@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from napari_medgen.errors import ModelError
 from napari_medgen.imaging.orientation import CANONICAL, Codes
-from napari_medgen.models.card import ModelCard, model_name
+from napari_medgen.models.card import imported_card, model_name
 from napari_medgen.models.checkpoints import plain, read_checkpoint
 from napari_medgen.models.folder import ModelFolder, build_network, write_folder
 from napari_medgen.models.weights import beside, weights_named
@@ -87,15 +87,13 @@ def import_official(
         )
     except ValidationError as error:
         raise ModelError(f"These checkpoints do not fit together: {error.errors()[0]['msg']}.") from None
-    card = ModelCard(
-        name=name,
-        title=name,
-        description=f"Imported from {Path(vqgan).name} and {Path(ddpm).name}.",
-        task="volumes",
-        architecture=architecture.model_dump(mode="json"),
-        intended_use="Research. Not for diagnosis.",
-        limits="Grey values are the network's own (-1 to 1). Shape, spacing and axes were given at import, not read.",
-        checksums={},
+    card = imported_card(
+        name,
+        "volumes",
+        architecture,
+        f"Imported from {Path(vqgan).name} and {Path(ddpm).name}.",
+        "Grey values are the network's own (-1 to 1). Shape, spacing and axes were given at import, not read.",
+        "Research. Not for diagnosis.",
     )
     return write_folder(out, card, {AUTOENCODER_FILE: autoencoder, DENOISER_FILE: denoiser})
 

@@ -10,11 +10,10 @@ import torch
 from PIL import Image
 
 from napari_medgen.errors import RecipeError
+from napari_medgen.imaging.network_view import NetworkView, ViewSizes, to_tensor
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.models.recipe import read_toml, validate_recipe
 from napari_medgen.running.progress import drive
-from napari_medgen.saliency.architecture import ViewSizes
-from napari_medgen.imaging.network_view import NetworkView, to_tensor
 from napari_medgen.saliency.training.dataset import build_dataset, frame
 from napari_medgen.saliency.training.recipe import ClassifierRecipe
 from saliency_support import RECIPE, write_images

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
-from napari_medgen.progression.frames import Frame
 from napari_medgen.saliency.maps import SaliencyMap
 from napari_medgen.saliency.request import ExplainRequest
 from napari_medgen.viewer.canvas.grid import leave_grid, take_grid
@@ -48,7 +48,7 @@ def stage() -> tuple[ViewerModel, Plane, FutureDisplay]:
     data, options, _ = radiograph_layer(image)
     plane = Plane.shown(viewer, viewer.add_image(data, **options))
     display = FutureDisplay(viewer)
-    frame = Frame((64, 64), (0, 0, 64, 64), 32)
+    frame = NetworkView((64, 64), (0, 0, 64, 64), (32, 32))
     display.begin(plane, frame.box, np.zeros((32, 32), np.float32))
     display.show_projection(np.zeros((32, 32), np.float32), Provenance(synthetic=True))
     display.show_frames(np.zeros((3, 32, 32), np.float32), 12.0, "predicted", Provenance(synthetic=True))

@@ -22,6 +22,7 @@ from napari_medgen.progression.training.monitoring import look
 from napari_medgen.progression.training.recipe import ProgressionRecipe
 from napari_medgen.progression.training.trained import Trained
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.training import average
 from napari_medgen.running.workspace import Stage, append_row, finite_gradients, require_finite, seed_step
 
 if TYPE_CHECKING:
@@ -256,7 +257,6 @@ class Trainer:
                 torch.nn.utils.clip_grad_norm_(parameters, 100.0, error_if_nonfinite=True)
             optimiser.step()
 
-    @torch.no_grad()
     def _average(self, batch: int, seen: int, *, alone: bool) -> None:
         own = self.recipe.optimiser
         half_life = min(own.ema_kimg * 1000, seen * own.ema_rampup)
@@ -265,10 +265,7 @@ class Trainer:
         if not alone:
             pairs.append((self.mean_generator, self.generator))
         for mean, network in pairs:
-            for averaged, current in zip(mean.parameters(), network.parameters(), strict=True):
-                averaged.lerp_(current, 1 - decay)
-            for averaged, current in zip(mean.buffers(), network.buffers(), strict=True):
-                averaged.copy_(current)
+            average(mean, network, decay)
 
 
 _LOGGED = ("pixel", "perceptual", "generator", "discriminator")

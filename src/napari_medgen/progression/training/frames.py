@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,17 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medgen.errors import CohortError, ImageError
+from napari_medgen.errors import CohortError
 from napari_medgen.imaging.files import read_radiograph
+from napari_medgen.imaging.frame_cache import cached_frames
 from napari_medgen.progression.architecture import ProgressionArchitecture
 from napari_medgen.progression.cohort.visits import Visit, visits_of_grades, visits_of_names, visits_of_table
 from napari_medgen.progression.frames import frame_of
 from napari_medgen.progression.training.recipe import ProgressionRecipe
-from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.rows import RowPlan, fill_rows
+from napari_medgen.running.progress import Steps
 from napari_medgen.running.stamps import file_stamp
-
-_TOLERATED = 0.1  # share of images that may be unreadable
 
 
 def find_visits(recipe: ProgressionRecipe, root: Path) -> list[Visit]:
@@ -73,22 +70,12 @@ def read_frames(
     CohortError
         If more than one image in ten cannot be read; the first is named.
     """
-    edge = own.generator.resolution
-    plan = RowPlan(
-        how={"resolution": edge, "crop": own.crop, "mirror": own.mirror},
-        stamps=[[visit.image, visit.side, file_stamp(root / visit.image)] for visit in visits],
-        shape=(edge, edge),
-        dtype=np.uint8,
-        make=lambda index: read_frame(visits[index], root, own),
-        tolerated=(ImageError,),
-        threads=min(os.cpu_count() or 1, 8),  # reading a picture releases the interpreter's lock
+    frames, kept = yield from cached_frames(
+        [[visit.image, visit.side, file_stamp(root / visit.image)] for visit in visits],
+        lambda index: read_frame(visits[index], root, own),
+        own.view.size,
+        {"resolution": own.generator.resolution, "crop": own.crop, "mirror": own.mirror},
+        work,
+        CohortError,
     )
-    rows = yield from fill_rows(work / "frames.npy", plan, lambda index: "Reading images")
-    if len(rows.failed) > len(visits) * _TOLERATED:
-        reason = next(iter(rows.failed.values()))
-        raise CohortError(f"{len(rows.failed)} of {len(visits)} images cannot be read, for example: {reason}")
-    if not rows.failed:
-        return rows.array, list(visits)
-    yield Progress(0, 0, f"{len(rows.failed)} images cannot be read and are left out")
-    kept = [index for index in range(len(visits)) if index not in rows.failed]
-    return np.ascontiguousarray(rows.array[kept]), [visits[index] for index in kept]
+    return frames, [visits[index] for index in kept]

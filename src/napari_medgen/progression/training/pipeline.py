@@ -5,10 +5,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_medgen.errors import RecipeError
-from napari_medgen.models.card import ModelCard
-from napari_medgen.models.folder import ModelFolder, half_precision, open_folder, write_folder
+from napari_medgen.models.folder import ModelFolder, half_precision, write_folder
+from napari_medgen.models.recipe import card_from
 from napari_medgen.progression.architecture import ENCODER_FILE, GENERATOR_FILE
 from napari_medgen.progression.cohort.cohort import Cohort
 from napari_medgen.progression.cohort.folder import cohort_files
@@ -21,10 +25,14 @@ from napari_medgen.progression.training.fitting import Trainer
 from napari_medgen.progression.training.frames import find_visits, read_frames
 from napari_medgen.progression.training.recipe import SURROGATE, DataRecipe, ProgressionRecipe
 from napari_medgen.progression.training.trained import Trained
-from napari_medgen.running.fabric import build_fabric
-from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.progress import Steps
 from napari_medgen.running.stamps import fingerprint
-from napari_medgen.running.workspace import holds_checkpoint
+from napari_medgen.running.training import Launch, run_training
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+Frames = tuple[NDArray[np.uint8], list[Visit]]
 
 
 def train_progression(
@@ -46,14 +54,8 @@ def train_progression(
         Loads the classifier that the recipe names; called once each process knows its device.
     data
         Folder of the recipe's images.
-    work
-        Folder of the checkpoint, the log, grids and the images' cache.
-    out
-        The model folder to write.
-    resume
-        Go on from the checkpoint in ``work``; without it, a work folder with one is refused.
-    devices, nodes
-        Processes a machine, and machines (Lightning Fabric).
+    work, out, resume, devices, nodes
+        See :class:`~napari_medgen.running.training.Launch`.
 
     Yields
     ------
@@ -72,22 +74,30 @@ def train_progression(
     CohortError
         If the data cannot be used.
     """
-    if not resume and holds_checkpoint(work, "networks"):
-        raise RecipeError(f"{work} holds an unfinished training; pass --resume to go on, or choose another folder.")
-    visits = [visit for visit in find_visits(recipe, data) if visit.split == "train"]
-    if not visits:
-        raise RecipeError(f"{data} holds no image for training.")
-    fabric = build_fabric(recipe.precision, devices, nodes)
-    with fabric.rank_zero_first():  # one process prepares what all read
-        frames, visits = yield from read_frames(visits, data, recipe.architecture, work)
-    grader = open_grader()
-    people = fingerprint([[visit.patient, visit.side] for visit in visits])
-    trained = yield from Trainer(recipe, frames, grader, work, fabric, people).run()
-    if not fabric.is_global_zero:
-        return None
-    yield from package(recipe, trained, visits, grader, data, out)
-    yield Progress(1, 1, f"Wrote {out}")
-    return open_folder(out)
+
+    def prepare(fabric: Fabric) -> Steps[Frames]:
+        visits = [visit for visit in find_visits(recipe, data) if visit.split == "train"]
+        if not visits:
+            raise RecipeError(f"{data} holds no image for training.")
+        return read_frames(visits, data, recipe.architecture, work)
+
+    def train(prepared: Frames, fabric: Fabric) -> Steps[tuple[Trained, Grader]]:
+        frames, seen = prepared
+        people = fingerprint([[visit.patient, visit.side] for visit in seen])
+        grader = open_grader()
+        trained = yield from Trainer(recipe, frames, grader, work, fabric, people).run()
+        return trained, grader
+
+    def write(prepared: Frames, made: tuple[Trained, Grader]) -> Steps[ModelFolder]:
+        return package(recipe, made[0], prepared[1], made[1], data, out)
+
+    return run_training(
+        Launch(work, out, recipe.precision, resume, devices, nodes),
+        "networks",
+        prepare,
+        train,
+        write,
+    )
 
 
 def package(
@@ -97,20 +107,7 @@ def package(
     weights = {GENERATOR_FILE: half_precision(trained.generator.state_dict())}
     if trained.encoder is not None:
         weights[ENCODER_FILE] = half_precision(trained.encoder.state_dict())
-    about = recipe.about
-    card = ModelCard(
-        name=recipe.name,
-        title=about.title,
-        description=about.description,
-        task="progression",
-        architecture=recipe.architecture.model_dump(mode="json"),
-        data=about.data,
-        licence=about.licence,
-        intended_use=about.intended_use,
-        limits=about.limits,
-        recipe=recipe.model_dump(mode="json"),
-        checksums={},
-    )
+    card = card_from(recipe, recipe.about, recipe.name, "progression", recipe.architecture)
     folder = write_folder(out, card, weights)
     method = recipe.cohort.projection
     if method == "none":

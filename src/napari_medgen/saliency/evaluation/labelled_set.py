@@ -13,10 +13,10 @@ from torch import Tensor
 
 from napari_medgen.errors import RecipeError
 from napari_medgen.imaging.files import read_radiograph
+from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.models.recipe import About, validate_recipe
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.saliency.model import Classifier
-from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.saliency.training.cases import Case, find_cases
 from napari_medgen.saliency.training.recipe import ClassifierRecipe, DataRecipe
 from napari_medgen.statistics.bootstrap import group_indices

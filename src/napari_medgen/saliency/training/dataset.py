@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,18 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from napari_medgen.errors import ImageError, RecipeError
+from napari_medgen.errors import RecipeError
 from napari_medgen.imaging.files import read_radiograph
+from napari_medgen.imaging.frame_cache import cached_frames
+from napari_medgen.imaging.network_view import NetworkView, ViewSizes, to_tensor
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.rows import RowPlan, fill_rows
 from napari_medgen.running.stamps import file_stamp, fingerprint
-from napari_medgen.saliency.architecture import ViewSizes
-from napari_medgen.imaging.network_view import NetworkView, to_tensor
 from napari_medgen.saliency.training.cases import Case, Split, find_cases, unlabelled
 from napari_medgen.saliency.training.recipe import ClassifierRecipe
-
-_TOLERATED = 0.1  # share of images that may be unreadable
 
 
 @dataclass(frozen=True)
@@ -72,25 +68,19 @@ def build_dataset(recipe: ClassifierRecipe, root: Path, work: Path) -> Steps[Dat
     cases = [case for case in cases if case.labelled]
     if not cases:
         raise RecipeError(f"None of the {blank} images has a label; data.blank says what a gap means.")
-    plan = RowPlan(
-        how={"frame": recipe.data.frame, "view": recipe.view.model_dump(mode="json")},
-        stamps=[[case.image.relative_to(root).as_posix(), case.side, file_stamp(case.image)] for case in cases],
-        shape=recipe.data.frame,
-        dtype=np.uint8,
-        make=lambda index: frame(_read(cases[index]), recipe.data.frame, recipe.view),
-        tolerated=(ImageError,),
-        threads=min(os.cpu_count() or 1, 8),  # reading a picture releases the interpreter's lock
+    frames, kept = yield from cached_frames(
+        [[case.image.relative_to(root).as_posix(), case.side, file_stamp(case.image)] for case in cases],
+        lambda index: frame(_read(cases[index]), recipe.data.frame, recipe.view),
+        recipe.data.frame,
+        {"frame": recipe.data.frame, "view": recipe.view.model_dump(mode="json")},
+        work,
+        RecipeError,
     )
-    rows = yield from fill_rows(work / "frames.npy", plan, lambda index: "Reading images")
-    if len(rows.failed) > _TOLERATED * len(cases):
-        reason = next(iter(rows.failed.values()))
-        raise RecipeError(f"{len(rows.failed)} of {len(cases)} images cannot be read, for example: {reason}")
-    kept = [index for index in range(len(cases)) if index not in rows.failed]
+    unreadable = len(cases) - len(kept)
     cases = [cases[index] for index in kept]
-    frames = rows.array if not rows.failed else np.ascontiguousarray(rows.array[kept])
     targets = torch.tensor([case.targets for case in cases], dtype=torch.float32)
     _require(recipe, cases, targets)
-    left_out = [f"{blank} without a label"] * bool(blank) + [f"{len(rows.failed)} unreadable"] * bool(rows.failed)
+    left_out = [f"{blank} without a label"] * bool(blank) + [f"{unreadable} unreadable"] * bool(unreadable)
     note = f"; left out: {', '.join(left_out)}" if left_out else ""
     yield Progress(len(cases), len(cases), f"{len(cases)} images are read{note}")
     people = fingerprint([[case.subject, case.split] for case in cases])

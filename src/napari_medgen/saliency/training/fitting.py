@@ -13,12 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.workspace import Stage, append_row, finite_gradients, require_finite, seed_step
+from napari_medgen.running.training import average, rise_and_fall, set_rate, update, warm_decay
+from napari_medgen.running.workspace import Stage, append_row, require_finite, seed_step
 from napari_medgen.saliency.attacks.pgd import pgd
 from napari_medgen.saliency.losses import class_weights, classification_loss, soften
 from napari_medgen.saliency.network import ResNet, channels_last
-from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.saliency.training.augmentation import build_augmentation
 from napari_medgen.saliency.training.dataset import Dataset
 from napari_medgen.saliency.training.recipe import ClassifierRecipe, OptimiserRecipe
@@ -81,10 +82,7 @@ def learning_rate(own: OptimiserRecipe, step: int, steps: int) -> float:
         epoch = step * own.epochs // steps
         return own.learning_rate * 0.1 ** sum(epoch >= milestone for milestone in own.milestones)
     length = -(-steps // own.cycles)
-    step, rise = step % length, max(round(own.warmup * length), 1)
-    if step < rise:
-        return own.learning_rate * (step + 1) / rise
-    return own.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(length - rise, 1)))
+    return own.learning_rate * rise_and_fall(step % length, length, max(round(own.warmup * length), 1))
 
 
 def train_classifier(recipe: ClassifierRecipe, dataset: Dataset, work: Path, fabric: Fabric) -> Steps[ResNet]:
@@ -140,10 +138,9 @@ def train_classifier(recipe: ClassifierRecipe, dataset: Dataset, work: Path, fab
         fabric,
     )
     for step in range(start, total):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(own, step, total)
+        set_rate(optimizer, learning_rate(own, step, total))
         loss = _update(run, trained, network, optimizer, _batch(rows, step, per_epoch, recipe, fabric), step)
-        _average(mean, network, min(own.ema, (1 + step) / (10 + step)) if own.ema else 0.0)
+        average(mean, network, warm_decay(own.ema, step), statistics=True)
         recent = loss if step == start else 0.95 * recent + 0.05 * loss
         done = step + 1
         epoch, ended = done // per_epoch, done % per_epoch == 0
@@ -194,22 +191,8 @@ def _update(run: _Run, trained: Any, network: ResNet, optimizer: Any, rows: NDAr
     loss = torch.stack(losses).sum()
     value = float(loss.detach())
     require_finite({"the loss": value}, step)
-    optimizer.zero_grad()
-    fabric.backward(loss)
-    with finite_gradients(step):
-        fabric.clip_gradients(trained, optimizer, max_norm=5.0, error_if_nonfinite=True)
-    optimizer.step()
+    update(fabric, trained, optimizer, loss, step, largest=5.0)
     return value / len(losses)
-
-
-@torch.no_grad()
-def _average(mean: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move the averaged weights and running statistics towards the present ones."""
-    for averaged, current in zip(mean.state_dict().values(), network.state_dict().values(), strict=True):
-        if averaged.is_floating_point():
-            averaged.lerp_(current, 1 - decay)
-        else:
-            averaged.copy_(current)
 
 
 @torch.no_grad()

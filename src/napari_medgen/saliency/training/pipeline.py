@@ -7,15 +7,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from napari_medgen.errors import RecipeError
-from napari_medgen.models.card import ModelCard
-from napari_medgen.models.folder import ModelFolder, half_precision, open_folder, write_folder
-from napari_medgen.running.fabric import build_fabric
+from napari_medgen.imaging.network_view import NetworkView
+from napari_medgen.models.folder import ModelFolder, half_precision, write_folder
+from napari_medgen.models.recipe import card_from
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.workspace import holds_checkpoint
+from napari_medgen.running.training import Launch, run_training
 from napari_medgen.saliency.architecture import CLASSIFIER_FILE, REFERENCE_FILE, ClassifierArchitecture
 from napari_medgen.saliency.network import ResNet
-from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.saliency.suitability import FeatureReference, stage_averages
 from napari_medgen.saliency.training.cases import Split
 from napari_medgen.saliency.training.dataset import Dataset, build_dataset
@@ -39,14 +37,8 @@ def train_saliency(
     ----------
     data
         Folder of the recipe's images.
-    work
-        Folder of the checkpoint, the log and the images' cache.
-    out
-        The model folder to write.
-    resume
-        Go on from the checkpoint in ``work``; without it, a work folder with one is refused.
-    devices, nodes
-        Processes a machine, and machines (Lightning Fabric).
+    work, out, resume, devices, nodes
+        See :class:`~napari_medgen.running.training.Launch`.
 
     Yields
     ------
@@ -63,17 +55,18 @@ def train_saliency(
     RecipeError
         If the data cannot be used, or there is a checkpoint and ``resume`` is not set.
     """
-    if not resume and holds_checkpoint(work, "classifier"):
-        raise RecipeError(f"{work} holds an unfinished training; pass --resume to go on, or choose another folder.")
-    fabric = build_fabric(recipe.precision, devices, nodes)
-    with fabric.rank_zero_first():  # one process prepares what all read
-        dataset = yield from build_dataset(recipe, data, work)
-    network = yield from train_classifier(recipe, dataset, work, fabric)
-    if not fabric.is_global_zero:
-        return None
-    package(recipe, dataset, network, out)
-    yield Progress(1, 1, f"Wrote {out}")
-    return open_folder(out)
+
+    def write(dataset: Dataset, network: ResNet) -> Steps[ModelFolder]:
+        yield Progress(0, 0, "Looking at the training images")
+        return package(recipe, dataset, network, out)
+
+    return run_training(
+        Launch(work, out, recipe.precision, resume, devices, nodes),
+        "classifier",
+        lambda fabric: build_dataset(recipe, data, work),
+        lambda dataset, fabric: train_classifier(recipe, dataset, work, fabric),
+        write,
+    )
 
 
 def package(recipe: ClassifierRecipe, dataset: Dataset, network: ResNet, out: Path) -> ModelFolder:
@@ -92,22 +85,9 @@ def package(recipe: ClassifierRecipe, dataset: Dataset, network: ResNet, out: Pa
     )
     reference = FeatureReference.of(*(_features(recipe, dataset, network, split) for split in ("train", "validation")))
     weights = {CLASSIFIER_FILE: half_precision(network.state_dict()), REFERENCE_FILE: reference.tensors()}
-    about = recipe.about
-    card = ModelCard(
-        name=recipe.model_name,
-        title=f"{about.title}, {recipe.training} training"
-        if recipe.training != "dual"
-        else f"{about.title}, dual batch norm",
-        description=f"{about.description} {_WAYS[recipe.training]}",
-        task="saliency",
-        architecture=architecture.model_dump(mode="json"),
-        data=about.data,
-        licence=about.licence,
-        intended_use=about.intended_use,
-        limits=about.limits,
-        recipe=recipe.model_dump(mode="json"),
-        checksums={},
-    )
+    about, way = recipe.about, "dual batch norm" if recipe.training == "dual" else f"{recipe.training} training"
+    title, description = f"{about.title}, {way}", f"{about.description} {_WAYS[recipe.training]}"
+    card = card_from(recipe, about, recipe.model_name, "saliency", architecture, title, description)
     return write_folder(out, card, weights)
 
 

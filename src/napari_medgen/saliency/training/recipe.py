@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from napari_medgen.imaging.network_view import ViewSizes
 from napari_medgen.models.recipe import About, RecipeTable
-from napari_medgen.saliency.architecture import AttackSizes, ResNetSizes, ViewSizes
+from napari_medgen.saliency.architecture import AttackSizes, ResNetSizes
 
 
 class DataRecipe(RecipeTable):

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_medgen.imaging.network_view import NetworkView
     from napari_medgen.imaging.provenance import Provenance
     from napari_medgen.imaging.radiograph import Radiograph
-    from napari_medgen.progression.frames import Frame
     from napari_medgen.progression.model import ProjectedRadiograph
     from napari_medgen.viewer.future.view import ExtrapolateForm
 
@@ -37,7 +37,7 @@ class Look:
         Of the projection.
     """
 
-    frame: Frame
+    frame: NetworkView
     baseline: NDArray[np.float32]
     projection: NDArray[np.float32] | None
     provenance: Provenance

@@ -6,7 +6,6 @@ listed in ``docs/volumes/training.md``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.workspace import Stage, append_row, finite_gradients, require_finite, seed_step
+from napari_medgen.running.training import set_rate, update
+from napari_medgen.running.workspace import Stage, append_row, require_finite, seed_step
 from napari_medgen.volumes.networks.vqgan import VQGAN
 from napari_medgen.volumes.training.dataset import Dataset
 from napari_medgen.volumes.training.discriminators import PatchDiscriminator
@@ -84,12 +84,6 @@ def _rate(recipe: AutoencoderRecipe, iteration: int) -> float:
     return recipe.learning_rate * min(1.0, 5 * (1 - iteration / recipe.iterations))
 
 
-def _set_rate(optimizers: Iterable[Any], rate: float) -> None:
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-
-
 def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabric) -> Steps[VQGAN]:
     """Train, or go on training, the VQ-GAN.
 
@@ -135,7 +129,8 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
     for iteration in range(start, own.iterations):
         drawn = seed_step(recipe.seed, _STAGE, iteration, fabric.global_rank)
         real = draw_patches(dataset, recipe, drawn).to(fabric.device)
-        _set_rate((made_by, judged_by), _rate(own, iteration))
+        for optimizer in (made_by, judged_by):
+            set_rate(optimizer, _rate(own, iteration))
         made, quantised = generator_net(real, bypass=1.0 if iteration < own.codes_from else own.bypass)
         made = made.float()
         real_slice, made_slice = random_slices((real, made), drawn)
@@ -150,11 +145,11 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
             with fabric.autocast():
                 loss = loss + _adversarial_loss(own, judges, (real_slice, real), (made_slice, made))
         require_finite({"the reconstruction error": float(l1.detach()), "the loss": float(loss.detach())}, iteration)
-        _update(fabric, generator_net, made_by, loss, iteration)
+        update(fabric, generator_net, made_by, loss, iteration)
         judged = real.new_full((), float("nan"))
         if judging:
             judged = judge_net((real_slice, real), (made_slice.detach(), made.detach()))
-            _update(fabric, judge_net, judged_by, judged, iteration)
+            update(fabric, judge_net, judged_by, judged, iteration)
         values = {"l1": l1, "commitment": quantised.commitment, "judged": judged}
         row = {"iteration": float(iteration + 1)} | {name: float(value.detach()) for name, value in values.items()}
         done = iteration + 1
@@ -178,14 +173,6 @@ def _adversarial_loss(recipe: AutoencoderRecipe, judges: _Discriminators, real: 
     fooled = -torch.stack([features[-1].float().mean() for features in seen]).sum()
     matched = torch.stack([feature_matching(a, b) for a, b in zip(seen, known, strict=True)]).sum()
     return recipe.adversarial * fooled + recipe.feature_matching * matched
-
-
-def _update(fabric: Fabric, net: Any, optimizer: Any, loss: torch.Tensor, iteration: int) -> None:
-    optimizer.zero_grad()
-    fabric.backward(loss)
-    with finite_gradients(iteration):
-        fabric.clip_gradients(net, optimizer, max_norm=1.0, error_if_nonfinite=True)
-    optimizer.step()
 
 
 def _perceptual(recipe: AutoencoderRecipe, device: torch.device) -> nn.Module | None:

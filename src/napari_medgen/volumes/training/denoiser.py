@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from napari_medgen.running.convolution import channels_last_3d
 from napari_medgen.running.progress import Progress, Steps, drive
-from napari_medgen.running.workspace import Stage, append_row, finite_gradients, require_finite, seed_step
+from napari_medgen.running.training import average, half_cosine, set_rate, update, warm_decay
+from napari_medgen.running.workspace import Stage, append_row, require_finite, seed_step
 from napari_medgen.volumes.diffusion import Schedule, add_noise, denoiser, training_target
 from napari_medgen.volumes.networks.denoisers import build_denoiser
 from napari_medgen.volumes.networks.vqgan import VQGAN
@@ -36,13 +37,7 @@ def _rate(recipe: DenoiserRecipe, iteration: int) -> float:
     if not recipe.warmup:
         return recipe.learning_rate
     rise = min(1.0, (iteration + 1) / recipe.warmup)
-    return recipe.learning_rate * rise * 0.5 * (1 + math.cos(math.pi * iteration / recipe.iterations))
-
-
-@torch.no_grad()
-def _average(mean: nn.Module, net: nn.Module, decay: float) -> None:
-    for averaged, current in zip(mean.parameters(), net.parameters(), strict=True):
-        averaged.lerp_(current.detach(), 1 - decay)
+    return recipe.learning_rate * rise * half_cosine(iteration / recipe.iterations)
 
 
 def train_denoiser(
@@ -110,15 +105,9 @@ def train_denoiser(
         loss = F.l1_loss(said, target) if own.loss == "l1" else F.mse_loss(said, target)
         value = float(loss.detach())
         require_finite({"the loss": value}, iteration)
-        for group in optimizer.param_groups:
-            group["lr"] = _rate(own, iteration)
-        optimizer.zero_grad()
-        fabric.backward(loss)
-        with finite_gradients(iteration):
-            fabric.clip_gradients(trained, optimizer, max_norm=1.0, error_if_nonfinite=True)
-        optimizer.step()
-        # A short average at first, so that the random start is forgotten.
-        _average(mean, net, min(own.ema, (1 + iteration) / (10 + iteration)))
+        set_rate(optimizer, _rate(own, iteration))
+        update(fabric, trained, optimizer, loss, iteration)
+        average(mean, net, warm_decay(own.ema, iteration))
         recent = value if iteration == start else 0.98 * recent + 0.02 * value
         done = iteration + 1
         last = done == own.iterations

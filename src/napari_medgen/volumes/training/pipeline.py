@@ -6,18 +6,17 @@ import csv
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from napari_medgen.errors import RecipeError
-from napari_medgen.models.card import ModelCard
-from napari_medgen.models.folder import ModelFolder, half_precision, open_folder, write_folder
-from napari_medgen.running.fabric import build_fabric
+from napari_medgen.models.folder import ModelFolder, half_precision, write_folder
+from napari_medgen.models.recipe import card_from
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.workspace import holds_checkpoint
+from napari_medgen.running.training import Launch, run_training
 from napari_medgen.running.writing import harmless
 from napari_medgen.volumes.architecture import (
     AUTOENCODER_FILE,
@@ -34,6 +33,9 @@ from napari_medgen.volumes.training.denoiser import train_denoiser
 from napari_medgen.volumes.training.latents import Latents, encode_dataset
 from napari_medgen.volumes.training.recipe import Recipe
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 _PREVIEW_VOLUMES = 24
 
 
@@ -46,14 +48,8 @@ def train_volumes(
     ----------
     data
         Folder of the recipe's files.
-    work
-        Folder of checkpoints, logs and pictures.
-    out
-        The model folder to write.
-    resume
-        Go on from the checkpoints in ``work``; without it, a work folder with checkpoints is refused.
-    devices, nodes
-        Processes a machine, and machines (Lightning Fabric).
+    work, out, resume, devices, nodes
+        See :class:`~napari_medgen.running.training.Launch`.
 
     Yields
     ------
@@ -70,23 +66,22 @@ def train_volumes(
     RecipeError
         If the data cannot be used, or there are checkpoints and ``resume`` is not set.
     """
-    if not resume and holds_checkpoint(work, "autoencoder"):
-        raise RecipeError(f"{work} holds an unfinished training; pass --resume to go on, or choose another folder.")
-    fabric = build_fabric(recipe.precision, devices, nodes)
-    # One process prepares what all read.
-    with fabric.rank_zero_first():
-        dataset = yield from build_dataset(recipe, data, work)
-    autoencoder = yield from train_autoencoder(recipe, dataset, work, fabric)
-    with fabric.rank_zero_first():
-        latents = yield from encode_dataset(recipe, dataset, autoencoder, work, fabric)
-    denoiser = yield from train_denoiser(recipe, dataset, latents, autoencoder, work, fabric)
-    if not fabric.is_global_zero:
-        return None
-    yield Progress(0, 1, "Writing the model")
-    _write_people(dataset, work)
-    package(recipe, dataset, latents, autoencoder, denoiser, out)
-    yield Progress(1, 1, f"Wrote {out}")
-    return open_folder(out)
+
+    def train(dataset: Dataset, fabric: Fabric) -> Steps[tuple[VQGAN, Latents, nn.Module]]:
+        autoencoder = yield from train_autoencoder(recipe, dataset, work, fabric)
+        with fabric.rank_zero_first():
+            latents = yield from encode_dataset(recipe, dataset, autoencoder, work, fabric)
+        denoiser = yield from train_denoiser(recipe, dataset, latents, autoencoder, work, fabric)
+        return autoencoder, latents, denoiser
+
+    def write(dataset: Dataset, trained: tuple[VQGAN, Latents, nn.Module]) -> Steps[ModelFolder]:
+        yield Progress(0, 0, "Describing the training volumes")
+        _write_people(dataset, work)
+        autoencoder, latents, denoiser = trained
+        return package(recipe, dataset, latents, autoencoder, denoiser, out)
+
+    launch = Launch(work, out, recipe.precision, resume, devices, nodes)
+    return run_training(launch, "autoencoder", lambda fabric: build_dataset(recipe, data, work), train, write)
 
 
 def package(
@@ -110,20 +105,7 @@ def package(
             "preview.bias": bias,
         },
     }
-    about = recipe.about
-    card = ModelCard(
-        name=recipe.name,
-        title=about.title,
-        description=about.description,
-        task="volumes",
-        architecture=architecture.model_dump(mode="json"),
-        data=about.data,
-        licence=about.licence,
-        intended_use=about.intended_use,
-        limits=about.limits,
-        recipe=recipe.model_dump(mode="json"),
-        checksums={},
-    )
+    card = card_from(recipe, recipe.about, recipe.name, "volumes", architecture)
     return write_folder(out, card, weights)
 
 

@@ -1,0 +1,144 @@
+"""What every training does: one process prepares, all train, one writes; rates, averages and updates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from napari_medgen.errors import RecipeError
+from napari_medgen.running.fabric import build_fabric
+from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.workspace import finite_gradients, holds_checkpoint
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+    from torch import Tensor, nn
+
+Prepared = TypeVar("Prepared")
+Trained = TypeVar("Trained")
+Written = TypeVar("Written")
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Where and how a training runs.
+
+    Attributes
+    ----------
+    work
+        Folder of checkpoints, logs, pictures and caches.
+    out
+        The model folder to write.
+    precision
+        As Fabric names it, or ``auto``.
+    resume
+        Go on from the checkpoints in ``work``; without it, a work folder with checkpoints is refused.
+    devices, nodes
+        Processes a machine, and machines (Lightning Fabric).
+    """
+
+    work: Path
+    out: Path
+    precision: str = "auto"
+    resume: bool = False
+    devices: int = 1
+    nodes: int = 1
+
+
+def run_training(
+    launch: Launch,
+    first_stage: str,
+    prepare: Callable[[Fabric], Steps[Prepared]],
+    train: Callable[[Prepared, Fabric], Steps[Trained]],
+    package: Callable[[Prepared, Trained], Steps[Written]],
+) -> Steps[Written | None]:
+    """Train and write a model.
+
+    Parameters
+    ----------
+    first_stage
+        Name of the stage whose checkpoint says that a training was begun.
+    prepare
+        Reads the data; the first process does it before the others, which find it done.
+    train
+        Trains on what was prepared.
+    package
+        Writes what was trained; the first process alone.
+
+    Returns
+    -------
+    Written or None
+        What was written; None in a process that is not the first of several.
+
+    Raises
+    ------
+    RecipeError
+        If there are checkpoints and ``resume`` is not set, or the extra ``train`` is not installed.
+    """
+    if not launch.resume and holds_checkpoint(launch.work, first_stage):
+        raise RecipeError(f"{launch.work} holds an unfinished training; pass --resume to go on, or choose another folder.")
+    fabric = build_fabric(launch.precision, launch.devices, launch.nodes)
+    with fabric.rank_zero_first():
+        prepared = yield from prepare(fabric)
+    trained = yield from train(prepared, fabric)
+    if not fabric.is_global_zero:
+        return None
+    yield Progress(0, 1, "Writing the model")
+    written = yield from package(prepared, trained)
+    yield Progress(1, 1, f"Wrote {launch.out}")
+    return written
+
+
+def update(fabric: Fabric, network: Any, optimizer: Any, loss: Tensor, iteration: int, largest: float = 1.0) -> None:
+    """One step of an optimiser, with gradients of at most ``largest``; a gradient that is no number ends the training.
+
+    Raises
+    ------
+    RecipeError
+        If the training breaks down.
+    """
+    optimizer.zero_grad()
+    fabric.backward(loss)
+    with finite_gradients(iteration):
+        fabric.clip_gradients(network, optimizer, max_norm=largest, error_if_nonfinite=True)
+    optimizer.step()
+
+
+def set_rate(optimizer: Any, rate: float) -> None:
+    """Give all parameters of an optimiser one learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def rise_and_fall(step: int, steps: int, rise: int) -> float:
+    """Share of the learning rate: rises over the first steps, then falls to zero as half a cosine (Loshchilov 2017)."""
+    if step < rise:
+        return (step + 1) / rise
+    return half_cosine((step - rise) / max(steps - rise, 1))
+
+
+def half_cosine(share: float) -> float:
+    """From one, at 0, to zero, at 1."""
+    return 0.5 * (1 + math.cos(math.pi * share))
+
+
+def warm_decay(decay: float, step: int) -> float:
+    """Decay of an average that is short at first, so that the random start is forgotten."""
+    return min(decay, (1 + step) / (10 + step))
+
+
+def average(mean: nn.Module, network: nn.Module, decay: float, *, statistics: bool = False) -> None:
+    """Move averaged weights towards the present ones; buffers are copied, or averaged too where they are ``statistics``."""
+    import torch
+
+    with torch.no_grad():
+        for own, weight in zip(mean.parameters(), network.parameters(), strict=True):
+            own.lerp_(weight, 1 - decay)
+        for kept, buffer in zip(mean.buffers(), network.buffers(), strict=True):
+            if statistics and kept.is_floating_point():
+                kept.lerp_(buffer, 1 - decay)
+            else:
+                kept.copy_(buffer)
