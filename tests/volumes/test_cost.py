@@ -9,7 +9,7 @@ from napari_medgen.models.card import Figure
 from napari_medgen.models.folder import open_folder
 from napari_medgen.running.devices import Device
 from napari_medgen.volumes.architecture import read_architecture
-from napari_medgen.volumes.cost import Estimate, estimate, learn
+from napari_medgen.volumes.cost import Cost, estimate, learn
 
 FIGURES = {
     "seconds per step": Figure(value=0.1),
@@ -29,10 +29,10 @@ def test_time_is_scaled_by_this_machine_s_speed(tiny_model: Path) -> None:
 
 
 def test_a_person_reads_seconds_or_minutes() -> None:
-    assert Estimate(2**30, 1.44).label == "about 1.4 s, 1.0 GiB"
-    assert Estimate(2**20, 45).label == "about 45 s, 1 MiB"
-    assert Estimate(2**20, 300).label == "about 5 min, 1 MiB"
-    assert Estimate(2**20, math.nan).label == "about 1 MiB"
+    assert Cost(2**30, 1.44).label == "about 1.4 s, 1.0 GiB"
+    assert Cost(2**20, 45).label == "about 45 s, 1 MiB"
+    assert Cost(2**20, 300).label == "about 5 min, 1 MiB"
+    assert Cost(2**20, math.nan).label == "about 1 MiB"
 
 
 def test_the_next_estimate_learns_from_what_the_last_samples_took(tiny_model: Path) -> None:

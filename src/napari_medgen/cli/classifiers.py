@@ -18,7 +18,7 @@ from napari_medgen.running.console import warn
 
 if TYPE_CHECKING:
     from napari_medgen.imaging.radiograph import Radiograph
-    from napari_medgen.saliency.evaluation.variants import Comparison
+    from napari_medgen.saliency.evaluation.variants import VariantTable
     from napari_medgen.saliency.model import Classifier
     from napari_medgen.saliency.request import ExplainRequest
 Unlabelled = Literal["unknown", "absent"]
@@ -193,7 +193,7 @@ def _folders(families: list[str], data: list[str]) -> dict[str, Path]:
     return {family: pairs[family] for family in wanted}
 
 
-def _print_comparison(family: str, comparison: Comparison) -> None:
+def _print_comparison(family: str, comparison: VariantTable) -> None:
     graded = any(row.kappa for row in comparison.rows)
     masked = any(row.energy for row in comparison.rows)
     columns = ["training", "batch norm", "AUC of grade 2 and above" if graded else "AUC", "mean AUC"]

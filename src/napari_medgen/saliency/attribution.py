@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from napari_medgen.errors import ModelError
-from napari_medgen.saliency.attacks.pgd import attacked
-from napari_medgen.saliency.network import ResNet
+from napari_medgen.saliency.network import ResNet, frozen
 from napari_medgen.saliency.request import ExplainRequest
 
 _NOISE = 0.05  # SmoothGrad's standard deviation, of an image in [0, 1]
@@ -41,7 +40,7 @@ def input_gradient(network: ResNet, x: Tensor, classes: Tensor, domain: int = 0)
     torch.Tensor
         As ``x``, detached. The network's mode is as before.
     """
-    with attacked(network), torch.enable_grad():
+    with frozen(network), torch.enable_grad():
         seen = x.detach().requires_grad_(True)
         logits = network(seen, domain)
         (gradient,) = torch.autograd.grad(logits, seen, classes.to(logits))
@@ -100,7 +99,7 @@ def attribute(network: ResNet, x: Tensor, index: int, request: ExplainRequest) -
         chosen: Tensor = network(images, request.domain)[:, index]
         return chosen
 
-    with attacked(network), warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+    with frozen(network), warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # captum's advice to programmers
         torch.manual_seed(request.seed)
         values: Tensor = _METHODS[request.method](captum, network, logit, x.detach().contiguous(), request)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,13 +19,11 @@ from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.running.devices import memory_guard
 from napari_medgen.saliency.attribution import attribute, clip_to_spread
+from napari_medgen.saliency.loaded import LoadedClassifier
 from napari_medgen.saliency.losses import probabilities
 from napari_medgen.saliency.maps import Answer, SaliencyMap
 from napari_medgen.saliency.request import METHODS, ExplainRequest
 from napari_medgen.saliency.suitability import averages, warnings_about
-
-if TYPE_CHECKING:
-    from napari_medgen.saliency.model import Classifier
 
 _CLEAN = 0  # the batch norm whose features are known from training
 
@@ -53,7 +50,7 @@ class Look:
         Whether an input gradient will be asked for; the pass then keeps its graph, which costs memory.
     """
 
-    def __init__(self, classifier: Classifier, image: Radiograph, *, explain: bool = False) -> None:
+    def __init__(self, classifier: LoadedClassifier, image: Radiograph, *, explain: bool = False) -> None:
         self.classifier, self.image = classifier, image
         self._explain = explain
         self._passes: dict[int, _Pass] = {}

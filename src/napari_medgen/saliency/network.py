@@ -6,6 +6,9 @@ of the official checkpoints (``bn1.bns.0.weight``), and torchvision's for a netw
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -175,3 +178,20 @@ class ResNet(nn.Module):
         """
         logits: Tensor = self.fc(self.features(x, domain))
         return logits
+
+
+@contextlib.contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """The network with fixed statistics and frozen weights; its mode and its gradients' switches come back after."""
+    training = {module: module.training for module in network.modules()}
+    trained = [p for p in network.parameters() if p.requires_grad]
+    network.eval()
+    for parameter in trained:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in trained:
+            parameter.requires_grad_(True)
+        for module, was in training.items():
+            module.training = was

@@ -16,7 +16,7 @@ from napari_medgen.statistics.bootstrap import Estimate
 
 
 @dataclass(frozen=True)
-class Comparison:
+class AUCDifference:
     """Two areas on the same cases.
 
     Attributes
@@ -56,14 +56,14 @@ def delong(scores: ArrayLike, positive: ArrayLike, groups: NDArray[np.intp] | No
 
 def compare_delong(
     first: ArrayLike, second: ArrayLike, positive: ArrayLike, groups: NDArray[np.intp] | None = None
-) -> Comparison:
+) -> AUCDifference:
     """Two scores of the same cases; ``groups`` as :func:`delong`."""
     scores = np.stack([np.asarray(first, np.float64), np.asarray(second, np.float64)])
     areas, covariance = _areas(scores, np.asarray(positive, bool), groups)
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
     gap = areas[0] - areas[1]
     p = float(2 * stats.norm.sf(abs(gap) / np.sqrt(variance))) if variance > 0 else float("nan" if gap else 1.0)
-    return Comparison(
+    return AUCDifference(
         _estimate(areas[0], covariance[0, 0], clip=True),
         _estimate(areas[1], covariance[1, 1], clip=True),
         _estimate(gap, variance, clip=False),

@@ -14,7 +14,7 @@ from napari_medgen.volumes.networks.convnet import ConvUNetSizes
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Cost:
     """Peak memory in bytes, and seconds where the card holds measurements to scale (else NaN)."""
 
     bytes: int
@@ -43,7 +43,7 @@ def denoise_bytes(architecture: VolumeArchitecture) -> int:
 
 def estimate(
     architecture: VolumeArchitecture, card: ModelCard, device: Device, *, weights: int, calls: int, count: int = 1
-) -> Estimate:
+) -> Cost:
     """Cost of ``count`` volumes of ``calls`` denoiser evaluations each.
 
     Seconds are those on the card times this machine's speed over the card's, both measured on one small convolution, times
@@ -53,9 +53,9 @@ def estimate(
     factor = Durations().factor(durations_key(card, device))
     known = predicted_seconds(card, device, calls)
     if factor is None and not math.isfinite(known):
-        return Estimate(int(needed + weights), math.nan)
+        return Cost(int(needed + weights), math.nan)
     work = known if math.isfinite(known) else float(calls)
-    return Estimate(int(needed + weights), count * work * (1.0 if factor is None else factor))
+    return Cost(int(needed + weights), count * work * (1.0 if factor is None else factor))
 
 
 def learn(card: ModelCard, device: Device, *, calls: int, seconds: float) -> None:

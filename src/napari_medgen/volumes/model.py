@@ -28,7 +28,7 @@ from napari_medgen.volumes.architecture import (
 )
 from napari_medgen.volumes.conditions import encode as encode_conditions
 from napari_medgen.volumes.copy_check import Nearest, TrainingReference
-from napari_medgen.volumes.cost import Estimate, denoise_bytes, estimate, learn
+from napari_medgen.volumes.cost import Cost, denoise_bytes, estimate, learn
 from napari_medgen.volumes.decoding import decode_bytes, decode_in_slabs
 from napari_medgen.volumes.diffusion import Denoise, Schedule, denoiser
 from napari_medgen.volumes.networks.denoisers import build_denoiser
@@ -104,7 +104,7 @@ class VolumeGenerator:
             return self.device
         return self.device.at("float32")
 
-    def estimate(self, request: SampleRequest, count: int = 1) -> Estimate:
+    def estimate(self, request: SampleRequest, count: int = 1) -> Cost:
         """Memory and time of a request, before it runs."""
         weights = sum(p.numel() * 4 for net in (self.autoencoder, self.denoiser) for p in net.parameters())
         calls = self.calls(request)

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from napari_medgen.saliency.architecture import AttackSizes, ResNetSizes
 from napari_medgen.saliency.attacks.apgd import apgd, checkpoints
-from napari_medgen.saliency.attacks.pgd import attacked, fgsm, lengths, pgd, project
+from napari_medgen.saliency.attacks.pgd import fgsm, lengths, pgd, project
 from napari_medgen.saliency.losses import classification_loss
-from napari_medgen.saliency.network import ResNet
+from napari_medgen.saliency.network import ResNet, frozen
 
 Norm = Literal["linf", "l2", "published-l2"]
 NORMS: tuple[Norm, ...] = ("linf", "l2", "published-l2")
@@ -143,7 +143,7 @@ def test_the_network_is_left_as_it_was() -> None:
 
 def test_the_mode_comes_back_when_the_attack_breaks() -> None:
     net = Linear().train()
-    with pytest.raises(ValueError, match="broken"), attacked(net):
+    with pytest.raises(ValueError, match="broken"), frozen(net):
         assert not net.training
         raise ValueError("broken")
     assert net.training

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.saliency.attacks.pgd import attacked
 from napari_medgen.saliency.losses import classification_loss
 from napari_medgen.saliency.model import Classifier
+from napari_medgen.saliency.network import frozen
 
 _AT_ONCE = 64
 
@@ -66,7 +66,7 @@ def loss_surface(
     """
     network, exclusive = classifier.network, classifier.architecture.exclusive
     x, truth = seen.to(classifier.device.torch), targets.to(classifier.device.torch)
-    with attacked(network), torch.enable_grad():
+    with frozen(network), torch.enable_grad():
         point = x.detach().requires_grad_(True)
         loss = classification_loss(network(point, domain), truth, exclusive)
         (gradient,) = torch.autograd.grad(loss, point)

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from napari_medgen.saliency.architecture import AttackSizes
-from napari_medgen.saliency.attacks.pgd import attacked, lengths, project, random_start
+from napari_medgen.saliency.attacks.pgd import lengths, project, random_start
 from napari_medgen.saliency.losses import classification_loss
+from napari_medgen.saliency.network import frozen
 
 _MOMENTUM = 0.75
 _RHO = 0.75  # a step is kept while this share of the steps raised the loss
@@ -60,7 +61,7 @@ def apgd(
     best, highest = x.detach().clone(), torch.full((len(x),), -torch.inf, device=x.device)
     if epsilon == 0:
         return best
-    with attacked(network):
+    with frozen(network):
         for run in range(restarts):
             start = x.detach() if run == 0 else (x.detach() + random_start(x, sizes, generator)).clamp(0, 1)
             found, losses = _run(network, x.detach(), start, targets, sizes, exclusive=exclusive, domain=domain)

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from napari_medgen.saliency.architecture import AttackSizes
 from napari_medgen.saliency.losses import classification_loss
+from napari_medgen.saliency.network import frozen
 
 Loss = Callable[[Tensor], Tensor]
 _TINY = 1e-12
-
-
-@contextlib.contextmanager
-def attacked(network: nn.Module) -> Iterator[None]:
-    """The network with fixed statistics and frozen weights; its mode and its gradients' switches come back after."""
-    training = {module: module.training for module in network.modules()}
-    trained = [p for p in network.parameters() if p.requires_grad]
-    network.eval()
-    for parameter in trained:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in trained:
-            parameter.requires_grad_(True)
-        for module, was in training.items():
-            module.training = was
 
 
 def lengths(delta: Tensor) -> Tensor:
@@ -95,7 +78,7 @@ def pgd(
     sign = -1.0 if targeted else 1.0
     delta = random_start(original, sizes, generator) if sizes.random_start else torch.zeros_like(original)
     adversarial = (original + project(delta, sizes)).clamp(0, 1)
-    with attacked(network), torch.enable_grad():
+    with frozen(network), torch.enable_grad():
         for _ in range(sizes.steps):
             adversarial.requires_grad_(True)
             # The sum, so that an image's gradient does not depend on how many others are in the batch.

@@ -64,7 +64,7 @@ class VariantRow:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class VariantTable:
     """All rows, and differences on the same images with their intervals."""
 
     epsilon: float
@@ -107,7 +107,7 @@ def compare_variants(
     epsilon: float | None = None,
     attacked_images: int = 400,
     redraws: int = REDRAWS,
-) -> Steps[Comparison]:
+) -> Steps[VariantTable]:
     """Measure all variants of a family on the same images.
 
     Parameters
@@ -130,7 +130,7 @@ def compare_variants(
     for classifier, domain in pairs:
         measured += [(yield from _measure(classifier, domain, test, attacked, epsilon, redraws))]
     rows = [one.row for one in measured]
-    return Comparison(epsilon, len(test), len(attacked), rows, _differences(measured, test, redraws))
+    return VariantTable(epsilon, len(test), len(attacked), rows, _differences(measured, test, redraws))
 
 
 @dataclass(frozen=True)
