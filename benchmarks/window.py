@@ -134,19 +134,26 @@ def run(case: str, folder: Path) -> tuple[float, float]:
     viewer, nothing = window.viewer, lambda: None
     if case.startswith("open a widget: "):
         return window.watch(lambda: window.dock(case.rpartition(" ")[2]), window.idle)
-    if case == "sample":
+    press, _, again = case.partition(" ")
+    if press == "sample":
         widget = window.dock("sample")
         window.idle()
+        if again:
+            widget.coordinator.sample()
+            window.idle()
         return window.watch(widget.coordinator.sample, window.idle)
-    if case in ("explain", "compare"):
+    if case in ("explain", "explain again", "compare"):
         widget = _open_and_dock(window, "explain", _knee(folder))
         widget.view._anyway.value = True
-        return window.watch(getattr(widget.coordinator, case), window.idle)
+        if again:
+            widget.coordinator.explain()
+            window.idle()
+        return window.watch(getattr(widget.coordinator, press), window.idle)
     if case == "explain 12 MP RGB":
         widget = _open_and_dock(window, "explain", _knee(folder, 3000, colour=True))
         widget.view._anyway.value = True
         return window.watch(widget.coordinator.explain, window.idle)
-    if case in ("project", "report PDF", "report HTML", "save frames"):
+    if case in ("project", "project again", "report PDF", "report HTML", "save frames"):
         widget = _open_and_dock(window, "future", _knee(folder))
         widget.view._anyway.value = True
         widget.view._side.value = "left"
@@ -156,6 +163,8 @@ def run(case: str, folder: Path) -> tuple[float, float]:
         coordinator.project()
         window.idle()
         window.idle()
+        if again == "again":
+            return window.watch(coordinator.project, window.idle)
         if coordinator.forecast is None:
             raise RuntimeError(widget.view.work.error or "nothing was projected")
         action = {
@@ -173,6 +182,9 @@ def run(case: str, folder: Path) -> tuple[float, float]:
         import numpy as np
 
         voxels = np.ascontiguousarray(np.asarray(nibabel.load(path).dataobj).T)
+        if "second" in case:
+            viewer.add_image(voxels, contrast_limits=(0, 2000))
+            window.settle(1.0)
         return window.watch(
             lambda: viewer.add_image(voxels, contrast_limits=(0, 2000), scale=(1,) * voxels.ndim), lambda: window.settle(0.5)
         )
@@ -187,17 +199,21 @@ CASES = (
     "open a widget: explain",
     "open a widget: future",
     "sample",
+    "sample again",
     "explain",
+    "explain again",
     "compare",
     "explain 12 MP RGB",
     "project",
+    "project again",
     "report PDF",
     "report HTML",
     "save frames",
     "open 256^3",
-    "napari's own 256^3",
     "open 4D 64x64x30x60",
-    "napari's own 4D 64x64x30x60",
+    "napari's own first layer, 256^3",
+    "napari's own first layer, 4D 64x64x30x60",
+    "napari's own second layer, 256^3",
     "save 256^3",
 )
 

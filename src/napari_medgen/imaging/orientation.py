@@ -11,7 +11,6 @@ import functools
 from typing import cast
 
 import numpy as np
-from nibabel import orientations
 from numpy.typing import NDArray
 
 from napari_medgen.validity import affine_fault
@@ -32,6 +31,8 @@ def axis_codes(affine: Affine) -> Codes:
     ValueError
         If the affine is not finite, does not span space, or holds distances that no image has.
     """
+    from nibabel import orientations  # a sixth of a second, which a widget that opens need not wait for
+
     return cast(Codes, orientations.ornt2axcodes(_directions(affine)))
 
 
@@ -66,6 +67,8 @@ def reorient(voxels: NDArray[np.generic], affine: Affine, codes: Codes) -> tuple
     voxels, affine
         A view of the array and the affine of its new indices. A residual rotation (oblique scan) is kept in it.
     """
+    from nibabel import orientations
+
     transform = orientations.ornt_transform(_directions(affine), orientations.axcodes2ornt(codes))
     turned = orientations.apply_orientation(voxels, transform)
     return turned, affine @ orientations.inv_ornt_aff(transform, voxels.shape)
@@ -80,6 +83,8 @@ def _directions(affine: Affine) -> NDArray[np.float64]:
 
 @functools.lru_cache(64)
 def _known_directions(affine: bytes) -> NDArray[np.float64]:
+    from nibabel import orientations
+
     # Half a millisecond, four times for each volume that is opened.
     found: NDArray[np.float64] = orientations.io_orientation(np.frombuffer(affine).reshape(4, 4))
     found.flags.writeable = False

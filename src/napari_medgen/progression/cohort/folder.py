@@ -37,9 +37,11 @@ def cohort_files(cohort: Cohort, salt: str = "") -> dict[str, bytes]:
     from pyarrow import parquet
     from safetensors.numpy import save
 
-    travelling = without_identifiers(cohort, salt or secrets.token_hex(16))
-    about = {"salt": travelling.about["salt"], "grader": cohort.about.get("grader", "")}
-    table = table_of(travelling.visits, travelling.errors).replace_schema_metadata({_ABOUT_KEY: json.dumps(about)})
+    salt = salt or secrets.token_hex(16)
+    about = {"salt": salt, "grader": cohort.about.get("grader", "")}
+    table = table_of(without_identifiers(cohort.visits, salt), cohort.errors).replace_schema_metadata(
+        {_ABOUT_KEY: json.dumps(about)}
+    )
     buffer = BytesIO()
     parquet.write_table(table, buffer, compression="zstd")
     return {COHORT_TABLE: buffer.getvalue(), COHORT_LATENTS: save({"w": cohort.latents.astype(np.float16)})}

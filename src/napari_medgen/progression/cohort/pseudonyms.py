@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from napari_medgen.progression.cohort.cohort import Cohort
+from napari_medgen.progression.cohort.visits import Visit
 
 
 def pseudonym(patient: str, salt: str) -> str:
@@ -21,17 +20,16 @@ def pseudonym(patient: str, salt: str) -> str:
     return f"p-{digest.hex()}"
 
 
-def without_identifiers(cohort: Cohort, salt: str) -> Cohort:
-    """The cohort with pseudonyms for patients, months for dates, and no file names."""
-    names = {patient: pseudonym(patient, salt) for patient in {visit.patient for visit in cohort.visits}}
+def without_identifiers(visits: Sequence[Visit], salt: str) -> tuple[Visit, ...]:
+    """Visits with pseudonyms for patients, months for dates, and no file names."""
+    names = {patient: pseudonym(patient, salt) for patient in {visit.patient for visit in visits}}
     numbers: Counter[str] = Counter()
     ways: dict[str, str] = {}
-    for visit in cohort.visits:
+    for visit in visits:
         if visit.trajectory not in ways:
             ways[visit.trajectory] = f"{names[visit.patient]}/{numbers[visit.patient]}"
             numbers[visit.patient] += 1
-    visits = tuple(
+    return tuple(
         replace(visit, patient=names[visit.patient], trajectory=ways[visit.trajectory], date=None, image="")
-        for visit in cohort.visits
+        for visit in visits
     )
-    return replace(cohort, visits=visits, about=cohort.about | {"salt": salt}, images=None)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_medgen.imaging.nifti import write_nifti
 from napari_medgen.models.catalogue import find_model, list_models
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.viewer.layers.adding import add_image
@@ -83,6 +82,8 @@ class SampleCoordinator(Coordinator):
         chosen = [self._layers[row].as_layer_data_tuple() for row in self.view.chosen_rows]
 
         def write() -> list[Path]:
+            from napari_medgen.imaging.nifti import write_nifti
+
             written: list[Path] = []
             for data, meta, _ in chosen:
                 written += write_nifti(volume_of(data, meta), _free_path(folder, str(meta["name"])))
