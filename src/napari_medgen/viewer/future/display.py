@@ -48,7 +48,7 @@ class FutureDisplay:
         self.side_by_side = True
 
     def begin(self, plane: Plane, box: tuple[float, float, float, float], seen: NDArray[np.float32]) -> None:
-        """Take away what was there, and show the real frame as the baseline.
+        """Take away what was there of another image, and show the real frame as the baseline.
 
         Parameters
         ----------
@@ -59,8 +59,14 @@ class FutureDisplay:
         seen
             (H, W) in [0, 1], as the patient's side shows it.
         """
-        self.clear()
-        self._place = plane.part(box, (seen.shape[0], seen.shape[1]))
+        place = plane.part(box, (seen.shape[0], seen.shape[1]))
+        if place == self._place and self._layers.get("baseline") in self.viewer.layers:
+            # The same image again: a layer that stays costs nothing, a new one a fifth of a second.
+            for role in [role for role, layer in self._layers.items() if layer.ndim > 2 or role in _ROLES[2:]]:
+                self._drop(role)
+        else:
+            self.clear()
+        self._place = place
         # The crop's own mark, so that the baseline of a synthetic image is marked as synthetic too.
         own = {KEY: plane.layer.metadata[KEY]} if KEY in plane.layer.metadata else {}
         self._put("baseline", seen, "baseline", own, _grey())
@@ -74,17 +80,19 @@ class FutureDisplay:
     def show_frames(self, frames: NDArray[np.float32], step: float, name: str, provenance: Provenance) -> None:
         """Predicted frames (T, H, W) and their change from the first; NaN where there is none yet."""
         known = np.nan_to_num(frames, nan=0.0)
-        change = np.nan_to_num(frames - frames[:1], nan=0.0)
-        old = self._layers.get("predicted")
-        fresh = old is None or old.ndim == 2
+        before = dict(self._layers)
+        predicted = before.get("predicted")
         options = {"scale": (step, *self._place["scale"]), "translate": (0.0, *self._place["translate"])}
         options |= {"units": ("month", *self._place["units"]), "axis_labels": (MONTHS, *self._place["axis_labels"])}
         self._put("predicted", known, name, made_by(provenance), _grey() | options)
-        diverging = {"colormap": "RdBu_r", "contrast_limits": (-_CHANGE_LIMIT, _CHANGE_LIMIT)}
-        self._put("change", change, "change", made_by(provenance), diverging | options)
-        if fresh:
+        # A new layer holds the window for a fifth of a second, so the two come one after the other where there is time.
+        if (predicted is not None and predicted.ndim > 2) or not np.isnan(frames).any():
+            change = np.nan_to_num(frames - frames[:1], nan=0.0)
+            diverging = {"colormap": "RdBu_r", "contrast_limits": (-_CHANGE_LIMIT, _CHANGE_LIMIT)}
+            self._put("change", change, "change", made_by(provenance), diverging | options)
+        if before != self._layers:
             self._arrange()
-            self.show_month(0.0)
+            self.show_month(self.month if "change" in before else 0.0)
 
     def show_pair(self, roles: tuple[str, str], pair: list[tuple[str, NDArray[np.float32], dict[str, Any]]]) -> None:
         """Two more images (H, W) below: a neighbour's visits, or the real and the expected second visit."""
@@ -189,7 +197,8 @@ class FutureDisplay:
             layer.name_overlay.visible = not over
         # Cells of the grid are filled in the order of the layers.
         for place, role in enumerate(roles):
-            self.viewer.layers.move(self.viewer.layers.index(self._layers[role]), place)
+            if (now := self.viewer.layers.index(self._layers[role])) != place:
+                self.viewer.layers.move(now, place)
         _link(self._layers.get("baseline"), self._layers.get("predicted"))
         change = self._layers.get("change")
         if change is not None:

@@ -45,8 +45,7 @@ class WorkPanel(QWidget):
 
     def begin(self, title: str, wait: Wait, waiting: int) -> None:
         """Show that a piece of work runs or waits, what it waits for, and how many wait behind it."""
-        self._bar.setRange(0, 0)
-        self._bar.setTextVisible(True)
+        self._move(0, 0)
         self._cancel.setEnabled(True)
         message = ""
         if wait.before:
@@ -56,10 +55,8 @@ class WorkPanel(QWidget):
 
     def show_progress(self, title: str, progress: Progress, left: float | None, waiting: int) -> None:
         """Move the bar; ``left`` are seconds to go, None where nobody can say."""
-        self._bar.setTextVisible(True)
+        self._move(progress.step, progress.total)
         self._cancel.setEnabled(True)
-        self._bar.setRange(0, progress.total)
-        self._bar.setValue(progress.step)
         self._say(title, f"{progress.message}{'' if left is None else f', {_spoken(left)} left'}", waiting)
 
     def say(self, text: str) -> None:
@@ -69,9 +66,7 @@ class WorkPanel(QWidget):
 
     def rest(self) -> None:
         """Nothing runs."""
-        self._bar.setRange(0, 1)
-        self._bar.setValue(0)
-        self._bar.setTextVisible(False)
+        self._move(0, 1, text=False)
         self._cancel.setEnabled(False)
         self._status.setText("Ready")
 
@@ -101,6 +96,14 @@ class WorkPanel(QWidget):
     def status(self) -> str:
         """The line below the bar."""
         return self._status.text()
+
+    def _move(self, step: int, total: int, *, text: bool = True) -> None:
+        # Qt's bar paints itself at once, and with it the whole canvas; without updates it waits for its turn.
+        self._bar.setUpdatesEnabled(False)
+        self._bar.setTextVisible(text)
+        self._bar.setRange(0, total)
+        self._bar.setValue(step)
+        self._bar.setUpdatesEnabled(True)
 
     def _say(self, title: str, message: str, waiting: int) -> None:
         parts = [title, message, f"{waiting} more waiting" if waiting else ""]
