@@ -194,6 +194,43 @@ def run(case: str, folder: Path) -> tuple[float, float]:
     return window.watch(lambda: viewer.layers[0].save(target, plugin="napari-medgen"), nothing)
 
 
+def lifetimes(times: int, folder: Path) -> None:
+    """Open, use and close each widget again and again: memory, and what of each is still alive."""
+    import gc
+
+    import psutil
+
+    window, process = Window(), psutil.Process()
+    window.viewer.open(str(_knee(folder)), plugin="napari-medgen")
+    knee = window.viewer.layers[0].name
+    print("| widget | resident memory after 1, 5, 10, ... times (MiB) | alive: coordinators, views, layers, Qt widgets |")
+    print("| --- | --- | --- |")
+    for what, press in (("sample", "sample"), ("explain", "explain"), ("future", "project")):
+        sizes, widgets = [], []
+        for time_ in range(1, times + 1):
+            _, widget = window.viewer.window.add_plugin_dock_widget("napari-medgen", _TITLES[what])
+            if hasattr(widget.view, "_anyway"):
+                widget.view._anyway.value = True
+            if what == "future":
+                widget.view._side.value = "left"
+            window.idle()
+            getattr(widget.coordinator, press)()
+            window.idle()
+            window.viewer.window.remove_dock_widget(widget)
+            del widget
+            for layer in list(window.viewer.layers):
+                if layer.name != knee:
+                    window.viewer.layers.remove(layer)
+            window.settle(0.3)
+            gc.collect()
+            if time_ == 1 or time_ % 5 == 0:
+                sizes.append(process.memory_info().rss // 2**20)
+                widgets.append(len(window.app.allWidgets()))
+        kinds = [type(one).__name__ for one in gc.get_objects()]
+        alive = [sum(name.endswith(end) for name in kinds) for end in ("Coordinator", "View")]
+        print(f"| {what} | {', '.join(map(str, sizes))} | {alive}, {len(window.viewer.layers)}, {widgets} |", flush=True)
+
+
 CASES = (
     "open a widget: sample",
     "open a widget: explain",
@@ -225,7 +262,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--case", help="one case, in this process")
     parser.add_argument("--only", help="cases whose name holds this")
     parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--lifetimes", type=int, help="open, use and close each widget so many times instead")
     options = parser.parse_args(arguments)
+    if options.lifetimes:
+        with tempfile.TemporaryDirectory() as folder:
+            lifetimes(options.lifetimes, Path(folder))
+            os._exit(0)
     if options.case:
         with tempfile.TemporaryDirectory() as folder:
             print("RESULT", json.dumps(run(options.case, Path(folder))), flush=True)

@@ -34,7 +34,7 @@ def take(
     if viewer.dims.ndim == 3:
         viewer.dims.set_current_step(0, viewer.dims.nsteps[0] * 3 // 5)
     idle()
-    view._buttons.get(button, view._explain).click()
+    (view._explain if button == "Explain" else view._buttons[button]).click()
     idle()
     viewer.screenshot(str(out), canvas_only=False, flash=False)
     print(f"{out}: {view.answer} {view.warning} {view.work.error}")
