@@ -148,7 +148,14 @@ def main() -> None:
         from benchmarks import fuzz
 
         sys.exit(fuzz.main(sys.argv[2:]))
-    parser = argparse.ArgumentParser(description=__doc__, epilog="fuzz [--minutes N] changes files at random instead.")
+    if sys.argv[1:2] == ["window"]:
+        from benchmarks import window
+
+        window.main(sys.argv[2:])
+        return
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog="Instead: fuzz [--minutes N] changes files at random, window measures the window's gaps."
+    )
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; all by default")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--side", choices=("ours", "peer"), help=argparse.SUPPRESS)

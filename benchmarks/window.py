@@ -165,7 +165,7 @@ def run(case: str, folder: Path) -> tuple[float, float]:
         window.idle()
         if again == "again":
             return window.watch(coordinator.project, window.idle)
-        if coordinator.forecast is None:
+        if getattr(coordinator, "forecast", None) is None and getattr(coordinator, "outlook", None) is None:
             raise RuntimeError(widget.view.work.error or "nothing was projected")
         action = {
             "report PDF": lambda: coordinator.write_report(folder / "report.pdf"),

@@ -78,8 +78,10 @@ class Session:
         if what != "sample":
             self.viewer.open(str(knee), plugin="napari-medgen")
         _, self.widget = self.viewer.window.add_plugin_dock_widget("napari-medgen", TITLES[what])
-        if what == "future" and "L" not in knee.stem and "R" not in knee.stem:
-            self.widget.view._side.value = "left"
+        if what != "sample":
+            self.widget.view._side.value = "right" if knee.stem.endswith("R") else "left"
+        if what == "explain":
+            self.widget.view._model.value = "knee-kl"
         idle()
 
     def picture(self) -> np.ndarray[Any, Any]:
@@ -107,7 +109,7 @@ def pictures(out: Path, knee: Path) -> None:
                 idle()
                 shot = session.picture()
                 path = out / f"{what}-{stage}-{theme}-{shot.shape[1]}x{shot.shape[0]}.png"
-                Image.fromarray(shot).convert("P", palette=Image.Palette.ADAPTIVE).save(path)
+                Image.fromarray(shot).convert("RGB").save(path)
                 print(path, *cut_off(session.widget), sep="\n    ")
         session.close()
 

@@ -14,7 +14,7 @@ from napari_medgen.imaging.radiograph import Laterality
 from napari_medgen.saliency.request import METHODS, ExplainRequest, Method
 from napari_medgen.viewer.explain.colour_bar import ColourBar
 from napari_medgen.viewer.widgets.fields import SideField
-from napari_medgen.viewer.widgets.parts import ButtonGrid, main_button, notice, say, sentence, warning
+from napari_medgen.viewer.widgets.parts import ButtonGrid, form, main_button, notice, say, sentence, warning
 from napari_medgen.viewer.work.panel import WorkPanel
 
 MOST_PROBABLE = "the most probable"
@@ -233,7 +233,7 @@ class OverlayView(QWidget):
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
         layout.addWidget(notice("What a model looked at, not what is true. Not for diagnosis."))
-        layout.addWidget(self._form.native)
+        layout.addWidget(form(self._form))
         layout.addWidget(self._answer)
         layout.addWidget(self._warning)
         layout.addWidget(self._explain)
@@ -244,7 +244,7 @@ class OverlayView(QWidget):
         layout.addLayout(opacity)
         layout.addWidget(QLabel("Key H hides and shows the map."))
         more = QCollapsible("More settings")
-        more.addWidget(self._more.native)
+        more.addWidget(form(self._more))
         layout.addWidget(more)
         layout.addWidget(QLabel("Compare with"))
         layout.addWidget(self._compared)

@@ -377,4 +377,4 @@ class ExtrapolateRadiograph(DockWidget):
     def __init__(self, napari_viewer: ViewerModel) -> None:
         self.view = ExtrapolateView()
         self.coordinator = ExtrapolateCoordinator(self.view, napari_viewer, shared_queue(), file_queue())
-        super().__init__(self.view, self.coordinator, scrolls=True)
+        super().__init__(self.view, self.coordinator)

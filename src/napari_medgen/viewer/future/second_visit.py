@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton
 from superqt import QCollapsible
 
-from napari_medgen.viewer.widgets.parts import say, sentence
+from napari_medgen.viewer.widgets.parts import form, say, sentence
 
 NO_VISIT = "none"
 
@@ -34,7 +34,7 @@ class SecondVisit(QCollapsible):
         self._months = SpinBox(label="Months later", value=24, min=1, max=400)
         self._form = Container(widgets=[self._image, self._months], labels=True)
         self._compare, self._answer, self._there = QPushButton("Compare with the second visit"), sentence(), False
-        for widget in (self._form.native, self._compare, self._answer):
+        for widget in (form(self._form), self._compare, self._answer):
             self.addWidget(widget)
         self._compare.clicked.connect(lambda: self.compare_requested.emit())
         self._image.changed.connect(self._choose)

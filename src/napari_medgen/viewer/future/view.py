@@ -20,7 +20,7 @@ from napari_medgen.viewer.future.neighbours import NeighbourTable
 from napari_medgen.viewer.future.plot import PredictionPlot
 from napari_medgen.viewer.future.second_visit import SecondVisit
 from napari_medgen.viewer.widgets.fields import SideField
-from napari_medgen.viewer.widgets.parts import ButtonGrid, main_button, notice, say, sentence, warning
+from napari_medgen.viewer.widgets.parts import ButtonGrid, form, main_button, notice, say, sentence, warning
 from napari_medgen.viewer.work.panel import WorkPanel
 
 _MODES = {"from the matched visit on": "strict", "as published": "published"}
@@ -266,10 +266,10 @@ class ExtrapolateView(QWidget):
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
         first = notice("What a model expects, not what will happen. Not for diagnosis.")
-        for widget in (first, self._surrogate, self._form.native):
+        for widget in (first, self._surrogate, form(self._form)):
             layout.addWidget(widget)
         more = QCollapsible("More settings")
-        more.addWidget(self._more.native)
+        more.addWidget(form(self._more))
         layout.addWidget(more)
         for widget in (self._project, self.work, self._quality, self._doubt, self._now, self.plot, self._table):
             layout.addWidget(widget)

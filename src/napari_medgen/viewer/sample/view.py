@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QHBoxLayout, QHeaderView, QLabel, QPushButton, QTable
 from superqt import QCollapsible
 
 from napari_medgen.models.card import ModelCard
-from napari_medgen.viewer.widgets.parts import Table, main_button, notice
+from napari_medgen.viewer.widgets.parts import Table, form, main_button, notice
 from napari_medgen.viewer.work.panel import WorkPanel
 from napari_medgen.volumes.request import SamplerName
 
@@ -94,7 +94,7 @@ class SampleView(QWidget):
         self._conditions: dict[str, Any] = {}
         self._condition_form: Container[Any] = Container(labels=True)
         self._condition_box = QCollapsible("Age, sex and other conditions")
-        self._condition_box.addWidget(self._condition_form.native)
+        self._condition_box.addWidget(form(self._condition_form))
         self._new_seed = QPushButton("New seed")
         self._card = QPushButton("About this model")
         self._sample = main_button("Sample")
@@ -191,7 +191,7 @@ class SampleView(QWidget):
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
         layout.addWidget(notice("Synthetic volumes. Not for diagnosis."))
-        layout.addWidget(self._form.native)
+        layout.addWidget(form(self._form))
         row = QHBoxLayout()
         row.addWidget(self._new_seed)
         row.addWidget(self._card)

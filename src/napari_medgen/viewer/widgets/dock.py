@@ -34,23 +34,18 @@ class DockWidget(QWidget):
         What is shown.
     coordinator
         Its ``close`` is called at the end.
-    scrolls
-        For a view that is taller than small screens are.
     """
 
-    def __init__(self, view: QWidget, coordinator: Coordinator, *, scrolls: bool = False) -> None:
+    def __init__(self, view: QWidget, coordinator: Coordinator) -> None:
         super().__init__()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        if scrolls:
-            area = _TallArea()
-            area.setWidgetResizable(True)
-            area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-            area.setFrameShape(QFrame.Shape.NoFrame)
-            area.setWidget(view)
-            layout.addWidget(area)
-        else:
-            layout.addWidget(view)
+        area = _TallArea()  # views are taller than small screens are
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setWidget(view)
+        layout.addWidget(area)
         self._coordinator = coordinator
         self._open = True
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+from magicgui.widgets import Container
 from qtpy.QtCore import SignalInstance
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -17,13 +19,19 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_medgen.viewer.work.toned import Toned
+
+
+def form(container: Container[Any]) -> QWidget:
+    """A form as a widget that keeps its height: squeezed fields cannot be read."""
+    native: QWidget = container.native
+    native.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+    return native
+
 
 def notice(text: str) -> QLabel:
     """What a reader must know before anything else of a widget."""
-    label = QLabel(text)
-    label.setStyleSheet("color: #ff9f1c; font-weight: bold;")
-    label.setWordWrap(True)
-    return label
+    return Toned(text, "#ff9f1c", "#a04a00")
 
 
 def sentence(*, bold: bool = False) -> QLabel:

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSize
 from napari_medgen.errors import MedGenError
 from napari_medgen.running.progress import Progress
 from napari_medgen.viewer.work.queue import Wait
+from napari_medgen.viewer.work.toned import Toned
 
 
 class WorkPanel(QWidget):
@@ -26,12 +27,10 @@ class WorkPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._bar, self._cancel = QProgressBar(), QPushButton("Cancel")
-        self._status, self._error = QLabel(), QLabel()
+        self._status, self._error = QLabel(), Toned("", "#ff8a80", "#b00020")
         self._cancel.setToolTip("End what runs here and what waits behind it")
-        self._error.setWordWrap(True)
         # A long line is cut off rather than widening the dock; its tooltip has the whole.
         self._status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._error.setStyleSheet("color: #ff8a80; font-weight: bold;")
         row = QHBoxLayout()
         row.addWidget(self._bar, 1)
         row.addWidget(self._cancel)
