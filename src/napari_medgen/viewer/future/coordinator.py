@@ -245,7 +245,7 @@ class ExtrapolateCoordinator(Coordinator):
         self._show_projected(found, plane)
         self.view.set_quality(projection_words(found), found.doubts)
         if found.doubts and not form.anyway:
-            self.sorry(ImageError("Not extrapolated: see above. More settings can allow it."))
+            self.sorry(ImageError("Not extrapolated: see below. More settings can allow it."))
             return
         self._look_ahead(form)
 
