@@ -292,7 +292,7 @@ def test_what_the_network_saw_lies_on_the_image(coordinator: OverlayCoordinator,
 def test_a_map_is_saved_with_what_it_means(coordinator: OverlayCoordinator, qtbot: QtBot, tmp_path: Path) -> None:
     add(coordinator)
     coordinator.save(tmp_path / "out")
-    assert not coordinator.work.runs("save")
+    assert not coordinator.work.busy
     coordinator.explain()
     finish(coordinator, qtbot)
     coordinator.save(tmp_path / "out")

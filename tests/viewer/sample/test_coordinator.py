@@ -148,3 +148,17 @@ def test_the_conditions_of_the_model_are_offered(coordinator: SampleCoordinator,
     coordinator.sample()
     finish(coordinator, qtbot)
     assert provenance_of(coordinator.viewer.layers[0]).condition == {"age": 50.0, "sex": "F"}
+
+
+def test_what_is_being_saved_is_saved_though_another_save_or_the_end_of_the_widget_follows(
+    coordinator: SampleCoordinator, qtbot: QtBot, tmp_path: Path
+) -> None:
+    coordinator.sample()
+    finish(coordinator, qtbot)
+    queue = coordinator.work.files
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        coordinator.save(tmp_path / name)
+    coordinator.close()
+    assert queue.wait(30)
+    assert all((tmp_path / name / "tiny_seed_0.nii.gz").is_file() for name in ("a", "b", "c"))

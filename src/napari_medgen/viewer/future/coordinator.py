@@ -107,7 +107,7 @@ class ExtrapolateCoordinator(Coordinator):
         excerpt = plane.excerpt(side=form.side)
         # Nothing of the image before may arrive beside this one: neither its future nor its neighbours or second visit.
         self._timer.stop()
-        self.work.new_subject(but=("load", "save"))
+        self.work.new_subject(but=("load",))
         self._forget_forecast()
         self.projected, self._plane, self._asked = None, plane, form
         self.view.set_quality("")

@@ -45,6 +45,7 @@ class FutureDisplay:
         self._layers: dict[str, Image] = {}
         self._place: dict[str, Any] = {}
         self._hidden: list[Layer] = []
+        self._source: weakref.ref[Image] | None = None
         self.side_by_side = True
 
     def begin(self, plane: Plane, box: tuple[float, float, float, float], seen: NDArray[np.float32]) -> None:
@@ -60,13 +61,14 @@ class FutureDisplay:
             (H, W) in [0, 1], as the patient's side shows it.
         """
         place = plane.part(box, (seen.shape[0], seen.shape[1]))
-        if place == self._place and self._layers.get("baseline") in self.viewer.layers:
+        same = self._source is not None and self._source() is plane.layer and place == self._place
+        if same and self._layers.get("baseline") in self.viewer.layers:
             # The same image again: a layer that stays costs nothing, a new one a fifth of a second.
             for role in [role for role, layer in self._layers.items() if layer.ndim > 2 or role in _ROLES[2:]]:
                 self._drop(role)
         else:
             self.clear()
-        self._place = place
+        self._place, self._source = place, weakref.ref(plane.layer)
         # The crop's own mark, so that the baseline of a synthetic image is marked as synthetic too.
         own = {KEY: plane.layer.metadata[KEY]} if KEY in plane.layer.metadata else {}
         self._put("baseline", seen, "baseline", own, _grey())

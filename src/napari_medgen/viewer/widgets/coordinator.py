@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,7 +18,7 @@ from napari_medgen.viewer.canvas.watch import watch
 from napari_medgen.viewer.layers.proxy import unwrapped
 from napari_medgen.viewer.widgets.card_dialog import CardDialog
 from napari_medgen.viewer.widgets.fields import LayerField
-from napari_medgen.viewer.work.latest import LatestWork
+from napari_medgen.viewer.work.latest import SAVE, LatestWork
 from napari_medgen.viewer.work.models import LoadedModels
 from napari_medgen.viewer.work.panel import WorkPanel
 from napari_medgen.viewer.work.queue import WorkQueue
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
     from napari.utils.events import Event, EventEmitter
+
+
+_saves = itertools.count()
 
 
 class View(Protocol):
@@ -160,6 +164,7 @@ class Coordinator(QObject):
             Called there; returns the files.
         """
         self.written = ()
+        said: list[str] = []
 
         def steps() -> Steps[Sequence[Path]]:
             yield Progress(0, 0, "Writing")
@@ -169,7 +174,11 @@ class Coordinator(QObject):
             self.written = tuple(files)
             if files:
                 more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-                # After the panel has come to rest.
-                QTimer.singleShot(0, lambda: self._panel.say(f"Saved {files[0].name}{more} in {files[0].parent}"))
+                said.append(f"Saved {files[0].name}{more} in {files[0].parent}")
 
-        self.work.submit("save", title, steps, show, file=True)
+        def end() -> None:
+            if said:
+                self._panel.say(said[0])
+
+        # Each by itself: one that waits is not given up for another.
+        self.work.submit(f"{SAVE} {next(_saves)}", title, steps, show, on_end=end, file=True)

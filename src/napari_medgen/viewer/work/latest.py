@@ -11,6 +11,7 @@ from napari_medgen.viewer.work.panel import WorkPanel
 from napari_medgen.viewer.work.queue import Job, WorkQueue
 
 T = TypeVar("T")
+SAVE = "save"  # kinds that begin so write what a user wants to keep
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,13 @@ class LatestWork:
         return kind in self._pieces
 
     def new_subject(self, *, but: tuple[str, ...] = ()) -> None:
-        """End all work on the subject before, of every kind but some: nothing of it may arrive any more."""
-        for kind in set(self._pieces) - set(but):
-            self.drop(kind)
+        """End all work on the subject before, of every kind but some: nothing of it may arrive any more.
+
+        What is being saved is saved.
+        """
+        for kind in list(self._pieces):
+            if kind.split()[0] not in (SAVE, *but):
+                self.drop(kind)
 
     def drop(self, kind: str) -> None:
         """End the work of a kind, if there is any."""
@@ -146,9 +151,12 @@ class LatestWork:
                 piece.queue.cancel(piece.number)
 
     def close(self) -> None:
-        """End all of it for good, and let go of the queues."""
+        """End all of it for good, but for what is being saved, and let go of the queues."""
         self._open = False
         self.new_subject()
+        for piece in self._pieces.values():
+            piece.queue.let_finish(piece.number)
+        self._pieces.clear()
         for one in {self.queue, self.files}:
             one.changed.disconnect(self._tell_wait)
 

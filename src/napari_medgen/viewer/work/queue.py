@@ -84,6 +84,11 @@ class Job:
 class WorkQueue(QObject):
     """Runs jobs one after the other.
 
+    Parameters
+    ----------
+    patient
+        Whether what waits is done before the program ends, as files must be that somebody saved.
+
     The number that :meth:`submit` returns is the job's generation: what a cancelled job still sends is dropped, because
     its number is no longer known.
 
@@ -96,8 +101,9 @@ class WorkQueue(QObject):
     changed = Signal()
     _sent = Signal(int, str, object)
 
-    def __init__(self) -> None:
+    def __init__(self, *, patient: bool = False) -> None:
         super().__init__()
+        self.patient = patient
         self._numbers = itertools.count(1)
         self._jobs: dict[int, Job] = {}
         self._waiting: deque[int] = deque()
@@ -134,6 +140,13 @@ class WorkQueue(QObject):
             job.on_end()
             self.changed.emit()
 
+    def let_finish(self, number: int) -> None:
+        """Tell nobody of a job any more, but do what it does."""
+        with self._lock:
+            if number in self._jobs:
+                job = self._jobs[number]
+                self._jobs[number] = Job(job.title, job.steps, kind=job.kind, cancelled=job.cancelled)
+
     def wait_of(self, number: int) -> Wait:
         """What stands before a job in the queue; nothing for the one that runs."""
         with self._lock:
@@ -164,6 +177,8 @@ class WorkQueue(QObject):
 
     def finish(self) -> None:
         """End all work and wait for the thread: PyTorch's threads must not be at work when the program ends."""
+        if self.patient:
+            self.wait(_LAST_SECONDS)
         for number in list(self._jobs):
             with self._lock:
                 job = self._jobs.pop(number, None)
@@ -279,7 +294,7 @@ def file_queue() -> WorkQueue:
 
 def _queue(name: str) -> WorkQueue:
     if name not in _queues:
-        queue = _queues[name] = WorkQueue()
+        queue = _queues[name] = WorkQueue(patient=name == "files")
         atexit.register(queue.finish)
         application = QCoreApplication.instance()
         if application is not None:
