@@ -64,7 +64,8 @@ def on_top_of_each_other(viewer: ViewerModel) -> bool:
 def test_project_compare_explain(stage: tuple[ViewerModel, Plane, FutureDisplay], maps: list[SaliencyMap]) -> None:
     viewer, plane, display = stage
     assert tuple(viewer.canvas.grid.shape) == (1, 3)
-    compare_side_by_side(viewer, plane, maps, titles=["a", "b"], signed=True, opacity=0.5)
+    for _ in compare_side_by_side(viewer, plane, maps, titles=["a", "b"], signed=True, opacity=0.5):
+        pass
     assert tuple(viewer.canvas.grid.shape) == (1, 2)
     assert all(is_comparison(layer) for layer in viewer.layers if layer.visible)
     close_comparison(viewer)
@@ -75,7 +76,8 @@ def test_project_compare_explain(stage: tuple[ViewerModel, Plane, FutureDisplay]
 
 def test_compare_then_side_by_side(stage: tuple[ViewerModel, Plane, FutureDisplay], maps: list[SaliencyMap]) -> None:
     viewer, plane, display = stage
-    compare_side_by_side(viewer, plane, maps, titles=["a", "b"], signed=True, opacity=0.5)
+    for _ in compare_side_by_side(viewer, plane, maps, titles=["a", "b"], signed=True, opacity=0.5):
+        pass
     display.arrange(side_by_side=True)
     assert not any(is_comparison(layer) for layer in viewer.layers)
     assert tuple(viewer.canvas.grid.shape) == (1, 3)

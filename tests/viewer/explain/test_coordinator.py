@@ -16,7 +16,7 @@ from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.saliency.analyses.randomisation import Survival
 from napari_medgen.viewer.explain.coordinator import OverlayCoordinator
-from napari_medgen.viewer.explain.map_layers import is_map, toggle_maps
+from napari_medgen.viewer.explain.map_layers import is_comparison, is_map, toggle_maps
 from napari_medgen.viewer.explain.shuffle_dialog import SurvivalDialog, verdict
 from napari_medgen.viewer.explain.view import MOST_PROBABLE, OverlayView
 from napari_medgen.viewer.layers.owner import is_synthetic
@@ -105,7 +105,8 @@ def coordinator(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def finish(coordinator: OverlayCoordinator, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: not coordinator.work.busy and not coordinator._timer.isActive(), timeout=30_000)
+    work, timer, display = coordinator.work, coordinator._timer, coordinator.display
+    qtbot.waitUntil(lambda: not work.busy and not timer.isActive() and not display.arriving, timeout=30_000)
 
 
 def add(coordinator: OverlayCoordinator, name: str = "knee", seed: int = 0, **more: object) -> object:
@@ -408,4 +409,19 @@ def test_what_was_there_before_a_comparison_is_there_after_it(coordinator: Overl
     coordinator.viewer.layers.remove(maps(coordinator)[0])  # the others would lie in the wrong cells
     assert not maps(coordinator)
     assert [(one.name, one.visible) for one in coordinator.viewer.layers] == [("renamed", True)]
+    assert not coordinator.viewer.canvas.grid.enabled
+
+
+def test_a_comparison_arrives_layer_by_layer_and_ends_where_it_is_closed(
+    coordinator: OverlayCoordinator, qtbot: QtBot
+) -> None:
+    add(coordinator)
+    finish(coordinator, qtbot)
+    coordinator.compare()
+    qtbot.waitUntil(lambda: coordinator.display.arriving, timeout=30_000)
+    coordinator.explain()
+    finish(coordinator, qtbot)
+    qtbot.wait(100)
+    assert len(maps(coordinator)) == 1
+    assert not any(is_comparison(layer) for layer in coordinator.viewer.layers)
     assert not coordinator.viewer.canvas.grid.enabled

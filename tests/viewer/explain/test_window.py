@@ -29,6 +29,7 @@ def idle(qtbot: QtBot, widget: OverlaySaliency) -> None:
         lambda: not shared_queue().busy and not shared_queue()._jobs and not widget.coordinator._timer.isActive(),
         timeout=60_000,
     )
+    qtbot.waitUntil(lambda: not widget.coordinator.display.arriving, timeout=60_000)
 
 
 def press_to_overlay(qtbot: QtBot, viewer: Any, widget: OverlaySaliency) -> float:

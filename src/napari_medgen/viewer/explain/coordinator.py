@@ -164,6 +164,11 @@ class OverlayCoordinator(Coordinator):
 
         self.write("Saving the map", write)
 
+    def close(self) -> None:
+        """End all work of this widget, forget the models and let go of the viewer."""
+        self.display.stop()
+        super().close()
+
     # -- work -----------------------------------------------------------------------------------------------------------
 
     def _ask(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from napari_medgen.viewer.explain.map_layers import (
 from napari_medgen.viewer.layers.adding import add_image
 from napari_medgen.viewer.layers.owner import SEEN
 from napari_medgen.viewer.layers.plane import Plane
+from napari_medgen.viewer.work.turns import one_each_turn
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -41,6 +43,8 @@ class MapDisplay:
     ----------
     found, image, plane
         The map on screen, the image it explains, and the slice it lies on; None where there is none.
+    arriving
+        Whether layers of a comparison are still being added.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
@@ -51,6 +55,8 @@ class MapDisplay:
         self._layer: Image | None = None
         self._stack: NDArray[Any] | None = None  # signed maps of all slices
         self._comparing, self._compared = False, 0
+        self.arriving = False
+        self._steps: Generator[None, None, None] | None = None
 
     def show(self, found: SaliencyMap, image: Radiograph, plane: Plane, *, signed: bool, opacity: float) -> None:
         """Lay a map over the slice it explains; the layer of the map before is used again."""
@@ -83,8 +89,19 @@ class MapDisplay:
     def compare(self, maps: list[SaliencyMap], titles: list[str], plane: Plane, *, signed: bool, opacity: float) -> None:
         """Put several maps of one slice side by side."""
         self.drop()
-        compare_side_by_side(self.viewer, plane, maps, titles=titles, signed=signed, opacity=opacity)
-        self._comparing, self._compared = True, 2 * len(maps)
+        steps = compare_side_by_side(self.viewer, plane, maps, titles=titles, signed=signed, opacity=opacity)
+        self._compared = 2 * len(maps)
+        self.arriving, self._steps = True, steps
+        one_each_turn(steps, self._compared_whole)
+
+    def stop(self) -> None:
+        """Add no more layers of a comparison; for the end of the widget."""
+        if self._steps is not None:
+            self._steps.close()
+
+    def _compared_whole(self) -> None:
+        self.arriving = False
+        self._comparing = sum(is_comparison(layer) for layer in self.viewer.layers) == self._compared
 
     def restyle(self, *, signed: bool, opacity: float) -> None:
         """Show what is on screen in another look; nothing is computed."""

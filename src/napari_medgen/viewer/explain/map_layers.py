@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from napari_medgen.viewer.layers.plane import Plane
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Layer
+    from napari.layers import Image, Layer
 
     from napari_medgen.saliency.maps import SaliencyMap
 
@@ -86,8 +87,15 @@ def toggle_maps(viewer: ViewerModel) -> None:
 
 def compare_side_by_side(
     viewer: ViewerModel, plane: Plane, found: list[SaliencyMap], *, titles: list[str], signed: bool, opacity: float
-) -> None:
-    """The image once for each map, each with its map over it, in a row with one camera and one contrast."""
+) -> Generator[None, None, None]:
+    """The image once for each map, each with its map over it, in a row with one camera and one contrast.
+
+    Yields
+    ------
+    None
+        After each layer, so that the window can paint between them: napari holds it for a fifth of a second for each. It
+        ends early where the comparison was closed meanwhile.
+    """
     from napari.experimental import link_layers
 
     close_comparison(viewer)
@@ -97,32 +105,43 @@ def compare_side_by_side(
     data, options, _ = plane.layer.as_layer_data_tuple()
     visible = [layer for layer in viewer.layers if layer.visible]
     # By which they are: a layer that is renamed meanwhile is shown again too.
-    _hidden[viewer] = [weakref.ref(layer) for layer in visible]
-    mark = {COMPARISON: True}
-    added, bases = [], []
-    for one, title in zip(found, titles, strict=True):
-        kept = {key: options[key] for key in ("scale", "translate", "units", "axis_labels", "rgb", "interpolation2d")}
-        kept |= {} if options["rgb"] else {"colormap": options["colormap"], "contrast_limits": options["contrast_limits"]}
-        # The mark is there from the start: whoever hears of a new layer must not take it for an image to explain.
-        base = add_image(viewer, data, name=title, metadata=options["metadata"] | mark, **kept)
-        over = overlay_options(one, plane, signed=signed, opacity=opacity, name=f"{one.label}: {title}")
-        over["metadata"] |= mark
-        overlay = add_image(viewer, shown_values(plane.values(one.values), signed and one.signed), **over)
-        bases.append(base)
-        added += [base, overlay]
-        caption = base.name_overlay
-        caption.position, caption.font_size, caption.visible = "top_center", 8, True
-    if len(bases) > 1:
-        link_layers(bases, () if options["rgb"] else ("contrast_limits", "gamma"))
+    hidden = _hidden[viewer] = [weakref.ref(layer) for layer in visible]
     for layer in visible:
         layer.visible = False
-    # Cells are filled in the order of the layers, so the pairs must come first.
-    for place, layer in enumerate(added):
-        viewer.layers.move(viewer.layers.index(layer), place)
-    bar = added[1].colorbar
-    bar.position, bar.visible = "bottom_left", True  # the captions are at the top
+    kept = {key: options[key] for key in ("scale", "translate", "units", "axis_labels", "rgb", "interpolation2d")}
+    kept |= {} if options["rgb"] else {"colormap": options["colormap"], "contrast_limits": options["contrast_limits"]}
+    mark = {COMPARISON: True}
+    added: list[Image] = []
+
+    def add(values: NDArray[Any], layer_options: dict[str, Any]) -> Image:
+        layer = add_image(viewer, values, **layer_options)
+        # Cells are filled in the order of the layers, so the pairs must come first.
+        viewer.layers.move(viewer.layers.index(layer), len(added))
+        added.append(layer)
+        return layer
+
+    for one, title in zip(found, titles, strict=True):
+        # The mark is there from the start: whoever hears of a new layer must not take it for an image to explain.
+        base = add(data, kept | {"name": title, "metadata": options["metadata"] | mark})
+        caption = base.name_overlay
+        caption.position, caption.font_size, caption.visible = "top_center", 8, True
+        if len(added) > 1:
+            link_layers([added[0], base], () if options["rgb"] else ("contrast_limits", "gamma"))
+        yield
+        if _hidden.get(viewer) is not hidden:
+            return
+        over = overlay_options(one, plane, signed=signed, opacity=opacity, name=f"{one.label}: {title}")
+        over["metadata"] |= mark
+        overlay = add(shown_values(plane.values(one.values), signed and one.signed), over)
+        if len(added) == 2:
+            bar = overlay.colorbar
+            bar.position, bar.visible = "bottom_left", True  # the captions are at the top
+            viewer.layers.selection.active = overlay
+            viewer.reset_view()
+        yield
+        if _hidden.get(viewer) is not hidden:
+            return
     viewer.layers.selection.active = added[1]
-    viewer.reset_view()
 
 
 def close_comparison(viewer: ViewerModel) -> None:
