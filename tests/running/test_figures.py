@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from io import BytesIO
 
 import pytest
@@ -39,3 +40,29 @@ def test_the_figures_of_classifiers_and_of_knees_show_names_as_they_are() -> Non
 
     for function in (draw_prediction, plots.robustness_figure, plots.similarity_figure, plots.surface_figure):
         assert hasattr(function, "__wrapped__")
+
+
+def test_two_threads_that_draw_leave_the_settings_as_they_were() -> None:
+    import matplotlib
+
+    before, seen = matplotlib.rcParams["text.parse_math"], []
+    first_is_in, second_was_asked = threading.Event(), threading.Event()
+
+    @as_written
+    def slow() -> None:
+        first_is_in.set()
+        second_was_asked.wait(0.3)
+        seen.append(matplotlib.rcParams["text.parse_math"])
+
+    @as_written
+    def quick() -> None:
+        seen.append(matplotlib.rcParams["text.parse_math"])
+
+    threads = [threading.Thread(target=slow), threading.Thread(target=quick)]
+    threads[0].start()
+    assert first_is_in.wait(20)
+    threads[1].start()
+    for thread in threads:
+        thread.join(20)
+    assert seen == [False, False]
+    assert matplotlib.rcParams["text.parse_math"] == before

@@ -94,7 +94,7 @@ def extrapolate(
         raise MedGenError("Nothing was extrapolated; --force does it all the same.")
     prediction = drive_on_console(extrapolator.look_ahead(projected, asked, patient), "Looking ahead")
     forecast = Forecast(extrapolator, projected, prediction)
-    _print_outlook(forecast)
+    _print_forecast(forecast)
     for path in export_forecast(forecast, out):
         print(path)
 
@@ -109,7 +109,7 @@ def _months(text: str, more: list[float]) -> tuple[float, ...]:
         raise MedGenError(f"The months are numbers with commas between them, not {text}.") from None
 
 
-def _print_outlook(forecast: Any) -> None:
+def _print_forecast(forecast: Any) -> None:
     prediction, risk = forecast.prediction, forecast.prediction.risk
     console = Console()
     if forecast.surrogate:

@@ -19,6 +19,7 @@ from napari_medgen.imaging.raster import png_bytes, radiograph_png
 from napari_medgen.progression.forecast import Forecast
 from napari_medgen.progression.plots import draw_prediction
 from napari_medgen.progression.prediction import Prediction
+from napari_medgen.running.figures import DRAWING
 from napari_medgen.running.writing import json_bytes, text_bytes, write_all
 
 _NOTICE = "Not for diagnosis and not for prognosis."
@@ -167,10 +168,11 @@ def _grey(frame: NDArray[np.float32]) -> str:
 def _plot(prediction: Prediction) -> str:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
-    draw_prediction(figure, prediction)
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=150)
+    with DRAWING:
+        figure = Figure(figsize=(7, 4.2), layout="constrained")
+        draw_prediction(figure, prediction)
+        figure.savefig(buffer, format="png", dpi=150)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

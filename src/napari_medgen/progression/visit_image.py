@@ -41,7 +41,7 @@ def visit_image(extrapolator: Extrapolator, row: int, like: NetworkView) -> Visi
     row
         Of the cohort.
     like
-        NetworkView of the image that it stands beside; the visit is shown on the same side.
+        View of the image that it stands beside; the visit is shown on the same side.
 
     Raises
     ------

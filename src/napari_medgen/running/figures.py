@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -10,6 +11,9 @@ from napari_medgen.errors import MedGenError
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+
+# matplotlib's settings are those of the process: who draws holds this, whatever thread it is.
+DRAWING = threading.RLock()
 
 
 def as_written(draw: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -30,7 +34,7 @@ def as_written(draw: Callable[_P, _R]) -> Callable[_P, _R]:
             from matplotlib import rc_context
         except ImportError:
             raise MedGenError("Figures need matplotlib: pip install 'napari-medgen[explain]'.") from None
-        with rc_context({"text.parse_math": False}):
+        with DRAWING, rc_context({"text.parse_math": False}):
             return draw(*args, **kwargs)
 
     return drawn

@@ -425,3 +425,19 @@ def test_a_comparison_arrives_layer_by_layer_and_ends_where_it_is_closed(
     assert len(maps(coordinator)) == 1
     assert not any(is_comparison(layer) for layer in coordinator.viewer.layers)
     assert not coordinator.viewer.canvas.grid.enabled
+
+
+def test_half_a_comparison_is_none(coordinator: OverlayCoordinator, qtbot: QtBot) -> None:
+    base = add(coordinator)
+    finish(coordinator, qtbot)
+    for end in ("removed", "closed"):
+        coordinator.compare()
+        qtbot.waitUntil(lambda: coordinator.display.arriving, timeout=30_000)
+        if end == "removed":
+            coordinator.viewer.layers.remove(next(one for one in coordinator.viewer.layers if is_comparison(one)))
+            finish(coordinator, qtbot)
+        else:
+            coordinator.close()
+        assert not any(is_comparison(layer) for layer in coordinator.viewer.layers)
+        assert not coordinator.viewer.canvas.grid.enabled
+        assert base.visible  # type: ignore[attr-defined]

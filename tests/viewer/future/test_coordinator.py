@@ -389,3 +389,28 @@ def test_a_renamed_knee_is_still_projected_and_compared(stage: Stage) -> None:
     stage.press("Compare with the second visit")
     assert stage.view.work.error == ""
     assert "real" in " ".join(stage.layers())
+
+
+def test_a_plot_of_other_neighbours_does_not_stay(stage: Stage, tmp_path: Path) -> None:
+    stage.press("Project")
+    stage.coordinator.save(tmp_path / "out")
+    stage.coordinator._redraw()  # waits behind the save
+    stage.view._step.value = 6
+    stage.qtbot.wait(400)
+    stage.idle()
+    assert stage.coordinator.forecast is not None
+    picture = stage.view.plot._picture
+    assert picture is not None
+    stage.coordinator._redraw()
+    stage.idle()
+    assert stage.view.plot._picture is not None
+    assert stage.view.plot._picture.image == picture.image
+
+
+def test_cancel_ends_the_projection_and_leaves_what_is_being_saved(stage: Stage, tmp_path: Path) -> None:
+    stage.press("Project")
+    stage.coordinator.save(tmp_path / "out")
+    stage.coordinator.project()
+    stage.coordinator.cancel()
+    stage.idle()
+    assert len(stage.coordinator.written) == 11

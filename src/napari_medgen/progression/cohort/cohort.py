@@ -32,7 +32,7 @@ class Cohort:
     errors
         (N,) perceptual error of each projection.
     about
-        Model and checksum that made the latents, with which grader and how (:func:`projection_of`), ``surrogate`` (what the
+        Model and checksum that made the latents, with which grader and how (``origin.projection_of``), ``surrogate`` (what the
         visits really are; empty for real ones), and ``left_out`` (images that could not be projected, and why).
     images
         Folder of the visits' images; None where they did not travel with the cohort.

@@ -17,7 +17,7 @@ from napari_medgen.viewer.explain.map_layers import toggle_maps
 from napari_medgen.viewer.explain.shuffle_dialog import SurvivalDialog
 from napari_medgen.viewer.explain.view import OverlayForm, OverlayView
 from napari_medgen.viewer.explain.work import Reading, ask_models
-from napari_medgen.viewer.layers.owner import is_subject
+from napari_medgen.viewer.layers.owner import can_be_explained
 from napari_medgen.viewer.layers.plane import Excerpt, Plane
 from napari_medgen.viewer.widgets.coordinator import Coordinator
 from napari_medgen.viewer.widgets.dock import DockWidget
@@ -71,7 +71,7 @@ class OverlayCoordinator(Coordinator):
             (view.look_changed, self._restyle),
         ):
             signal.connect(slot)
-        self.images = self.choose_among(is_subject, self._layers_changed)
+        self.images = self.choose_among(can_be_explained, self._layers_changed)
         self.listen(self.viewer.layers.events.removing, self._removing)
         self.listen(self.viewer.layers.selection.events.active, self._selection_changed)
         self.listen(self.viewer.dims.events.current_step, self._place_changed)
@@ -243,7 +243,7 @@ class OverlayCoordinator(Coordinator):
 
     def _active_image(self) -> Image | None:
         active = self.viewer.layers.selection.active
-        return active if active is not None and is_subject(active) else None
+        return active if active is not None and can_be_explained(active) else None
 
     def _plane_on_screen(self) -> Plane | None:
         layer = self.images.layer

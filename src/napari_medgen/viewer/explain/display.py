@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -92,14 +93,17 @@ class MapDisplay:
         steps = compare_side_by_side(self.viewer, plane, maps, titles=titles, signed=signed, opacity=opacity)
         self._compared = 2 * len(maps)
         self.arriving, self._steps = True, steps
-        one_each_turn(steps, self._compared_whole)
+        one_each_turn(steps, partial(self._compared_whole, steps))
 
     def stop(self) -> None:
-        """Add no more layers of a comparison; for the end of the widget."""
-        if self._steps is not None:
+        """Leave no half of a comparison; for the end of the widget."""
+        if self.arriving and self._steps is not None:
             self._steps.close()
+            close_comparison(self.viewer)
 
-    def _compared_whole(self) -> None:
+    def _compared_whole(self, steps: Generator[None, None, None]) -> None:
+        if steps is not self._steps:  # another one has begun meanwhile
+            return
         self.arriving = False
         self._comparing = sum(is_comparison(layer) for layer in self.viewer.layers) == self._compared
 

@@ -120,6 +120,15 @@ def compare_side_by_side(
         added.append(layer)
         return layer
 
+    def still_there() -> bool:
+        """Whether nobody closed the comparison or took a layer of it; half of one is closed."""
+        if _hidden.get(viewer) is not hidden:
+            return False
+        if any(layer not in viewer.layers for layer in added):
+            close_comparison(viewer)
+            return False
+        return True
+
     for one, title in zip(found, titles, strict=True):
         # The mark is there from the start: whoever hears of a new layer must not take it for an image to explain.
         base = add(data, kept | {"name": title, "metadata": options["metadata"] | mark})
@@ -128,7 +137,7 @@ def compare_side_by_side(
         if len(added) > 1:
             link_layers([added[0], base], () if options["rgb"] else ("contrast_limits", "gamma"))
         yield
-        if _hidden.get(viewer) is not hidden:
+        if not still_there():
             return
         over = overlay_options(one, plane, signed=signed, opacity=opacity, name=f"{one.label}: {title}")
         over["metadata"] |= mark
@@ -139,7 +148,7 @@ def compare_side_by_side(
             viewer.layers.selection.active = overlay
             viewer.reset_view()
         yield
-        if _hidden.get(viewer) is not hidden:
+        if not still_there():
             return
     viewer.layers.selection.active = added[1]
 

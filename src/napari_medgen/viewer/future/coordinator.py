@@ -146,7 +146,8 @@ class ExtrapolateCoordinator(Coordinator):
         def steps() -> Steps[list[VisitImage]]:
             from napari_medgen.progression.visit_image import visit_image
 
-            pair = []
+            pair: list[VisitImage] = []
+            yield Progress(0, 2, "Opening the neighbour")
             for row in (neighbour.first, neighbour.last):
                 pair.append(visit_image(forecast.extrapolator, row, forecast.projected.frame))
                 yield Progress(len(pair), 2, "Opening the neighbour")
@@ -199,7 +200,7 @@ class ExtrapolateCoordinator(Coordinator):
         self.write("Writing the report", write)
 
     def save(self, folder: Path) -> None:
-        """Save images, changes, numbers and the report, in the background."""
+        """Save frames, changes, numbers and the report, in the background."""
         forecast = self.forecast
         if forecast is None:
             return
@@ -252,7 +253,7 @@ class ExtrapolateCoordinator(Coordinator):
     def _show_projected(self, found: ProjectedRadiograph, plane: Plane) -> None:
         if plane.layer not in self.viewer.layers:
             return
-        self.display.begin(plane, found.frame.box, found.frame.restore(found.seen))
+        self.display.begin(plane, found.frame.box, found.frame.restore(found.seen), same=True)
         self.display.show_projection(found.frame.restore(found.projection.images[0, 0].numpy()), found.provenance)
 
     def _look_ahead_anew(self) -> None:
@@ -265,11 +266,13 @@ class ExtrapolateCoordinator(Coordinator):
         if projected is None or asked is None:
             return
         self.view.set_looked_ahead(False)  # what is saved is what is on screen, and that changes now
+        self.work.drop("plot")
         size = self.view.plot.wanted
 
         def steps() -> Steps[tuple[Forecast, PlotPicture]]:
             from napari_medgen.progression.forecast import Forecast
 
+            yield Progress(0, 0, "Looking ahead")
             model = extrapolators.get((asked.model, asked.cohort))
             prediction = yield from model.look_ahead(projected, form.extrapolation, form.patient)
             return Forecast(model, projected, prediction), draw(prediction, size)
@@ -307,7 +310,11 @@ class ExtrapolateCoordinator(Coordinator):
             yield Progress(0, 0)
             return draw(forecast.prediction, size)
 
-        self.work.submit("plot", "Plot", steps, self.view.plot.show_picture, shown=False, file=True)
+        def show(picture: PlotPicture) -> None:
+            if forecast is self.forecast:
+                self.view.plot.show_picture(picture)
+
+        self.work.submit("plot", "Plot", steps, show, shown=False, file=True)
 
     def _show_comparison(self, found: VisitComparison) -> None:
         forecast = self.forecast

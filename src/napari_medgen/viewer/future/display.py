@@ -48,7 +48,9 @@ class FutureDisplay:
         self._source: weakref.ref[Image] | None = None
         self.side_by_side = True
 
-    def begin(self, plane: Plane, box: tuple[float, float, float, float], seen: NDArray[np.float32]) -> None:
+    def begin(
+        self, plane: Plane, box: tuple[float, float, float, float], seen: NDArray[np.float32], *, same: bool = False
+    ) -> None:
         """Take away what was there of another image, and show the real frame as the baseline.
 
         Parameters
@@ -59,12 +61,15 @@ class FutureDisplay:
             Top, left, bottom and right edge of what the networks see of it, in its pixels.
         seen
             (H, W) in [0, 1], as the patient's side shows it.
+        same
+            Whether the projection on screen is this run's own.
         """
         place = plane.part(box, (seen.shape[0], seen.shape[1]))
-        same = self._source is not None and self._source() is plane.layer and place == self._place
-        if same and self._layers.get("baseline") in self.viewer.layers:
-            # The same image again: a layer that stays costs nothing, a new one a fifth of a second.
-            for role in [role for role, layer in self._layers.items() if layer.ndim > 2 or role in _ROLES[2:]]:
+        again = self._source is not None and self._source() is plane.layer and place == self._place
+        if again and self._layers.get("baseline") in self.viewer.layers:
+            # A layer that stays costs nothing, a new one a fifth of a second.
+            stay = ("baseline", "predicted") if same else ("baseline",)
+            for role in [role for role, layer in self._layers.items() if layer.ndim > 2 or role not in stay]:
                 self._drop(role)
         else:
             self.clear()

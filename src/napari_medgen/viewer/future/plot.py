@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QLineF, QRectF, Qt, QTimer, Signal
-from qtpy.QtGui import QImage, QPainter, QPaintEvent, QPen, QResizeEvent
+from qtpy.QtGui import QImage, QPainter, QPaintEvent, QPen, QResizeEvent, QShowEvent
 from qtpy.QtWidgets import QWidget
 
 if TYPE_CHECKING:
@@ -63,13 +63,15 @@ def draw(prediction: Prediction, size: PlotSize) -> PlotPicture:
     from matplotlib.figure import Figure
 
     from napari_medgen.progression.plots import draw_prediction
+    from napari_medgen.running.figures import DRAWING
 
-    figure = Figure(figsize=(size.width / _DPI, size.height / _DPI), dpi=_DPI * size.ratio, layout="constrained")
-    figure.patch.set_alpha(0)
-    canvas = FigureCanvasAgg(figure)
-    both = draw_prediction(figure, prediction, dark=size.dark)
-    canvas.draw()
-    columns, rows = canvas.get_width_height()
+    with DRAWING:
+        figure = Figure(figsize=(size.width / _DPI, size.height / _DPI), dpi=_DPI * size.ratio, layout="constrained")
+        figure.patch.set_alpha(0)
+        canvas = FigureCanvasAgg(figure)
+        both = draw_prediction(figure, prediction, dark=size.dark)
+        canvas.draw()
+        columns, rows = canvas.get_width_height()
     image = QImage(bytes(canvas.buffer_rgba()), columns, rows, 4 * columns, QImage.Format.Format_RGBA8888).copy()
     image.setDevicePixelRatio(size.ratio)
     boxes = (axes.get_window_extent() for axes in both)
@@ -148,6 +150,11 @@ class PredictionPlot(QWidget):
             x = box.left() + share * box.width()
             painter.drawLine(QLineF(x, box.top(), x, box.bottom()))
         painter.end()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """The theme may have changed while nobody looked."""
+        super().showEvent(event)
+        self._timer.start()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Ask for a picture of the new size, when it is settled."""

@@ -75,7 +75,7 @@ class ExtrapolateView(QWidget):
     save_requested, card_requested
         A button was pressed.
     future_changed
-        Neighbours, mode, horizon or step changed: the projection is still right, the frames are not.
+        Neighbours, mode, horizon or step changed: the projection is still right, the images are not.
     subject_changed
         Another image or model.
     """

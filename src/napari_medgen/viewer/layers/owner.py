@@ -25,6 +25,13 @@ def is_subject(layer: Layer) -> TypeGuard[Image]:
     return isinstance(layer, Image) and not _OURS & set(layer.metadata)
 
 
+def can_be_explained(layer: Layer) -> TypeGuard[Image]:
+    """Whether a layer is an image, and no map or copy of one: also what was predicted can be explained."""
+    from napari.layers import Image
+
+    return isinstance(layer, Image) and not (_OURS - {FUTURE}) & set(layer.metadata)
+
+
 def made_by(provenance: Provenance) -> dict[str, Any]:
     """Metadata of a layer that a model made."""
     return {KEY: provenance.model_dump(exclude_none=True)}

@@ -16,7 +16,7 @@ from napari_medgen.viewer.layers.place import UNSURE
 from napari_medgen.viewer.layers.proxy import unwrapped
 from napari_medgen.viewer.layers.radiographs import radiograph_of
 from napari_medgen.viewer.layers.volumes import volume_of
-from napari_medgen.viewer.work.aside import Cancelled, aside
+from napari_medgen.viewer.work.aside import aside
 
 
 def write_volume(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
@@ -32,10 +32,7 @@ def write_volume(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
 
 
 def _while_the_window_lives(write: Callable[[], Sequence[Path]], path: str) -> list[str]:
-    try:
-        return [str(written) for written in aside(write, f"Writing {Path(path).name}")]
-    except Cancelled:
-        return []  # napari's word for nothing written
+    return [str(written) for written in aside(write, f"Writing {Path(path).name}", cancel=False)]
 
 
 def adopted(data: Any, meta: dict[str, Any]) -> dict[str, Any]:

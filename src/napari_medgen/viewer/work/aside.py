@@ -69,16 +69,18 @@ class _Gate(QObject):
         return True
 
 
-def aside(function: Callable[[], T], title: str) -> T:
+def aside(function: Callable[[], T], title: str, *, cancel: bool = True) -> T:
     """Call a function in a thread, and let the window paint and move until it is over.
 
-    A dialog with **Cancel** stands before the window meanwhile, so that nothing else can be begun. Where no window is
+    A dialog stands before the window meanwhile, so that nothing else can be begun. Where no window is
     shown, the function is called as it is.
 
     Parameters
     ----------
     title
         What is being done, for a person.
+    cancel
+        Whether the dialog offers to give the result up; what writes a file goes on writing.
 
     Raises
     ------
@@ -92,13 +94,13 @@ def aside(function: Callable[[], T], title: str) -> T:
         return function()
     call = _Call(function)
     if not call.done.wait(_BLINK):
-        _wait(call, title)
+        _wait(call, title, cancel)
     if not call.done.is_set():
         raise Cancelled
     return call.result()
 
 
-def _wait(call: _Call[T], title: str) -> None:
+def _wait(call: _Call[T], title: str, cancel: bool) -> None:
     loop = QEventLoop()
     dialog = QProgressDialog(title, "Cancel", 0, 0, QApplication.activeWindow())
     dialog.setWindowTitle("napari-medgen")
@@ -108,7 +110,10 @@ def _wait(call: _Call[T], title: str) -> None:
     timer.timeout.connect(dialog.show)
     timer.start(_PATIENCE)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    dialog.canceled.connect(loop.quit)
+    if cancel:
+        dialog.canceled.connect(loop.quit)
+    else:
+        dialog.setCancelButton(None)
     call.over.connect(loop.quit)
     gate = _Gate(dialog)
     application = QApplication.instance()
@@ -116,5 +121,6 @@ def _wait(call: _Call[T], title: str) -> None:
         application.installEventFilter(gate)
         loop.exec()
         application.removeEventFilter(gate)
-    dialog.canceled.disconnect(loop.quit)
+    if cancel:
+        dialog.canceled.disconnect(loop.quit)
     dialog.close()

@@ -38,7 +38,7 @@ class LatestWork:
     def __init__(self, queue: WorkQueue, panel: WorkPanel, files: WorkQueue | None = None) -> None:
         self.queue, self._panel, self.files = queue, panel, files or queue
         self._pieces: dict[str, _Piece] = {}
-        self._open = True
+        self._open, self._waits = True, False
         for one in {self.queue, self.files}:
             one.changed.connect(self._tell_wait)
 
@@ -97,7 +97,7 @@ class LatestWork:
             piece = self._pieces.get(kind)
             if piece is not None and piece.number == number:
                 del self._pieces[kind]
-            if not any(one.shown for one in self._pieces.values()):
+            if shown and not any(one.shown for one in self._pieces.values()):
                 self._panel.rest()
             if on_end is not None:
                 on_end()
@@ -145,17 +145,18 @@ class LatestWork:
             piece.queue.cancel(piece.number)
 
     def cancel(self) -> None:
-        """End what the panel shows: what runs and what waits."""
-        for piece in list(self._pieces.values()):
-            if piece.shown:
-                piece.queue.cancel(piece.number)
+        """End what the panel shows, what runs and what waits; a save only where there is nothing else."""
+        shown = {kind: piece for kind, piece in self._pieces.items() if piece.shown}
+        others = {kind: piece for kind, piece in shown.items() if kind.split()[0] != SAVE}
+        for piece in (others or shown).values():
+            piece.queue.cancel(piece.number)
 
     def close(self) -> None:
         """End all of it for good, but for what is being saved, and let go of the queues."""
         self._open = False
         self.new_subject()
         for piece in self._pieces.values():
-            piece.queue.let_finish(piece.number)
+            piece.queue.let_finish(piece.number, _tell_window)
         self._pieces.clear()
         for one in {self.queue, self.files}:
             one.changed.disconnect(self._tell_wait)
@@ -163,5 +164,16 @@ class LatestWork:
     def _tell_wait(self) -> None:
         """Say of the first piece that waits what it waits for."""
         shown = [piece for piece in self._pieces.values() if piece.shown]
-        if shown and (wait := shown[0].queue.wait_of(shown[0].number)).before:
+        if not shown:
+            return
+        wait = shown[0].queue.wait_of(shown[0].number)
+        if wait.before or self._waits:
+            self._waits = bool(wait.before)  # when it has come to its turn, that is said once more
             self._panel.begin(shown[0].title, wait, len(shown) - 1)
+
+
+def _tell_window(error: Exception) -> None:
+    """For what fails after its widget was closed."""
+    from napari.utils.notifications import show_error
+
+    show_error(str(error))

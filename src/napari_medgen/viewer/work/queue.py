@@ -140,12 +140,12 @@ class WorkQueue(QObject):
             job.on_end()
             self.changed.emit()
 
-    def let_finish(self, number: int) -> None:
-        """Tell nobody of a job any more, but do what it does."""
+    def let_finish(self, number: int, on_error: Callable[[Exception], None]) -> None:
+        """Do what a job does, and tell nobody of it any more but of its failure."""
         with self._lock:
             if number in self._jobs:
                 job = self._jobs[number]
-                self._jobs[number] = Job(job.title, job.steps, kind=job.kind, cancelled=job.cancelled)
+                self._jobs[number] = Job(job.title, job.steps, job.kind, on_error=on_error, cancelled=job.cancelled)
 
     def wait_of(self, number: int) -> Wait:
         """What stands before a job in the queue; nothing for the one that runs."""

@@ -23,6 +23,9 @@ def one_each_turn(steps: Iterator[None], done: Callable[[], None]) -> None:
             next(steps)
         except StopIteration:
             done()
+        except BaseException:
+            done()
+            raise
         else:
             QTimer.singleShot(0, turn)
 
