@@ -32,8 +32,8 @@ class Cohort:
     errors
         (N,) perceptual error of each projection.
     about
-        Model and checksum that made the latents, with which grader and how (``origin.projection_of``), ``surrogate`` (what the
-        visits really are; empty for real ones), and ``left_out`` (images that could not be projected, and why).
+        Model and checksum that made the latents, with which grader and how (``origin.projection_of``), ``surrogate`` (what
+        the visits really are; empty for real ones), and ``left_out`` (images that could not be projected, and why).
     images
         Folder of the visits' images; None where they did not travel with the cohort.
     """
