@@ -15,7 +15,7 @@ from napari_medgen.saliency.maps import SaliencyMap
 from napari_medgen.saliency.request import ExplainRequest
 from napari_medgen.viewer.canvas.grid import leave_grid, take_grid
 from napari_medgen.viewer.explain.map_layers import close_comparison, compare_side_by_side, is_comparison
-from napari_medgen.viewer.future.display import FutureDisplay
+from napari_medgen.viewer.future.display import FutureDisplay, is_ours
 from napari_medgen.viewer.layers.plane import Plane
 from napari_medgen.viewer.layers.radiographs import radiograph_layer
 from saliency_support import load, write_classifier
@@ -82,3 +82,17 @@ def test_compare_then_side_by_side(stage: tuple[ViewerModel, Plane, FutureDispla
     assert not any(is_comparison(layer) for layer in viewer.layers)
     assert tuple(viewer.canvas.grid.shape) == (1, 3)
     assert [layer.name for layer in viewer.layers if layer.visible] == ["baseline", "predicted", "change"]
+
+
+def test_who_has_nothing_left_on_screen_gives_the_grid_up_without_a_word(
+    stage: tuple[ViewerModel, Plane, FutureDisplay],
+) -> None:
+    viewer, plane, first = stage
+    made = Provenance(synthetic=True, model="knees")
+    for layer in [one for one in viewer.layers if is_ours(one)]:
+        viewer.layers.remove(layer)  # by hand, after the widget was closed
+    second = FutureDisplay(viewer)
+    second.begin(plane, (0, 0, 64, 64), np.zeros((32, 32), np.float32))
+    second.show_projection(np.zeros((32, 32), np.float32), made)
+    assert [layer.name for layer in viewer.layers if is_ours(layer)] == ["baseline", "projection"]
+    assert viewer.canvas.grid.enabled

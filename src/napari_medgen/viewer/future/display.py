@@ -219,6 +219,8 @@ class FutureDisplay:
 
     def _give_up(self) -> None:
         """Leave on one picture what can lie there: the prediction over the baseline."""
+        # Whoever gives up may have been closed long ago, and its layers removed since.
+        self._layers = {role: layer for role, layer in self._layers.items() if layer in self.viewer.layers}
         if self._layers:
             self.arrange(side_by_side=False)
 
