@@ -87,7 +87,7 @@ def test_compare_then_side_by_side(stage: tuple[ViewerModel, Plane, FutureDispla
 def test_who_has_nothing_left_on_screen_gives_the_grid_up_without_a_word(
     stage: tuple[ViewerModel, Plane, FutureDisplay],
 ) -> None:
-    viewer, plane, first = stage
+    viewer, plane, _alive = stage  # the first display lives on
     made = Provenance(synthetic=True, model="knees")
     for layer in [one for one in viewer.layers if is_ours(one)]:
         viewer.layers.remove(layer)  # by hand, after the widget was closed
