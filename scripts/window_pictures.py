@@ -80,8 +80,6 @@ class Session:
         _, self.widget = self.viewer.window.add_plugin_dock_widget("napari-medgen", TITLES[what])
         if what != "sample":
             self.widget.view._side.value = "right" if knee.stem.endswith("R") else "left"
-        if what == "future":
-            self.widget.view._anyway.value = True
         if what == "explain":
             self.widget.view._model.value = "knee-kl"
         idle()

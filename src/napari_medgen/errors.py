@@ -16,6 +16,22 @@ class ImageError(MedGenError):
     """An image cannot be read, written or used."""
 
 
+class BothSidesError(ImageError):
+    """An image shows both sides of the body where one is wanted."""
+
+
+class SideError(ImageError):
+    """It is not known which side of the body an image shows."""
+
+
+class WrongSideError(ImageError):
+    """An image contradicts the side of the body that it is said to show."""
+
+
+class UnsuitableError(ImageError):
+    """An image is not of the kind that a model was trained for."""
+
+
 class ModelError(MedGenError):
     """A model folder or a checkpoint is missing, damaged or of an unknown kind."""
 

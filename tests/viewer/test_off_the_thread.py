@@ -103,8 +103,8 @@ def test_nothing_long_runs_in_the_windows_thread(
             viewer.layers.remove(layer)
     # A map.
     _, explain = viewer.window.add_plugin_dock_widget("napari-medgen", "Overlay saliency")
-    explain.view._model.value, explain.view._anyway.value = "classifier", True
-    explain.coordinator.explain()
+    explain.view._model.value = "classifier"
+    explain.coordinator.explain_anyway()
     idle()
     explain.coordinator.save(tmp_path / "map")
     idle()
@@ -112,11 +112,10 @@ def test_nothing_long_runs_in_the_windows_thread(
     explain.end()
     # A future, its report and its files.
     _, future = viewer.window.add_plugin_dock_widget("napari-medgen", "Extrapolate radiograph")
-    future.view._model.value, future.view._anyway.value, future.view._side.value = "knees", True, "left"
+    future.view._image.value = "9001L"
+    future.view._model.value, future.view._side.value = "knees", "left"
     future.view._horizon.value = 24
-    future.coordinator.images.choose(viewer.layers["9001L"])
-    future.coordinator._layers_changed(None)
-    future.coordinator.project()
+    future.coordinator.project(anyway=True)
     qtbot.waitUntil(lambda: future.coordinator.forecast is not None or bool(future.view.work.error), timeout=60_000)
     assert future.view.work.error == ""
     idle()

@@ -27,6 +27,9 @@ class Provenance(BaseModel):
         Of an interpolation: the other seed, and how far towards it.
     precision, device
         What it was computed in and on: the last digits depend on them.
+    copy_check
+        Of a sample: how like it is to the training volume that it is most like, in words and figures; empty where nobody
+        compared it.
     operation
         What was done: ``sample``, ``interpolate``, ``reconstruct``, or empty for an image as it was read.
     software
@@ -50,6 +53,7 @@ class Provenance(BaseModel):
     device: str = ""
     guidance: float | None = None
     condition: dict[str, Any] | None = None
+    copy_check: str = ""
     software: str = f"napari-medgen {__version__}"
 
     @property

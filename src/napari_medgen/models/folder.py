@@ -41,6 +41,12 @@ class ModelFolder:
         """Name on the card."""
         return self.card.name
 
+    @property
+    def example(self) -> Path | None:
+        """A picture of what the model expects to be given; None where its folder holds none."""
+        path = self.path / "example.png"
+        return path if path.is_file() else None
+
     def verify(self) -> None:
         """Compare every weight file with its checksum.
 

@@ -21,6 +21,8 @@ from napari_medgen.progression.frames import frame_of, to_grey
 from napari_medgen.progression.grader import expected_grade, normalised, perceptual_distance
 from napari_medgen.progression.model import Extrapolator
 from napari_medgen.progression.risk import progression_risk
+from napari_medgen.progression.side_check import FIGURE as SIDE_FIGURE
+from napari_medgen.progression.side_check import side_margin
 from napari_medgen.progression.trajectories import Extrapolation, ExtrapolationRequest, Mode, extrapolate, walk
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.statistics.agreement import quadratic_kappa
@@ -189,6 +191,7 @@ def _measure(
         "neighbours_risk": float(progression_risk(base, said[ways + 1 :].numpy()).mean()),
         "expected_grade": float(grades[0]),
         "supervised": baseline.risk(case.image) if baseline is not None else None,
+        "side_margin": side_margin(extrapolator, case.image),
     }
 
 
@@ -259,6 +262,7 @@ def _report(
             "kappa_predicted_to_followup": quadratic_kappa(truth, [m["predicted_grade"] for m in measured], grades),
             "kappa_baseline_to_followup": quadratic_kappa(truth, [m["baseline_grade"] for m in measured], grades),
         },
+        "side": {"knees": len(measured), "wrong": sum(m["side_margin"] < 0 for m in measured)},
         "risk": _risk_report(
             [m for m, kept in zip(measured, eligible, strict=True) if kept],
             np.array([outcome.fast for outcome in found])[eligible],
@@ -308,6 +312,8 @@ def figures(report: dict[str, Any]) -> dict[str, Figure]:
         f"mean grade after {grade['months'][-1]:g} months": figure(grade["mean_expected_grade"][-1], "grades"),
         "risk AUC": figure(risk["auc"], "", horizon),
     }
+    side = report["side"]
+    found[SIDE_FIGURE] = Figure(value=side["wrong"] / side["knees"], note=f"{side['knees']} knees kept apart")
     if "supervised" in risk:
         found["supervised baseline AUC"] = figure(risk["supervised"]["second"], "", horizon)
         found["risk AUC minus supervised"] = figure(risk["supervised"]["difference"], "", horizon)

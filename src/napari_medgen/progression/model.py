@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_medgen.errors import CohortError, ImageError, ModelError
+from napari_medgen.errors import BothSidesError, CohortError, ImageError, ModelError, SideError
 from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
@@ -148,9 +148,11 @@ class Extrapolator:
         if min(rows, columns) < _SMALLEST:
             raise ImageError(f"{image.name} has {rows} x {columns} pixels; a knee needs {_SMALLEST} x {_SMALLEST} at least.")
         if image.laterality == "B" or columns > _LONGEST * rows:
-            raise ImageError(f"{image.name} seems to show both knees; cut out one of them, with the joint in the middle.")
+            raise BothSidesError(
+                f"{image.name} seems to show both knees; cut out one of them, with the joint in the middle."
+            )
         if self.architecture.mirror and image.laterality not in ("L", "R"):
-            raise ImageError(f"Say whether {image.name} shows a left or a right knee: its file does not.")
+            raise SideError(f"Say whether {image.name} shows a left or a right knee: its file does not.")
 
     def project(self, image: Radiograph, request: ProjectionRequest | None = None) -> Steps[ProjectedRadiograph]:
         """Find the latent of a radiograph.

@@ -68,6 +68,22 @@ class Condition(BaseModel):
         return [2 * (number - self.low) / (self.high - self.low) - 1]
 
 
+def spoken(conditions: Sequence[Condition], values: Mapping[str, Any]) -> str:
+    """Named values in a few letters, for a name: ``80 y F``; a unit stands in brackets at the end of its label."""
+    words = []
+    for condition in conditions:
+        if condition.name not in values:
+            continue
+        if condition.kind == "class":
+            word = str(values[condition.name])
+            words.append(word[:1].upper() if word.lower() in ("female", "male") else word)
+        else:
+            _, bracket, unit = condition.label.rstrip(")").partition("(")
+            unit = {"years": "y"}.get(unit, unit) if bracket else condition.name
+            words.append(f"{float(values[condition.name]):g} {unit}")
+    return " ".join(words)
+
+
 def encode(conditions: Sequence[Condition], values: Mapping[str, Any]) -> list[float]:
     """Condition vector of named values, conditions in their order.
 

@@ -55,6 +55,11 @@ class Nearest:
         )
 
     @property
+    def record(self) -> str:
+        """For the provenance: verdict, distance and percentile."""
+        return f"{self.verdict} (nearest {self.name}, distance {self.distance:.3f}, percentile {self.percentile:.0f})"
+
+    @property
     def verdict(self) -> str:
         """In words."""
         if self.percentile < 5:

@@ -27,6 +27,7 @@ from napari_medgen.volumes.architecture import (
     read_architecture,
 )
 from napari_medgen.volumes.conditions import encode as encode_conditions
+from napari_medgen.volumes.conditions import spoken
 from napari_medgen.volumes.copy_check import Nearest, TrainingReference
 from napari_medgen.volumes.cost import Cost, denoise_bytes, estimate, learn
 from napari_medgen.volumes.decoding import decode_bytes, decode_in_slabs
@@ -187,9 +188,11 @@ class VolumeGenerator:
             condition=dict(request.condition) or None,
             precision=device.precision,
             device=device.identity,
+            copy_check="" if nearest is None else nearest.record,
             **(blend or {}),
         )
-        volume = self._volume(made, f"{self.folder.name} seed {request.seed}", provenance)
+        told = spoken(self.architecture.conditions, request.condition)
+        volume = self._volume(made, f"{self.folder.name} seed {request.seed}" + (f", {told}" if told else ""), provenance)
         seconds = time.perf_counter() - begun
         learn(self.folder.card, device, calls=self.calls(request), seconds=seconds)
         yield Progress(total, total, "Decoded")

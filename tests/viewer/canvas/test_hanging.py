@@ -37,9 +37,12 @@ def test_the_mark_is_there_while_a_synthetic_layer_is_visible() -> None:
     assert not mark.visible
     layer = add(viewer, synthetic=True)
     assert mark.visible
-    assert mark.text == "SYNTHETIC in part"  # a real one is visible as well
+    assert mark.text == "SYNTHETIC"  # it covers the real one
+    layer.opacity = 0.5  # type: ignore[attr-defined]
+    assert mark.text == "SYNTHETIC in part"
+    viewer.add_shapes(np.zeros((1, 4, 3)))
     viewer.layers[0].visible = False
-    assert mark.text == "SYNTHETIC"
+    assert mark.text == "SYNTHETIC"  # a drawing is no image
     layer.visible = False  # type: ignore[attr-defined]
     assert not mark.visible
     layer.visible = True  # type: ignore[attr-defined]

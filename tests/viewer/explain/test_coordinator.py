@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QPushButton
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.saliency.analyses.randomisation import Survival
+from napari_medgen.viewer.canvas.captions import caption_of
 from napari_medgen.viewer.explain.coordinator import OverlayCoordinator
 from napari_medgen.viewer.explain.map_layers import is_comparison, is_map, toggle_maps
 from napari_medgen.viewer.explain.shuffle_dialog import SurvivalDialog, verdict
@@ -53,6 +54,7 @@ def test_a_model_with_one_batch_norm_offers_no_choice(view: OverlayView) -> None
 
 
 def test_every_button_says_that_it_was_pressed(view: OverlayView, qtbot: QtBot) -> None:
+    view.set_images(["knee"], "knee")
     view.set_explained(True)
     view.set_stack(True)
     signals = {
@@ -61,7 +63,10 @@ def test_every_button_says_that_it_was_pressed(view: OverlayView, qtbot: QtBot) 
         "All slices": view.all_slices_requested,
         "Network's view": view.seen_requested,
         "Shuffle test": view.test_requested,
-        "Save...": view.save_requested,
+        "Compare methods": view.compare_methods_requested,
+        "Save values...": view.save_requested,
+        "Save figure...": view.figure_requested,
+        "A folder...": view.folder_requested,
         "About this model": view.card_requested,
     }
     for text, signal in signals.items():
@@ -188,9 +193,10 @@ def test_models_stand_side_by_side_with_one_contrast(coordinator: OverlayCoordin
     coordinator.compare()
     finish(coordinator, qtbot)
     viewer = coordinator.viewer
-    names = [layer.name.rsplit(" ", 1)[0] for layer in viewer.layers]
+    names = [layer.name.split(",")[0] for layer in viewer.layers]
     assert names[0] == "standard"
     assert names[2] == "dual (clean)"
+    assert [caption_of(layer).split(",")[0] for layer in viewer.layers] == ["standard", "", "dual (clean)", "", ""]
     assert [is_map(layer) for layer in viewer.layers] == [False, True, False, True, False]
     assert viewer.canvas.grid.enabled
     assert viewer.canvas.grid.stride == 2
@@ -235,11 +241,13 @@ def test_an_unsuitable_image_gets_a_warning_and_no_map_until_it_is_insisted_on(
     assert "colour picture" in coordinator.view.warning
     assert not maps(coordinator)
     assert coordinator.view.answer == {}
-    coordinator.view._anyway.value = True
-    coordinator.explain()
+    (button,) = [one for one in coordinator.view.findChildren(QPushButton) if one.text() == "Explain anyway"]
+    assert not button.isHidden()
+    button.click()
     finish(coordinator, qtbot)
     (overlay,) = maps(coordinator)
     assert overlay.name.startswith("DOUBTFUL")  # type: ignore[attr-defined]
+    assert overlay.visible  # type: ignore[attr-defined]
 
 
 def test_the_map_follows_the_slice_where_the_reader_asks_for_it(coordinator: OverlayCoordinator, qtbot: QtBot) -> None:
@@ -292,6 +300,7 @@ def test_what_the_network_saw_lies_on_the_image(coordinator: OverlayCoordinator,
 
 def test_a_map_is_saved_with_what_it_means(coordinator: OverlayCoordinator, qtbot: QtBot, tmp_path: Path) -> None:
     add(coordinator)
+    finish(coordinator, qtbot)
     coordinator.save(tmp_path / "out")
     assert not coordinator.work.busy
     coordinator.explain()
@@ -353,7 +362,8 @@ def test_all_slices_say_the_model_that_explained_them(
     finish(coordinator, qtbot)
     (overlay,) = maps(coordinator)
     assert overlay.data.shape == stack.shape  # type: ignore[attr-defined]
-    assert overlay.name.endswith("tiny-standard")  # type: ignore[attr-defined]
+    assert "tiny-standard" in overlay.name  # type: ignore[attr-defined]
+    assert overlay.name.endswith("every slice")  # type: ignore[attr-defined]
     assert overlay.metadata["napari_medgen"]["model"] == "tiny-standard"  # type: ignore[attr-defined]
 
 

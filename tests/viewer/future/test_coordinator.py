@@ -16,10 +16,11 @@ from qtpy.QtWidgets import QPushButton
 
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.progression.trajectories import ExtrapolationRequest
+from napari_medgen.viewer.canvas.captions import caption_of
 from napari_medgen.viewer.future.coordinator import ExtrapolateCoordinator, ExtrapolateRadiograph
 from napari_medgen.viewer.future.display import is_ours
 from napari_medgen.viewer.future.view import ExtrapolateView
-from napari_medgen.viewer.future.words import date_after
+from napari_medgen.viewer.future.words import date_after, month_words
 from napari_medgen.viewer.layers.owner import is_synthetic
 from napari_medgen.viewer.layers.radiographs import radiograph_layer
 from napari_medgen.viewer.work.models import extrapolators
@@ -104,6 +105,12 @@ class Stage:
         next(button for button in self.view.findChildren(QPushButton) if button.text() == name).click()
         self.idle()
 
+    def project(self) -> None:
+        """Project, and go on: random weights reproduce nothing."""
+        self.press("Project")
+        if "Extrapolate anyway" in self.view.offered:
+            self.press("Extrapolate anyway")
+
     def layers(self) -> dict[str, Any]:
         return {layer.name: layer for layer in self.viewer.layers if is_ours(layer)}
 
@@ -117,7 +124,6 @@ def stage(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setattr(extrapolators, "load", lambda key: model)
     made = Stage(qtbot, "tiny")
     made.add(radiograph(spacing=(0.5, 0.5)))
-    made.view._anyway.value = True  # random weights reproduce nothing
     made.view._step.value, made.view._horizon.value, made.view._neighbours.value = 12, 48, 3
     made.idle()
     yield made
@@ -126,16 +132,16 @@ def stage(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def test_project_shows_baseline_prediction_and_change(stage: Stage) -> None:
-    stage.press("Project")
+    stage.project()
     assert stage.view.work.error == ""
     shown = stage.layers()
-    assert list(shown) == ["baseline", "predicted (surrogate)", "change"]
+    assert list(shown) == ["baseline", "predicted (surrogate)", "change of brightness"]
     predicted = shown["predicted (surrogate)"]
-    assert predicted.data.shape == shown["change"].data.shape == (5, 32, 32)
+    assert predicted.data.shape == shown["change of brightness"].data.shape == (5, 32, 32)
     assert predicted.axis_labels[0] == "months"
     assert predicted.scale.tolist() == pytest.approx([12.0, 1.25, 1.25])
     assert is_synthetic(predicted)
-    assert is_synthetic(shown["change"])
+    assert is_synthetic(shown["change of brightness"])
     assert not is_synthetic(shown["baseline"])
     assert stage.viewer.canvas.grid.enabled
     assert tuple(stage.viewer.canvas.grid.shape) == (1, 3)
@@ -147,7 +153,7 @@ def test_project_shows_baseline_prediction_and_change(stage: Stage) -> None:
 
 
 def test_the_frame_lies_on_the_image(stage: Stage) -> None:
-    stage.press("Project")
+    stage.project()
     baseline, image = stage.layers()["baseline"], stage.viewer.layers["knee 0"]
     # Outer edges of the first and of the last pixel, in millimetres.
     edges = [
@@ -158,17 +164,36 @@ def test_the_frame_lies_on_the_image(stage: Stage) -> None:
 
 
 def test_the_months_slider_moves_the_line_and_the_words(stage: Stage) -> None:
-    stage.press("Project")
-    stage.view._date.value = datetime.date(2020, 1, 1)
+    stage.project()
+    stage.view._dated.value, stage.view._date.value = True, datetime.date(2020, 1, 1)
     stage.viewer.dims.set_point(0, 24)
-    assert stage.view.now.startswith("24 months (December 2021)")
+    assert stage.view.now.startswith("After 24 months: grade")  # no date of a surrogate, whose months are nominal
+    assert "against the projection" in stage.view.now
     assert stage.view.plot.month == 24
+    assert stage.view.months.words == "24 months"
+    captions = {role: caption_of(layer) for role, layer in stage.coordinator.display.layers.items()}
+    assert captions == {
+        "baseline": "baseline",
+        "predicted": "predicted (surrogate), 24 months",
+        "change": "change of brightness, 24 months",
+    }
     stage.viewer.dims.set_current_step(0, 4)
-    assert stage.view.now.startswith("48 months")
+    assert stage.view.now.startswith("After 48 months")
+    stage.press("12 mo")
+    assert stage.coordinator.display.month == 12
+    assert not next(one for one in stage.view.findChildren(QPushButton) if one.text() == "96 mo").isEnabled()
+
+
+def test_real_follow_up_has_dates(stage: Stage) -> None:
+    stage.project()
+    assert stage.coordinator.forecast is not None
+    stage.coordinator.forecast.extrapolator.known_cohort.about["surrogate"] = ""
+    assert "(December 2021)" in month_words(stage.coordinator.forecast, 2, datetime.date(2020, 1, 1))
+    assert "(" not in month_words(stage.coordinator.forecast, 2, None).split(":")[0]
 
 
 def test_other_neighbours_use_the_projection_again(stage: Stage) -> None:
-    stage.press("Project")
+    stage.project()
     projected, forecast = stage.coordinator.projected, stage.coordinator.forecast
     stage.view._neighbours.value = 1
     stage.view._mode.value = "as published"
@@ -181,13 +206,18 @@ def test_other_neighbours_use_the_projection_again(stage: Stage) -> None:
 
 
 def test_blink_puts_the_prediction_over_the_baseline_and_hides_it(stage: Stage) -> None:
-    stage.press("Project")
+    stage.project()
     predicted = stage.layers()["predicted (surrogate)"]
+    stage.viewer.dims.set_point(0, 48)
     stage.press("Blink (B)")
     assert not stage.viewer.canvas.grid.enabled
     assert predicted.visible
+    assert caption_of(predicted) == "predicted (surrogate), 48 months"
     stage.press("Blink (B)")
     assert not predicted.visible
+    projected = stage.layers()["projected baseline"]
+    assert caption_of(projected) == "projected baseline"
+    np.testing.assert_array_equal(projected.data, predicted.data[0])
     stage.press("Blink (B)")
     assert predicted.visible
     stage.press("Side by side")
@@ -195,7 +225,7 @@ def test_blink_puts_the_prediction_over_the_baseline_and_hides_it(stage: Stage) 
 
 
 def test_a_neighbour_opens_below(stage: Stage) -> None:
-    stage.press("Project")
+    stage.project()
     stage.press("Open neighbour")
     names = list(stage.layers())
     assert len(names) == 5
@@ -208,54 +238,106 @@ def test_a_neighbour_opens_below(stage: Stage) -> None:
 
 
 def test_a_second_visit_stands_beside_what_was_expected(stage: Stage) -> None:
-    stage.press("Project")
+    stage.project()
     stage.add(radiograph(7))
     assert stage.view.form.image == "knee 0"  # a second image is no new baseline
     stage.view.second._image.value = "knee 7"
     stage.press("Compare with the second visit")
-    assert "After 24 months the real image looks like" in stage.view.comparison
+    assert "24 months later: the real image looks like" in stage.view.comparison
+    assert stage.coordinator.display.month == 24
     assert {"real, 24 months", "expected, 24 months"} <= set(stage.layers())
-    # Another image would take a cell of the grid; it comes back when the layers are taken away.
     assert not stage.viewer.layers["knee 7"].visible
+    stage.press("Close neighbour")
+    assert len(stage.layers()) == 3
+    assert stage.view.comparison == ""
     stage.coordinator.display.clear()
-    assert stage.viewer.layers["knee 7"].visible
-    assert stage.viewer.layers["knee 0"].visible
+    assert [layer.name for layer in stage.viewer.layers if layer.visible] == ["knee 0"]
 
 
-def test_what_is_wrong_is_said_and_nothing_is_lost(stage: Stage) -> None:
-    stage.press("Project")
-    before = list(stage.layers())
+def test_what_is_wrong_is_said_and_what_can_be_done(stage: Stage) -> None:
+    stage.project()
     stage.add(Radiograph(np.zeros((40, 40), np.uint8), (0, 255), laterality="L", name="small"))
     stage.view._image.value = "small"
+    # Nothing of the knee before is left beside another image.
+    assert stage.layers() == {}
+    assert (stage.view.now, stage.view.quality, stage.view.neighbour_rows) == ("", "", [])
+    assert [layer.name for layer in stage.viewer.layers if layer.visible] == ["small"]
     stage.press("Project")
     assert "small has 40 x 40 pixels" in stage.view.work.error
-    assert list(stage.layers()) == before
-    unsaid = Radiograph(radiograph().pixels, (0, 255), name="unsaid")
-    stage.add(unsaid)
-    stage.view._image.value = "unsaid"
+    stage.add(Radiograph(radiograph().pixels, (0, 255), name="unsaid"))
+    assert stage.view.form.image == "unsaid"
+    assert stage.view.work.error == ""
     stage.press("Project")
-    assert "left or a right knee" in stage.view.work.error
-    bright = Radiograph(np.full((80, 80), 255, np.uint8), (0, 255), laterality="L", name="bright")
-    stage.add(bright)
+    assert "left or a right knee" in stage.view.refusal
+    assert stage.view.offered == ["It is a right knee", "It is a left knee"]
+    stage.press("It is a left knee")
+    assert stage.view.form.side == "L"
+    assert stage.coordinator.projected is not None
+    stage.add(Radiograph(np.full((80, 80), 255, np.uint8), (0, 255), laterality="L", name="bright"))
     stage.view._image.value = "bright"
-    stage.view._anyway.value = False
+    assert stage.view.form.side == ""
     stage.press("Project")
-    assert stage.view.work.error == "Too bright to be a knee."
+    assert stage.view.refusal == "Too bright to be a knee."
+    assert stage.view.offered == ["Extrapolate anyway"]
+    assert [layer.name for layer in stage.viewer.layers if layer.visible] == ["bright"]
 
 
-def test_a_bad_projection_is_not_extrapolated(stage: Stage) -> None:
-    stage.view._anyway.value = False
+def test_a_bad_projection_is_shown_and_goes_on_where_somebody_insists(stage: Stage) -> None:
     stage.press("Project")
-    assert "the error is above that of" in stage.view.doubt
-    assert "Not extrapolated" in stage.view.work.error
-    assert "change" not in stage.layers()
+    assert "the error is above that of" in stage.view.refusal
+    assert stage.view.refusal.startswith("Not extrapolated.")
+    assert "change" not in stage.coordinator.display.layers
     assert stage.coordinator.forecast is None
+    projected = stage.coordinator.projected
+    stage.press("Extrapolate anyway")
+    assert stage.coordinator.projected is projected  # the work that was done is used
+    assert stage.coordinator.forecast is not None
+    assert stage.view.refusal == ""
+
+
+def test_a_picture_of_both_knees_offers_its_halves(stage: Stage) -> None:
+    both = np.concatenate([radiograph(1).pixels, radiograph(2).pixels], 1)
+    stage.add(Radiograph(both, (0, 255), name="both"))
+    stage.press("Project")
+    assert "both knees" in stage.view.refusal
+    assert stage.view.offered == ["Left half of the picture", "Right half of the picture"]
+    stage.press("Right half of the picture")
+    assert stage.view.form.image == "both, right half"
+    assert stage.view.form.side == "L"
+    np.testing.assert_array_equal(stage.viewer.layers["both, right half"].data, radiograph(2).pixels)
+    assert stage.coordinator.projected is not None
+    assert stage.coordinator.projected.image.laterality == "L"
+
+
+def test_what_was_made_with_other_settings_is_said_to_be_out_of_date(stage: Stage) -> None:
+    stage.project()
+    assert stage.view.stale == ""
+    stage.view._side.value = "right"
+    assert "Out of date" in stage.view.stale
+    stage.view._side.value = "as in the file"
+    assert stage.view.stale == ""
+
+
+def test_an_image_that_is_opened_during_a_comparison_takes_no_cell(stage: Stage) -> None:
+    stage.project()
+    later = stage.add(radiograph(7))
+    assert not later.visible
+    assert [caption_of(layer) for layer in stage.viewer.layers if layer.visible] == [
+        "baseline",
+        "predicted (surrogate), 0 months",
+        "change of brightness, 0 months",
+    ]
+    later.visible = True  # who wants to see it sees it alone
+    assert [layer.name for layer in stage.viewer.layers if layer.visible] == ["knee 7"]
+    assert not stage.viewer.canvas.grid.enabled
+    stage.press("Side by side")
+    assert not later.visible
 
 
 def test_cancel_ends_a_projection(stage: Stage) -> None:
     stage.view._method.value = "as published (1000 steps)"
     stage.view.project_requested.emit()
-    stage.qtbot.waitUntil(lambda: "projection" in stage.layers(), timeout=30_000)
+    stage.qtbot.waitUntil(lambda: "predicted" in stage.coordinator.display.layers, timeout=30_000)
     stage.view.work.cancel_requested.emit()
     stage.idle()
     assert stage.coordinator.forecast is None
@@ -263,7 +345,7 @@ def test_cancel_ends_a_projection(stage: Stage) -> None:
 
 
 def test_reports_are_written_as_pdf_and_html(stage: Stage, tmp_path: Path) -> None:
-    stage.press("Project")
+    stage.project()
     stage.coordinator.write_report(tmp_path / "report")
     stage.idle()
     (pdf,) = stage.coordinator.written
@@ -285,12 +367,12 @@ def test_reports_are_written_as_pdf_and_html(stage: Stage, tmp_path: Path) -> No
 
 
 def test_layers_that_are_removed_by_hand_are_forgotten(stage: Stage) -> None:
-    stage.press("Project")
+    stage.project()
     for layer in list(stage.layers().values()):
         stage.viewer.layers.remove(layer)
     assert not stage.viewer.canvas.grid.enabled
     stage.viewer.dims.set_point(0, 0)
-    stage.press("Project")
+    stage.project()
     assert len(stage.layers()) == 3
 
 
@@ -329,11 +411,10 @@ def test_nothing_of_the_image_before_arrives_beside_the_next_one(stage: Stage) -
     first = stage.viewer.layers[0].name
     other = stage.add(radiograph(seed=5, spacing=(0.5, 0.5)))
     stage.view._image.value = first
-    stage.coordinator.project()
+    stage.coordinator.project(anyway=True)
     stage.qtbot.waitUntil(lambda: stage.coordinator.work.runs("ahead"), timeout=60_000)
-    stage.view._anyway.value = False  # random weights reproduce nothing: the next one is doubtful, and goes no further
     stage.view._image.value = other.name
-    stage.coordinator.project()
+    stage.coordinator.project()  # random weights reproduce nothing: the next one is doubtful, and goes no further
     stage.idle()
     stage.qtbot.wait(200)
     assert stage.coordinator.forecast is None
@@ -344,7 +425,7 @@ def test_nothing_of_the_image_before_arrives_beside_the_next_one(stage: Stage) -
 
 
 def test_cancelling_a_second_look_ahead_leaves_the_first_whole(stage: Stage) -> None:
-    stage.press("Project")
+    stage.project()
     forecast = stage.coordinator.forecast
     before = stage.layers()["predicted (surrogate)"].data.copy()
     stage.view._step.value = 6
@@ -358,7 +439,7 @@ def test_cancelling_a_second_look_ahead_leaves_the_first_whole(stage: Stage) -> 
 
 
 def test_cancelling_the_first_look_ahead_leaves_the_projection(stage: Stage) -> None:
-    stage.coordinator.project()
+    stage.coordinator.project(anyway=True)
     stage.qtbot.waitUntil(lambda: stage.coordinator.work.runs("ahead"), timeout=60_000)
     stage.coordinator.cancel()
     stage.idle()
@@ -367,7 +448,7 @@ def test_cancelling_the_first_look_ahead_leaves_the_projection(stage: Stage) -> 
 
 
 def test_what_is_changed_while_the_first_frames_are_made_counts(stage: Stage) -> None:
-    stage.coordinator.project()
+    stage.coordinator.project(anyway=True)
     stage.qtbot.waitUntil(lambda: stage.coordinator.work.runs("ahead"), timeout=60_000)
     stage.view._neighbours.value = 2
     stage.idle()
@@ -384,7 +465,7 @@ def test_a_renamed_knee_is_still_projected_and_compared(stage: Stage) -> None:
     stage.view.second._image.value = other.name
     layer.name, other.name = "left knee", "left knee later"
     assert (stage.view.form.image, stage.view.form.second) == ("left knee", "left knee later")
-    stage.press("Project")
+    stage.project()
     assert stage.view.work.error == ""
     stage.press("Compare with the second visit")
     assert stage.view.work.error == ""
@@ -392,7 +473,7 @@ def test_a_renamed_knee_is_still_projected_and_compared(stage: Stage) -> None:
 
 
 def test_a_plot_of_other_neighbours_does_not_stay(stage: Stage, tmp_path: Path) -> None:
-    stage.press("Project")
+    stage.project()
     stage.coordinator.save(tmp_path / "out")
     stage.coordinator._redraw()  # waits behind the save
     stage.view._step.value = 6
@@ -408,9 +489,9 @@ def test_a_plot_of_other_neighbours_does_not_stay(stage: Stage, tmp_path: Path) 
 
 
 def test_cancel_ends_the_projection_and_leaves_what_is_being_saved(stage: Stage, tmp_path: Path) -> None:
-    stage.press("Project")
+    stage.project()
     stage.coordinator.save(tmp_path / "out")
-    stage.coordinator.project()
+    stage.coordinator.project(anyway=True)
     stage.coordinator.cancel()
     stage.idle()
     assert len(stage.coordinator.written) == 11

@@ -41,7 +41,8 @@ def test_every_button_says_that_it_was_pressed(qtbot: QtBot) -> None:
         "Sample": made.sample_requested,
         "Blend with next seed": made.interpolate_requested,
         "About this model": made.card_requested,
-        "Save...": made.save_requested,
+        "Save volumes...": made.save_requested,
+        "Save figure...": made.figure_requested,
     }.items():
         with qtbot.waitSignal(signal, timeout=1000):
             press(made, text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,16 +49,16 @@ def sample(viewer: ViewerModel, queue: WorkQueue) -> Any:
 def explain(viewer: ViewerModel, queue: WorkQueue) -> Any:
     view = OverlayView()
     coordinator = OverlayCoordinator(view, viewer, queue)
-    view._model.value, view._anyway.value = "classifier", True
-    return coordinator, coordinator.explain
+    view._model.value = "classifier"
+    return coordinator, coordinator.explain_anyway
 
 
 def extrapolate(viewer: ViewerModel, queue: WorkQueue) -> Any:
     view = ExtrapolateView()
     coordinator = ExtrapolateCoordinator(view, viewer, queue)
-    view._model.value, view._anyway.value = "knees", True
+    view._model.value = "knees"
     view._side.value, view._horizon.value = "left", 24
-    return coordinator, coordinator.project
+    return coordinator, partial(coordinator.project, anyway=True)
 
 
 def listeners(viewer: ViewerModel) -> int:

@@ -61,6 +61,24 @@ def update_letters(viewer: ViewerModel) -> None:
         overlays[f"medgen_{side}"].text = text
 
 
+def show_plane(viewer: ViewerModel, plane: str) -> None:
+    """Show axial, coronal or sagittal slices, the patient upright, or the whole in three dimensions (``3d``)."""
+    ndim = viewer.dims.ndim
+    if ndim < 3:
+        return
+    if plane == "3d":
+        viewer.dims.ndisplay = 3
+    else:
+        viewer.dims.ndisplay = 2
+        axis = ndim - 3 + ("axial", "coronal", "sagittal").index(plane)
+        viewer.dims.order = (
+            *(one for one in range(ndim) if one < ndim - 3),
+            axis,
+            *(one for one in range(ndim - 3, ndim) if one != axis),
+        )
+    viewer.reset_view()
+
+
 def _turn(viewer: ViewerModel, *, upward: bool) -> None:
     vertical = VerticalAxisOrientation.UP if upward else VerticalAxisOrientation.DOWN
     viewer.scene.camera.orientation2d = (vertical, HorizontalAxisOrientation.RIGHT)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari_medgen.viewer.canvas.marks import add_mark, update_mark
 from napari_medgen.viewer.canvas.orientation import add_letters, update_letters
 from napari_medgen.viewer.canvas.size_question import ask_about_size
+from napari_medgen.viewer.canvas.stage import stage_of
 from napari_medgen.viewer.layers.proxy import unwrapped
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from napari.utils.events import Event
 
 _watched: weakref.WeakSet[ViewerModel] = weakref.WeakSet()
-_EVENTS = ("visible", "metadata", "scale", "rotate", "shear", "affine", "axis_labels")
+_EVENTS = ("visible", "metadata", "scale", "translate", "rotate", "shear", "affine", "axis_labels", "opacity", "blending")
 
 
 def watch(viewer: ViewerModel) -> None:
@@ -25,6 +26,7 @@ def watch(viewer: ViewerModel) -> None:
     if viewer in _watched:
         return
     _watched.add(viewer)
+    stage_of(viewer)
     add_mark(viewer)
     add_letters(viewer)
     viewer.canvas.overlays.scale_bar.visible = True
@@ -36,6 +38,8 @@ def watch(viewer: ViewerModel) -> None:
     def watch_layer(layer: Layer) -> None:
         for event in _EVENTS:
             getattr(layer.events, event).connect(update)
+        if hasattr(layer.events, "colormap"):
+            layer.events.colormap.connect(update)
 
     def inserted(event: Event) -> None:
         watch_layer(event.value)
@@ -46,6 +50,9 @@ def watch(viewer: ViewerModel) -> None:
         watch_layer(layer)
     viewer.layers.events.inserted.connect(inserted)
     viewer.layers.events.removed.connect(update)
+    viewer.layers.events.reordered.connect(update)
+    viewer.canvas.grid.events.connect(update)
+    viewer.dims.events.current_step.connect(update)
     viewer.dims.events.order.connect(update)
     viewer.dims.events.ndisplay.connect(update)
     update()

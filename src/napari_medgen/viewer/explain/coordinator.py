@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +15,13 @@ from qtpy.QtCore import QTimer
 from napari_medgen.errors import ImageError, MedGenError
 from napari_medgen.models.catalogue import find_model, list_models
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.saliency.request import METHODS
+from napari_medgen.viewer.explain.asked import Asked
 from napari_medgen.viewer.explain.display import MapDisplay
 from napari_medgen.viewer.explain.map_layers import toggle_maps
 from napari_medgen.viewer.explain.shuffle_dialog import SurvivalDialog
 from napari_medgen.viewer.explain.view import OverlayForm, OverlayView
-from napari_medgen.viewer.explain.work import Reading, ask_models
+from napari_medgen.viewer.explain.work import Question, Reading, ask_models, fitting_model, one_of_each_family
 from napari_medgen.viewer.layers.owner import can_be_explained
 from napari_medgen.viewer.layers.plane import Excerpt, Plane
 from napari_medgen.viewer.widgets.coordinator import Coordinator
@@ -33,7 +38,9 @@ if TYPE_CHECKING:
     from napari_medgen.saliency.analyses.randomisation import Survival
     from napari_medgen.saliency.maps import SaliencyMap
 
-TOGGLE_KEY = "H"
+Questions = Callable[[OverlayForm], tuple[Question, ...]]
+Answered = Callable[[Reading, Plane, Asked], None]
+TOGGLE_KEY, NEXT_KEY, PREVIOUS_KEY = "H", "PageDown", "PageUp"
 _SETTLE = 60  # milliseconds without a further change before the map follows
 
 
@@ -58,6 +65,11 @@ class OverlayCoordinator(Coordinator):
         self.display = MapDisplay(self.viewer)
         self._model = ""
         self._holding = False
+        self._asked: Asked | None = None  # what the map on screen was asked for with
+        self._of: weakref.ref[Image] | None = None  # the image whose answer is shown
+        self._last_of: weakref.ref[Image] | None = None
+        self._asked_last: tuple[Questions, Answered, str] | None = None
+        self._model_chosen = False  # by the user, who then knows better than a guess
         self._timer = self.settled(_SETTLE, self._refresh)
         for signal, slot in (
             (view.explain_requested, self.explain),
@@ -67,7 +79,11 @@ class OverlayCoordinator(Coordinator):
             (view.test_requested, self.shuffle_test),
             (view.save_requested, self.ask_and_save),
             (view.card_requested, self._show_card),
+            (view.compare_methods_requested, self.compare_methods),
+            (view.anyway_requested, self.explain_anyway),
             (view.subject_changed, self._subject_changed),
+            (view.model_chosen, self._note_model),
+            (view.asked_changed, self._check_fresh),
             (view.look_changed, self._restyle),
         ):
             signal.connect(slot)
@@ -77,8 +93,10 @@ class OverlayCoordinator(Coordinator):
         self.listen(self.viewer.dims.events.current_step, self._place_changed)
         self.listen(self.viewer.dims.events.order, self._place_changed)
         self.bind(TOGGLE_KEY, self.toggle)
+        self.bind(NEXT_KEY, self.next_image)
+        self.bind(PREVIOUS_KEY, self.previous_image)
         view.set_models([folder.name for folder in list_models("saliency")])
-        self.images.choose(self._active_image() or next(iter(self.images.layers), None))
+        self.images.choose(self._active_image() or self._uppermost())
         self._layers_changed(None)
         self._subject_changed()
 
@@ -86,14 +104,49 @@ class OverlayCoordinator(Coordinator):
 
     def explain(self) -> None:
         """Make the map of the slice on screen and lay it over the image."""
-        self._ask(lambda form: (form.model,), self._show_map, "Explaining", explain=True)
+        self._ask(_one, self._show_map, "Explaining", explain=True)
+
+    def explain_anyway(self) -> None:
+        """Make the maps that were asked for last, of an image that the model was not trained for."""
+        questions, show, title = self._asked_last or (_one, self._show_map, "Explaining")
+        self._ask(questions, show, title, explain=True, anyway=True)
+
+    def compare_methods(self) -> None:
+        """Put all methods of the chosen model side by side."""
+        self._ask(
+            lambda form: tuple((form.model, replace(form.request, method=method)) for method in METHODS),
+            partial(self._show_comparison, by_method=True),
+            "Comparing methods",
+            explain=True,
+        )
 
     def compare(self) -> None:
         """Put the chosen model and the ticked ones side by side."""
         if not self.view.form.compared:
             self.sorry(ImageError("Tick at least one model to compare with."))
             return
-        self._ask(lambda form: (form.model, *form.compared), self._show_comparison, "Comparing", explain=True)
+        self._ask(
+            lambda form: tuple((model, form.request) for model in (form.model, *form.compared)),
+            self._show_comparison,
+            "Comparing",
+            explain=True,
+        )
+
+    def next_image(self) -> None:
+        """Choose the next image of the list; what the key does."""
+        self._step(1)
+
+    def previous_image(self) -> None:
+        """Choose the image before; what the key does."""
+        self._step(-1)
+
+    def _step(self, by: int) -> None:
+        layers = self.images.layers
+        if not layers:
+            return
+        layer = self.images.layer
+        place = layers.index(layer) + by if layer is not None else 0
+        self._choose(layers[place % len(layers)])
 
     def explain_all_slices(self) -> None:
         """Explain every slice of the stack in the background; the map then covers the whole layer."""
@@ -119,8 +172,12 @@ class OverlayCoordinator(Coordinator):
 
         def show(made: tuple[NDArray, SaliencyMap, Radiograph]) -> None:
             maps, found, image = made
+            if plane.layer is not self.images.layer:
+                return
             self.display.cover(maps, found, image, plane, signed=form.signed, opacity=form.opacity)
+            self._asked = Asked.of(form, plane, every_slice=True)
             self.view.set_explained(True)
+            self._check_fresh()
             self.view.set_meaning(found.label, signed=form.signed and found.signed)
 
         self.work.submit("slices", f"Every slice of {name}", steps, show)
@@ -173,40 +230,46 @@ class OverlayCoordinator(Coordinator):
 
     def _ask(
         self,
-        models: Callable[[OverlayForm], tuple[str, ...]],
-        show: Callable[[Reading, Plane], None],
+        questions: Questions,
+        show: Answered,
         title: str,
         *,
         explain: bool,
+        anyway: bool = False,
     ) -> None:
         """Ask the models about the slice on screen, and for maps unless the image is unsuitable."""
         form, plane = self.view.form, self._plane_on_screen()
         if plane is None or not form.model:
             return
-        names, excerpt = models(form), self._excerpt(plane, form)
+        asked, excerpt = Asked.of(form, plane), self._excerpt(plane, form)
         if explain:
+            self._asked_last = (questions, show, title)
             # The answer comes with the map, so one that is being looked for alone is not needed.
             self._timer.stop()
             self.work.drop("answer")
 
         def steps() -> Steps[Reading]:
-            return ask_models(names, excerpt.image, form.request, explain=explain, anyway=form.anyway)
+            return ask_models(questions(form), excerpt.image, explain=explain, anyway=anyway)
+
+        def arrived(reading: Reading) -> None:
+            if plane.layer is self.images.layer:  # an answer of another image is none of this one's
+                self._of = weakref.ref(plane.layer)
+                show(reading, plane, asked)
 
         kind = "map" if explain else "answer"
-        self.work.submit(kind, f"{title} {excerpt.name}", steps, lambda reading: show(reading, plane), brief=True)
+        self.work.submit(kind, f"{title} {excerpt.name}", steps, arrived, brief=True)
 
-    def _show_answer(self, reading: Reading, plane: Plane) -> None:
+    def _show_answer(self, reading: Reading, plane: Plane, asked: Asked) -> None:
         if reading.warnings:
             self.view.set_answer({}, "")
         else:
             self.view.set_answer(reading.answer.probabilities, " ".join(reading.image.notes))
-        self.view.set_warnings(reading.warnings)
+        self.view.set_warnings(reading.warnings, find_model(asked.model).example)
 
-    def _show_map(self, reading: Reading, plane: Plane) -> None:
-        self._show_answer(reading, plane)
-        if not reading.maps or plane.layer not in self.viewer.layers:
-            self.display.drop()
-            self.view.set_explained(False)
+    def _show_map(self, reading: Reading, plane: Plane, asked: Asked) -> None:
+        self._show_answer(reading, plane, asked)
+        if not reading.maps:
+            self._forget_map()
             return
         form, ((_, found),) = self.view.form, reading.maps
         note = f"{found.label} explained in {reading.seconds * 1000:.0f} ms."
@@ -218,19 +281,56 @@ class OverlayCoordinator(Coordinator):
         else:
             self.view.set_answer(reading.answer.probabilities, note)
         self.display.show(found, reading.image, plane, signed=form.signed, opacity=form.opacity)
+        self._asked = asked
         self.view.set_meaning(found.label, signed=form.signed and found.signed)
         self.view.set_explained(True)
+        self._check_fresh()
 
-    def _show_comparison(self, reading: Reading, plane: Plane) -> None:
-        self._show_answer(reading, plane)
-        if not reading.maps or plane.layer not in self.viewer.layers:
+    def _show_comparison(self, reading: Reading, plane: Plane, asked: Asked, *, by_method: bool = False) -> None:
+        self._show_answer(reading, plane, asked)
+        if not reading.maps:
+            self._forget_map()
             return
         form = self.view.form
-        titles = [f"{variant} {found.probability:.0%}" for variant, found in reading.in_order]
-        maps = [found for _, found in reading.in_order]
-        self.display.compare(maps, titles, plane, signed=form.signed, opacity=form.opacity)
+        if by_method:
+            titles, maps = [METHODS[found.request.method] for _, found in reading.maps], [one for _, one in reading.maps]
+        else:
+            titles = [f"{variant}, {found.label} {found.probability:.0%}" for variant, found in reading.in_order]
+            maps = [found for _, found in reading.in_order]
+        self.display.compare(maps, titles, reading.image, plane, signed=form.signed, opacity=form.opacity)
+        self._asked = None  # the titles say what each of them is
+        self.view.set_explained(True, seen=False)
+        self.view.set_stale("")
+        self.view.set_meaning(maps[0].label, signed=form.signed and any(one.signed for one in maps))
+
+    def _forget_map(self) -> None:
+        self.display.drop()
+        self._asked = None
         self.view.set_explained(False)
-        self.view.set_meaning(maps[0].label, signed=form.signed and maps[0].signed)
+        self.view.set_stale("")
+
+    def _forget_answer(self) -> None:
+        """Nothing of the image before is said of the next."""
+        self.work.new_subject()
+        self._asked_last = None
+        self._forget_map()
+        self._of = None
+        self.view.set_answer({})
+        self.view.set_warnings(())
+        self._panel.clear_error()
+
+    def _check_fresh(self) -> None:
+        """Say at once where the map on screen is not what the form asks for now."""
+        if self._asked is None or self.display.found is None:
+            return
+        words = ""
+        if (layer := self.images.layer) is not None and self.viewer.dims.ndisplay == 2:
+            try:
+                words = self._asked.stale(Asked.of(self.view.form, Plane.shown(self.viewer, layer)), self.display.found)
+            except MedGenError:
+                words = ""
+        self.view.set_stale(words)
+        self.display.note(words)
 
     # -- layers ---------------------------------------------------------------------------------------------------------
 
@@ -244,6 +344,10 @@ class OverlayCoordinator(Coordinator):
     def _active_image(self) -> Image | None:
         active = self.viewer.layers.selection.active
         return active if active is not None and can_be_explained(active) else None
+
+    def _uppermost(self) -> Image | None:
+        seen = [layer for layer in self.images.layers if layer.visible]
+        return next(reversed(seen), None) or next(iter(self.images.layers), None)
 
     def _plane_on_screen(self) -> Plane | None:
         layer = self.images.layer
@@ -263,11 +367,28 @@ class OverlayCoordinator(Coordinator):
 
     def _layers_changed(self, added: Image | None) -> None:
         self.display.tidy()
-        if added is not None:
-            self.images.choose(added)
+        if self.display.found is None and self._asked is not None:
+            self._forget_map()  # its layer was removed by hand
         self.view.set_images(self.images.names, self.images.name)
-        if added is not None or self.images.layer is None:
+        if self.images.layer is None:
             self._subject_changed()
+
+    def subject_chosen(self, event: Event | None = None) -> None:
+        """Take what the stage shows as the image, where it can be explained."""
+        subject = self.stage.subject
+        if subject is not None and can_be_explained(subject) and subject is not self.images.layer:
+            self._choose(subject)
+
+    def come_forward(self) -> None:
+        """Show the chosen image, with its map."""
+        layer = self.images.layer
+        if layer is not None and self.stage.subject is not layer:
+            self.stage.show(layer, *self.display.belonging(layer))
+
+    def _choose(self, layer: Image) -> None:
+        self.images.choose(layer)
+        self.view.set_images(self.images.names, layer.name)
+        self._subject_changed()
 
     def _removing(self, event: Event) -> None:
         # napari selects another layer then: that is no choice of the user's.
@@ -279,24 +400,59 @@ class OverlayCoordinator(Coordinator):
 
     def _selection_changed(self, event: Event) -> None:
         active = self._active_image()
-        if active is not None and not self._holding and active is not self.images.layer:
-            self.images.choose(active)
-            self.view.set_images(self.images.names, active.name)
-            self._subject_changed()
+        # What stands in a captioned cell is not chosen by a click on its layer: it is looked at already.
+        if active is not None and not self._holding and active is not self.images.layer and self.stage.owner is None:
+            self._choose(active)
 
     def _place_changed(self, event: Event) -> None:
+        self._check_fresh()
+        if self._of is not None:
+            self.view.set_answer_old(True)
         self._timer.start()
+
+    def _note_model(self) -> None:
+        self._model_chosen = True
 
     def _subject_changed(self) -> None:
         form = self.view.form
         if form.image != self.images.name:
             self.images.choose_name(form.image)  # the user chose it in the form
+        layer = self.images.layer
+        if (self._last() is not layer) or layer is None:
+            self._last_of = weakref.ref(layer) if layer is not None else None
+            self._forget_answer()
+            self.view.begin_anew()
+            form = self.view.form
+            if layer is not None:
+                self.stage.show(layer)
+                self._find_model(layer)
         if form.model and form.model != self._model:
             self._model = form.model
             self._offer(form.model)
-        layer = self.images.layer
+        self._check_fresh()
+        if self._of is not None:
+            self.view.set_answer_old(True)
         self.view.set_stack(layer is not None and layer.ndim == 3 and not layer.rgb)
         self._timer.start()
+
+    def _last(self) -> Image | None:
+        return self._last_of() if self._last_of is not None else None
+
+    def _find_model(self, layer: Image) -> None:
+        """Choose the model that was trained for such an image, unless the user chose one."""
+        names = [] if self._model_chosen or layer.ndim > 2 else one_of_each_family()
+        if len(names) < 2:
+            return
+        try:
+            excerpt = Plane.shown(self.viewer, layer).excerpt()
+        except MedGenError:
+            return
+
+        def show(name: str) -> None:
+            if name and layer is self.images.layer and not self._model_chosen:
+                self.view.choose_model(name)
+
+        self.work.submit("fit", "Finding the model", lambda: fitting_model(names, excerpt.image), show, shown=False)
 
     def _show_card(self) -> None:
         self.show_card_of(self.view.form.model)
@@ -311,7 +467,7 @@ class OverlayCoordinator(Coordinator):
             other = classifier_architecture(folder.card)
             if folder.name != model and set(other.labels) & set(own.labels):
                 others[folder.name] = bool(own.family) and other.family == own.family
-        self.view.set_model(own.labels, own.domain_names, others)
+        self.view.set_model(own.labels, own.domain_names, others, sided=bool(own.view.mirror))
 
     def _refresh(self) -> None:
         """Classify what is on screen now; explain it too if the reader asked to follow."""
@@ -324,7 +480,11 @@ class OverlayCoordinator(Coordinator):
         if form.follow:
             self.explain()
         else:
-            self._ask(lambda form: (form.model,), self._show_answer, "Looking at", explain=False)
+            self._ask(_one, self._show_answer, "Looking at", explain=False)
+
+
+def _one(form: OverlayForm) -> tuple[Question, ...]:
+    return ((form.model, form.request),)
 
 
 class OverlaySaliency(DockWidget):

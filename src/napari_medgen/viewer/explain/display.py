@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import weakref
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from napari_medgen.errors import ImageError
+from napari_medgen.viewer.canvas.stage import Shown, stage_of
 from napari_medgen.viewer.explain.map_layers import (
     close_comparison,
     compare_side_by_side,
     is_comparison,
-    is_map,
     look,
+    name_of,
     overlay_options,
     shown_values,
 )
 from napari_medgen.viewer.layers.adding import add_image
-from napari_medgen.viewer.layers.owner import SEEN
+from napari_medgen.viewer.layers.owner import KEY, SEEN, is_map
 from napari_medgen.viewer.layers.plane import Plane
 from napari_medgen.viewer.work.turns import one_each_turn
 
@@ -44,6 +46,8 @@ class MapDisplay:
     ----------
     found, image, plane
         The map on screen, the image it explains, and the slice it lies on; None where there is none.
+    compared
+        Titles and maps that stand side by side.
     arriving
         Whether layers of a comparison are still being added.
     """
@@ -54,7 +58,10 @@ class MapDisplay:
         self.image: Radiograph | None = None
         self.plane: Plane | None = None
         self._layer: Image | None = None
+        self._seen: Image | None = None
         self._stack: NDArray[Any] | None = None  # signed maps of all slices
+        self.compared: list[tuple[str, SaliencyMap]] = []
+        self._stage = stage_of(viewer)
         self._comparing, self._compared = False, 0
         self.arriving = False
         self._steps: Generator[None, None, None] | None = None
@@ -62,12 +69,23 @@ class MapDisplay:
     def show(self, found: SaliencyMap, image: Radiograph, plane: Plane, *, signed: bool, opacity: float) -> None:
         """Lay a map over the slice it explains; the layer of the map before is used again."""
         close_comparison(self.viewer)
-        self._comparing = False
+        self._comparing, self.compared = False, []
         self.found, self.image, self.plane, self._stack = found, image, plane, None
         options = overlay_options(found, plane, signed=signed, opacity=opacity)
         if found.warnings:
             options["name"] = f"DOUBTFUL {options['name']}"
         self._replace(shown_values(plane.values(found.values), signed and found.signed), options)
+
+    def belonging(self, layer: Image) -> tuple[Image, ...]:
+        """The layer of the map that lies over an image."""
+        mine = self._layer
+        there = mine is not None and mine in self.viewer.layers and self.plane is not None and self.plane.layer is layer
+        return (mine,) if there and mine is not None else ()
+
+    def note(self, words: str) -> None:
+        """Write over the map what a reader must know of it; nothing for an empty text."""
+        if self._layer is not None:
+            self._stage.note(self._layer, words.split(". ")[0])
 
     def cover(
         self, maps: NDArray[Any], found: SaliencyMap, image: Radiograph, plane: Plane, *, signed: bool, opacity: float
@@ -82,14 +100,25 @@ class MapDisplay:
         if plane.layer not in self.viewer.layers:
             return
         close_comparison(self.viewer)
-        self._comparing = False
+        self._comparing, self.compared = False, []
         self.found, self.image, self.plane, self._stack = found, image, plane, maps
-        options = overlay_options(found, replace(plane, index=(0, None, None)), signed=signed, opacity=opacity)
+        whole = replace(plane, index=(0, None, None))
+        options = overlay_options(found, whole, signed=signed, opacity=opacity, name=name_of(found, None))
         self._replace(shown_values(maps, signed and found.signed), options)
 
-    def compare(self, maps: list[SaliencyMap], titles: list[str], plane: Plane, *, signed: bool, opacity: float) -> None:
+    def compare(
+        self,
+        maps: list[SaliencyMap],
+        titles: list[str],
+        image: Radiograph,
+        plane: Plane,
+        *,
+        signed: bool,
+        opacity: float,
+    ) -> None:
         """Put several maps of one slice side by side."""
         self.drop()
+        self.compared, self.image = list(zip(titles, maps, strict=True)), image
         steps = compare_side_by_side(self.viewer, plane, maps, titles=titles, signed=signed, opacity=opacity)
         self._compared = 2 * len(maps)
         self.arriving, self._steps = True, steps
@@ -135,25 +164,43 @@ class MapDisplay:
         if plane.upright or plane.transposed:
             raise ImageError("What the network sees is shown for radiographs and axial slices only.")
         seen = found.seen[:, ::-1] if found.view.mirrored else found.seen
-        self.viewer.add_image(
+        self._hide_seen()
+        added = self._seen = add_image(
+            self.viewer,
             seen,
             name=f"Network's view: {plane.layer.name}",
             contrast_limits=(0, 1),
             colormap="gray",
-            metadata={SEEN: True},
+            visible=False,
+            metadata={SEEN: True} | ({KEY: plane.layer.metadata[KEY]} if KEY in plane.layer.metadata else {}),
             **plane.part(found.view.box, (seen.shape[0], seen.shape[1])),
         )
+        image = (Shown(plane.layer, plane.layer.name), *(Shown(one) for one in self.belonging(plane.layer)))
+        gone = weakref.WeakMethod(self._hide_seen)
+        cells = [image, (Shown(added, "what the network sees"),)]
+        self._stage.set_scene("seen", cells, left=lambda: _call(gone()))
+
+    def _hide_seen(self) -> None:
+        layer, self._seen = self._seen, None
+        if layer is not None and layer in self.viewer.layers:
+            self.viewer.layers.remove(layer)
 
     def drop(self) -> None:
-        """Take the map away: there is nothing explained any more."""
+        """Take the map or the comparison away: there is nothing explained any more."""
+        self._comparing, self.compared = False, []
+        self.stop()
+        close_comparison(self.viewer)
+        self._stage.leave("seen")
+        self._hide_seen()
         self._remove_layer()
         self.found = self.image = self.plane = self._stack = None
 
     def tidy(self) -> None:
-        """End a comparison of which a layer was removed by hand: the others would lie in the wrong cells."""
+        """Forget a map that was removed by hand; end a comparison of which a layer was: the others mean nothing alone."""
+        if self._layer is not None and self._layer not in self.viewer.layers:
+            self.drop()
         if self._comparing and sum(is_comparison(layer) for layer in self.viewer.layers) < self._compared:
-            self._comparing = False
-            close_comparison(self.viewer)
+            self.drop()
 
     def _replace(self, values: Any, options: dict[str, Any]) -> None:
         old = self._layer
@@ -182,3 +229,8 @@ class MapDisplay:
         old, self._layer = self._layer, None
         if old is not None and old in self.viewer.layers:
             self.viewer.layers.remove(old)
+
+
+def _call(function: Callable[[], None] | None) -> None:
+    if function is not None:
+        function()

@@ -11,9 +11,10 @@ from napari.utils import Colormap
 from numpy.typing import NDArray
 
 from napari_medgen.saliency.colours import absolute_colours, signed_colours
-from napari_medgen.viewer.canvas.grid import leave_grid, take_grid
+from napari_medgen.saliency.request import METHODS
+from napari_medgen.viewer.canvas.stage import Cell, Shown, stage_of
 from napari_medgen.viewer.layers.adding import add_image
-from napari_medgen.viewer.layers.owner import COMPARISON, KEY, SALIENCY
+from napari_medgen.viewer.layers.owner import COMPARISON, KEY, SALIENCY, UNIT, is_map
 from napari_medgen.viewer.layers.place import slice_place
 from napari_medgen.viewer.layers.plane import Plane
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _SIGNED = Colormap(signed_colours(), name="medgen against and for", nan_color=(0, 0, 0, 0))
 _ABSOLUTE = Colormap(absolute_colours(), name="medgen how much", nan_color=(0, 0, 0, 0))
-_hidden: weakref.WeakKeyDictionary[ViewerModel, list[weakref.ref[Layer]]] = weakref.WeakKeyDictionary()
+_running: weakref.WeakKeyDictionary[ViewerModel, object] = weakref.WeakKeyDictionary()  # the comparison on each stage
 
 
 def overlay_options(
@@ -34,7 +35,7 @@ def overlay_options(
     """Everything that ``add_image`` needs for a map beside its values."""
     where = plane.placement()
     return {
-        "name": name or f"{found.label}: {found.provenance.model}",
+        "name": name or name_of(found, plane),
         "rgb": False,
         "opacity": opacity,
         "blending": "translucent",
@@ -48,11 +49,19 @@ def overlay_options(
                 "warnings": list(found.warnings),
                 "signed": found.signed,
             },
+            UNIT: f"influence on {found.label} (1 is {found.request.clip:g} SD)",
             **slice_place(plane.layer, plane.index, where["scale"], where["translate"]),
         },
         **where,
         **look(signed and found.signed),
     }
+
+
+def name_of(found: SaliencyMap, plane: Plane | None) -> str:
+    """Class, model, method and slice (every slice for no plane): whoever saves layers must know which is which."""
+    place = next((place for place in plane.index if place is not None), None) if plane is not None else None
+    where = ", every slice" if plane is None else "" if place is None else f", slice {place}"
+    return f"{found.label}: {found.provenance.model}, {METHODS[found.request.method]}{where}"
 
 
 def look(signed: bool) -> dict[str, Any]:
@@ -67,19 +76,15 @@ def shown_values(values: NDArray[np.float32], signed: bool) -> NDArray[np.float3
     return values if signed else np.abs(values)
 
 
-def is_map(layer: Layer) -> bool:
-    """Whether a layer is a saliency map of ours."""
-    return SALIENCY in layer.metadata
-
-
 def is_comparison(layer: Layer) -> bool:
     """Whether a layer belongs to a comparison that is on screen."""
     return COMPARISON in layer.metadata
 
 
 def toggle_maps(viewer: ViewerModel) -> None:
-    """Hide all maps if one is visible, else show them; what the key does."""
-    maps = [layer for layer in viewer.layers if is_map(layer)]
+    """Hide the maps of what is on the canvas if one is visible, else show them; what the key does."""
+    comparing = any(is_comparison(layer) for layer in viewer.layers)
+    maps = [layer for layer in viewer.layers if is_map(layer) and is_comparison(layer) == comparing]
     visible = any(layer.visible for layer in maps)
     for layer in maps:
         layer.visible = not visible
@@ -99,30 +104,26 @@ def compare_side_by_side(
     from napari.experimental import link_layers
 
     close_comparison(viewer)
-    reference = weakref.ref(viewer)
-    # Before anything is hidden: whoever had the grid leaves on screen what can lie on one picture.
-    take_grid(viewer, COMPARISON, lambda: _close_if_there(reference()), shape=(1, len(found)), stride=2)
+    reference, stage = weakref.ref(viewer), stage_of(viewer)
     data, options, _ = plane.layer.as_layer_data_tuple()
-    visible = [layer for layer in viewer.layers if layer.visible]
-    # By which they are: a layer that is renamed meanwhile is shown again too.
-    hidden = _hidden[viewer] = [weakref.ref(layer) for layer in visible]
-    for layer in visible:
-        layer.visible = False
+    token = _running[viewer] = object()
     kept = {key: options[key] for key in ("scale", "translate", "units", "axis_labels", "rgb", "interpolation2d")}
     kept |= {} if options["rgb"] else {"colormap": options["colormap"], "contrast_limits": options["contrast_limits"]}
     mark = {COMPARISON: True}
     added: list[Image] = []
+    cells: list[Cell] = []
 
     def add(values: NDArray[Any], layer_options: dict[str, Any]) -> Image:
-        layer = add_image(viewer, values, **layer_options)
-        # Cells are filled in the order of the layers, so the pairs must come first.
-        viewer.layers.move(viewer.layers.index(layer), len(added))
+        layer = add_image(viewer, values, **layer_options, visible=False)  # until it has its cell
         added.append(layer)
         return layer
 
+    def show() -> None:
+        stage.set_scene(COMPARISON, cells, left=lambda: _close_if_there(reference()))
+
     def still_there() -> bool:
         """Whether nobody closed the comparison or took a layer of it; half of one is closed."""
-        if _hidden.get(viewer) is not hidden:
+        if _running.get(viewer) is not token:
             return False
         if any(layer not in viewer.layers for layer in added):
             close_comparison(viewer)
@@ -132,8 +133,8 @@ def compare_side_by_side(
     for one, title in zip(found, titles, strict=True):
         # The mark is there from the start: whoever hears of a new layer must not take it for an image to explain.
         base = add(data, kept | {"name": title, "metadata": options["metadata"] | mark})
-        caption = base.name_overlay
-        caption.position, caption.font_size, caption.visible = "top_center", 8, True
+        cells.append((Shown(base, title),))
+        show()
         if len(added) > 1:
             link_layers([added[0], base], () if options["rgb"] else ("contrast_limits", "gamma"))
         yield
@@ -142,11 +143,10 @@ def compare_side_by_side(
         over = overlay_options(one, plane, signed=signed, opacity=opacity, name=f"{one.label}: {title}")
         over["metadata"] |= mark
         overlay = add(shown_values(plane.values(one.values), signed and one.signed), over)
+        cells[-1] = (*cells[-1], Shown(overlay))
+        show()
         if len(added) == 2:
-            bar = overlay.colorbar
-            bar.position, bar.visible = "bottom_left", True  # the captions are at the top
             viewer.layers.selection.active = overlay
-            viewer.reset_view()
         yield
         if not still_there():
             return
@@ -155,17 +155,11 @@ def compare_side_by_side(
 
 def close_comparison(viewer: ViewerModel) -> None:
     """Take a comparison away and show what was there before."""
-    gone = [layer for layer in viewer.layers if is_comparison(layer)]
-    before = _hidden.pop(viewer, [])
-    for layer in gone:
-        if layer in viewer.layers:
+    _running.pop(viewer, None)
+    stage_of(viewer).leave(COMPARISON)
+    for layer in [layer for layer in viewer.layers if is_comparison(layer)]:
+        if layer in viewer.layers:  # whoever hears of one that goes may take others
             viewer.layers.remove(layer)
-    for reference in before:
-        there = reference()
-        if there is not None and there in viewer.layers:
-            there.visible = True
-    if gone or before:
-        leave_grid(viewer, COMPARISON)
 
 
 def _close_if_there(viewer: ViewerModel | None) -> None:

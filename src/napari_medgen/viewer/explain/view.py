@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
-from superqt import QCollapsible, QLabeledDoubleSlider
+from superqt import QLabeledDoubleSlider
 
 from napari_medgen.imaging.radiograph import Laterality
 from napari_medgen.saliency.request import METHODS, ExplainRequest, Method
 from napari_medgen.viewer.explain.colour_bar import ColourBar
 from napari_medgen.viewer.widgets.fields import SideField
-from napari_medgen.viewer.widgets.parts import ButtonGrid, form, main_button, notice, say, sentence, warning
+from napari_medgen.viewer.widgets.parts import ButtonGrid, Folded, Refusal, form, main_button, notice, say, sentence, warning
 from napari_medgen.viewer.work.panel import WorkPanel
 
 MOST_PROBABLE = "the most probable"
@@ -38,8 +39,8 @@ class OverlayForm:
         Side of the body where the file does not say it.
     opacity, signed
         How the map is shown.
-    follow, as_on_screen, anyway
-        Update by itself; take the contrast on screen; make a map of an image that the model was not trained for.
+    follow, as_on_screen
+        Update by itself; take the contrast on screen.
     """
 
     image: str
@@ -51,7 +52,6 @@ class OverlayForm:
     signed: bool
     follow: bool
     as_on_screen: bool
-    anyway: bool
 
 
 class OverlayView(QWidget):
@@ -59,17 +59,27 @@ class OverlayView(QWidget):
 
     Signals
     -------
-    explain_requested, compare_requested, all_slices_requested, seen_requested, test_requested, save_requested,
-    card_requested
+    explain_requested, anyway_requested, compare_requested, compare_methods_requested, all_slices_requested,
+    seen_requested, test_requested, save_requested, figure_requested, folder_requested, card_requested
         A button was pressed.
     subject_changed
         Another image, model, side or window: the answer is out of date.
+    model_chosen
+        The user chose a model.
+    asked_changed
+        Class, method or clip changed: a map that is shown may not be what is asked for any more.
     look_changed
         Opacity or signed changed: the map on screen looks different, but is the same.
     """
 
     explain_requested = Signal()
+    anyway_requested = Signal()
     compare_requested = Signal()
+    compare_methods_requested = Signal()
+    figure_requested = Signal()
+    folder_requested = Signal()
+    model_chosen = Signal()
+    asked_changed = Signal()
     all_slices_requested = Signal()
     seen_requested = Signal()
     test_requested = Signal()
@@ -100,16 +110,18 @@ class OverlayView(QWidget):
         self._side = SideField("Side of the body", "Some models mirror one side")
         self._screen = CheckBox(text="Use the contrast on screen", value=False)
         self._follow = CheckBox(text="Update with slice and image", value=False)
-        self._anyway = CheckBox(text="Explain images the model was not trained for", value=False)
         self._signed = CheckBox(text="For and against", value=True, tooltip="Off: only how much, in one colour")
-        self._form = Container(widgets=[self._image, self._model, self._class, self._domain, self._method], labels=True)
+        self._form = Container(widgets=[self._image, self._model, self._class, self._method], labels=True)
         self._more = Container(
-            widgets=[self._clip, self._side, self._screen, self._follow, self._anyway, self._signed], labels=True
+            widgets=[self._domain, self._clip, self._side, self._screen, self._follow, self._signed], labels=True
         )
         self._opacity = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self._opacity.setRange(0, 1)
         self._opacity.setValue(0.8)
-        self._answer, self._warning = sentence(), warning()
+        self._answer, self._stale = sentence(), warning()
+        self._refusal = Refusal(
+            (("Explain anyway", self.anyway_requested, "Make the map all the same; it is called doubtful"),)
+        )
         self._bar = ColourBar()
         self._compared = QListWidget()
         self._compared.setMaximumHeight(92)
@@ -117,6 +129,7 @@ class OverlayView(QWidget):
         self._buttons = ButtonGrid(
             (
                 ("Compare models", self.compare_requested, "The ticked models side by side, with one zoom and one contrast"),
+                ("Compare methods", self.compare_methods_requested, "All five methods side by side, for the chosen model"),
                 ("All slices", self.all_slices_requested, "Explain every slice of the stack in the background"),
                 ("Network's view", self.seen_requested, "Show the part of the image that the network sees, at its size"),
                 (
@@ -125,11 +138,18 @@ class OverlayView(QWidget):
                     "Does the map depend on what the model learned? Its weights are shuffled, layer after layer",
                 ),
                 ("About this model", self.card_requested, "What it was trained on, its limits and measured figures"),
-                ("Save...", self.save_requested, "Save the map as a picture, as raw values and with what they mean"),
+                (
+                    "Save figure...",
+                    self.figure_requested,
+                    "Save what is on the canvas as PNG, TIFF, SVG or PDF, with captions, scale bar and colour bar",
+                ),
+                ("Save values...", self.save_requested, "Save the maps as pictures, as raw values and with what they mean"),
+                ("A folder...", self.folder_requested, "Explain every image of a folder: one table, and a picture each"),
             )
         )
         self.work = WorkPanel()
         self._probabilities: dict[str, float] = {}
+        self._guessing = False
         self.set_explained(False)
         self.set_stack(False)
         self._lay_out()
@@ -143,7 +163,22 @@ class OverlayView(QWidget):
             # Nothing is chosen of itself.
             self._image.choices = list(names) if chosen in names else ["", *names]
             self._image.value = chosen if chosen in names else ""
-        self._explain.setEnabled(bool(names) and bool(self._model.value))
+        self._explain.setEnabled(chosen in names and bool(self._model.value))
+        self._buttons["Save figure..."].setEnabled(chosen in names)
+
+    def begin_anew(self) -> None:
+        """For another image: what was said of the one before holds no more."""
+        with self._side.changed.blocked():
+            self._side.value = next(iter(self._side.choices))
+
+    def choose_model(self, name: str) -> None:
+        """Choose a model that was found to fit; no wish of the user's."""
+        if name in self._model.choices and name != self._model.value:
+            self._guessing = True
+            try:
+                self._model.value = name
+            finally:
+                self._guessing = False
 
     def set_models(self, names: Sequence[str]) -> None:
         """Offer models."""
@@ -151,12 +186,21 @@ class OverlayView(QWidget):
             self._model.choices = list(names)
         self._explain.setEnabled(False)
 
-    def set_model(self, labels: Sequence[str], domains: Sequence[str], relatives: dict[str, bool]) -> None:
-        """Offer the model's classes and batch norms, and other models to compare it with (ticked or not)."""
+    def set_model(
+        self, labels: Sequence[str], domains: Sequence[str], relatives: dict[str, bool], *, sided: bool = True
+    ) -> None:
+        """Offer the model's classes and batch norms, and other models to compare it with (ticked or not).
+
+        Parameters
+        ----------
+        sided
+            Whether the side of the body changes what the model sees.
+        """
         with self._class.changed.blocked(), self._domain.changed.blocked():
             self._class.choices = [MOST_PROBABLE, *labels]
             self._domain.choices = list(domains) or ["only one"]
         self._domain.enabled = len(domains) > 1
+        self._side.visible = sided
         self._compared.clear()
         for name, ticked in relatives.items():
             item = QListWidgetItem(name)
@@ -167,6 +211,7 @@ class OverlayView(QWidget):
     def set_answer(self, probabilities: dict[str, float], note: str = "") -> None:
         """Show each class's probability, in the list of classes and below it."""
         self._probabilities = dict(probabilities)
+        self.set_answer_old(False)
         rows = [
             f"<tr><td>{name}</td><td align='right'><b>{p:.0%}</b></td>"
             f"<td><span style='background-color:#3b82c4'>{'&nbsp;' * round(_BAR * p)}</span></td></tr>"
@@ -175,9 +220,23 @@ class OverlayView(QWidget):
         footer = f"<p style='margin:2px'>{note}</p>" if note else ""
         self._answer.setText(f"<table cellpadding='1'>{''.join(rows)}</table>{footer}" if rows else note)
 
-    def set_warnings(self, sentences: Sequence[str]) -> None:
-        """Say why a map of this image would mean nothing; nothing for a suitable one."""
-        say(self._warning, "\n".join(sentences))
+    def set_answer_old(self, old: bool) -> None:
+        """Whether the probabilities are of what was on screen before; they are grey until there are new ones."""
+        self._answer.setEnabled(not old)
+
+    def set_warnings(self, sentences: Sequence[str], example: Path | None = None) -> None:
+        """Say why a map of this image would mean nothing; nothing for a suitable one.
+
+        Parameters
+        ----------
+        example
+            A picture of what the model expects.
+        """
+        self._refusal.say("\n".join(sentences), ("Explain anyway",), example)
+
+    def set_stale(self, text: str) -> None:
+        """Say that the map on screen is not what the form asks for; nothing where it is."""
+        say(self._stale, text)
 
     def set_meaning(self, label: str, *, signed: bool) -> None:
         """What the colours stand for."""
@@ -187,10 +246,11 @@ class OverlayView(QWidget):
         """Whether the image has slices."""
         self._buttons["All slices"].setEnabled(is_stack)
 
-    def set_explained(self, explained: bool) -> None:
+    def set_explained(self, explained: bool, *, seen: bool = True) -> None:
         """Whether there is a map to save, and a view to show."""
-        self._buttons["Save..."].setEnabled(explained)
-        self._buttons["Network's view"].setEnabled(explained)
+        self._buttons["Save values..."].setEnabled(explained)
+        self._buttons["Network's view"].setEnabled(explained and seen)
+        self._bar.setVisible(explained)
 
     # -- readings -----------------------------------------------------------------------------------------------------
 
@@ -215,18 +275,22 @@ class OverlayView(QWidget):
             signed=bool(self._signed.value),
             follow=bool(self._follow.value),
             as_on_screen=bool(self._screen.value),
-            anyway=bool(self._anyway.value),
         )
 
     @property
     def warning(self) -> str:
         """The warning that is shown; empty for none."""
-        return self._warning.text()
+        return self._refusal.reason
 
     @property
     def answer(self) -> dict[str, float]:
         """The probabilities that are shown."""
         return self._probabilities
+
+    @property
+    def stale(self) -> str:
+        """In which way the map is out of date; empty where it is not."""
+        return self._stale.text()
 
     # -- construction -------------------------------------------------------------------------------------------------
 
@@ -234,27 +298,35 @@ class OverlayView(QWidget):
         layout = QVBoxLayout(self)
         layout.addWidget(notice("What a model looked at, not what is true. Not for diagnosis."))
         layout.addWidget(form(self._form))
-        layout.addWidget(self._answer)
-        layout.addWidget(self._warning)
         layout.addWidget(self._explain)
-        layout.addWidget(self._bar)
+        layout.addWidget(self.work)
+        for part in (self._refusal, self._stale, self._answer, self._bar):
+            layout.addWidget(part)
         opacity = QHBoxLayout()
         opacity.addWidget(QLabel("Opacity"))
         opacity.addWidget(self._opacity, 1)
         layout.addLayout(opacity)
-        layout.addWidget(QLabel("Key H hides and shows the map."))
-        more = QCollapsible("More settings")
-        more.addWidget(form(self._more))
-        layout.addWidget(more)
-        layout.addWidget(QLabel("Compare with"))
-        layout.addWidget(self._compared)
-        layout.addWidget(self._buttons)
-        layout.addWidget(self.work)
+        keys = sentence()
+        keys.setText("Key H hides and shows the map; Page Down and Page Up choose the next image and the one before.")
+        for widget in (
+            self._buttons,
+            Folded("Models to compare with", self._compared),
+            Folded("More settings", form(self._more)),
+        ):
+            layout.addWidget(widget)
+        layout.addWidget(keys)
         layout.addStretch(1)
 
     def _connect(self) -> None:
         self._explain.clicked.connect(self.explain_requested)
+        self._model.changed.connect(self._note_model)
         for field in (self._image, self._model, self._side, self._screen, self._domain):
             field.changed.connect(lambda: self.subject_changed.emit())
+        for changed in (self._class.changed, self._method.changed, self._clip.changed):
+            changed.connect(lambda: self.asked_changed.emit())
         self._signed.changed.connect(lambda: self.look_changed.emit())
         self._opacity.valueChanged.connect(lambda: self.look_changed.emit())
+
+    def _note_model(self) -> None:
+        if not self._guessing:
+            self.model_chosen.emit()

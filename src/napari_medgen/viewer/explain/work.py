@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from napari_medgen.models.catalogue import list_models
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.viewer.work.models import classifiers
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from napari_medgen.saliency.request import ExplainRequest
 
 _ORDER = ("standard", "adversarial", "dual")
+Question = tuple[str, "ExplainRequest"]
 
 
 @dataclass(frozen=True)
@@ -50,39 +52,69 @@ class Reading:
 
 
 def ask_models(
-    names: tuple[str, ...], take: Callable[[], Radiograph], request: ExplainRequest, *, explain: bool, anyway: bool
+    questions: tuple[Question, ...], take: Callable[[], Radiograph], *, explain: bool, anyway: bool
 ) -> Steps[Reading]:
     """Ask models about an image, and for maps unless it is unsuitable for the first of them.
 
     Parameters
     ----------
-    names
-        Models; the first answers.
+    questions
+        Models, and class and method for each; the first answers. Without a class, all maps explain the one that the first
+        model finds most probable, so that they can be compared.
     take
         Makes the image, which may take a moment.
-    request
-        Class and method. Without a class, all maps explain the one that the first model finds most probable, so that
-        they can be compared.
     explain, anyway
         Whether maps are wanted, and whether of an unsuitable image too.
 
     Yields
     ------
     Progress
-        A step a model.
+        A step a map.
     """
     begun = time.perf_counter()
-    yield Progress(0, len(names), "Loading the model")
-    first = classifiers.get(names[0])
+    yield Progress(0, len(questions), "Loading the model")
+    name, request = questions[0]
+    first = classifiers.get(name)
     image = take()
     look = first.look(image, explain=explain)
     answer, doubts = look.answer(request.domain), look.doubts
     maps = []
     if explain and (anyway or not doubts):
-        request = replace(request, label=request.label or answer.best)
-        for index, name in enumerate(names):
+        looks = {name: look}
+        for index, (name, request) in enumerate(questions):
+            request = replace(request, label=request.label or answer.best)
             model = classifiers.get(name)
-            seen = look if index == 0 else model.look(image, explain=True)
-            maps.append((model.variant(request.domain), seen.map(request)))
-            yield Progress(index + 1, len(names), name)
+            if name not in looks:
+                looks = {name: model.look(image, explain=True)}
+            maps.append((model.variant(request.domain), looks[name].map(request)))
+            yield Progress(index + 1, len(questions), name)
     return Reading(image, answer, doubts, tuple(maps), time.perf_counter() - begun)
+
+
+def one_of_each_family() -> list[str]:
+    """Names of classifiers, one of each family: the one with two batch norms where there is one."""
+    from napari_medgen.saliency.architecture import classifier_architecture
+
+    best: dict[str, tuple[int, str]] = {}
+    for folder in list_models("saliency"):
+        own = classifier_architecture(folder.card)
+        family = own.family or folder.name
+        best[family] = max(best.get(family, (0, "")), (len(own.domain_names), folder.name))
+    return [name for _, name in best.values()]
+
+
+def fitting_model(names: list[str], take: Callable[[], Radiograph]) -> Steps[str]:
+    """The first of some models that does not find an image unlike those of its training; empty for none.
+
+    Yields
+    ------
+    Progress
+        A step a model.
+    """
+    yield Progress(0, len(names), "Loading the model")
+    image = take()
+    for index, name in enumerate(names):
+        if not classifiers.get(name).look(image, explain=False).doubts:
+            return name
+        yield Progress(index + 1, len(names))
+    return ""

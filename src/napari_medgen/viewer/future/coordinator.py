@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtWidgets import QFileDialog
 
-from napari_medgen.errors import CohortError, ImageError, MedGenError
-from napari_medgen.models.catalogue import list_models
+from napari_medgen.errors import BothSidesError, CohortError, MedGenError, SideError, UnsuitableError, WrongSideError
+from napari_medgen.models.catalogue import find_model, list_models
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.viewer.future.display import FutureDisplay
 from napari_medgen.viewer.future.plot import PlotPicture, draw
 from napari_medgen.viewer.future.view import ExtrapolateForm, ExtrapolateView
 from napari_medgen.viewer.future.words import (
+    comparison_details,
     comparison_words,
     month_words,
     neighbour_rows,
@@ -22,8 +24,9 @@ from napari_medgen.viewer.future.words import (
     surrogate_of,
 )
 from napari_medgen.viewer.future.work import Look, project_image
+from napari_medgen.viewer.layers.adding import add_image
 from napari_medgen.viewer.layers.owner import is_subject, made_by
-from napari_medgen.viewer.layers.plane import Plane, radiograph_plane
+from napari_medgen.viewer.layers.plane import Plane, half, radiograph_plane
 from napari_medgen.viewer.widgets.coordinator import Coordinator
 from napari_medgen.viewer.widgets.dock import DockWidget
 from napari_medgen.viewer.work.models import classifiers, extrapolators
@@ -35,12 +38,16 @@ if TYPE_CHECKING:
     from napari.utils.events import Event
     from numpy.typing import NDArray
 
+    from napari_medgen.imaging.radiograph import Laterality
     from napari_medgen.progression.forecast import Forecast
     from napari_medgen.progression.model import ProjectedRadiograph
     from napari_medgen.progression.second_visit import VisitComparison
     from napari_medgen.progression.visit_image import VisitImage
 
 BLINK_KEY = "B"
+ANYWAY = ("Extrapolate anyway",)
+HALVES = ("Left half of the picture", "Right half of the picture")
+SIDES = ("It is a right knee", "It is a left knee")
 _SETTLE = 300  # milliseconds without a further change before the images are made anew
 
 
@@ -68,9 +75,17 @@ class ExtrapolateCoordinator(Coordinator):
         self._asked: ExtrapolateForm | None = None
         self._shown: ExtrapolateForm | None = None  # what the images on screen were asked for with
         self._plane: Plane | None = None
+        self._last: weakref.ref[Image] | None = None  # the baseline that the form was made for
         self._timer = self.settled(_SETTLE, self._look_ahead_anew)
         for signal, slot in (
             (view.project_requested, self.project),
+            (view.anyway_requested, self.go_on_anyway),
+            (view.half_requested, self.take_half),
+            (view.side_requested, self.take_side),
+            (view.month_requested, self._show_month),
+            (view.close_requested, self._close_pair),
+            (view.figure_requested, self.ask_for_figure),
+            (view.settings_changed, self._check_fresh),
             (view.blink_requested, self.blink),
             (view.beside_requested, self._side_by_side),
             (view.open_requested, self.open_neighbour),
@@ -89,15 +104,23 @@ class ExtrapolateCoordinator(Coordinator):
         self.listen(self.viewer.dims.events.current_step, self._month_changed)
         self.bind(BLINK_KEY, self.blink)
         view.set_models([folder.name for folder in list_models("progression")])
-        self.images.choose(next(iter(self.images.layers), None))
+        self.images.choose(self._at_first())
         self._layers_changed(None)
         self._subject_changed()
         self._load()
 
     # -- what the view asks for -----------------------------------------------------------------------------------------
 
-    def project(self) -> None:
-        """Project the image on screen, then look ahead."""
+    def project(self, *, anyway: bool = False, sure: bool = False) -> None:
+        """Project the image that was chosen, then look ahead.
+
+        Parameters
+        ----------
+        anyway
+            Whether an image that the model does not understand is extrapolated too.
+        sure
+            Whether somebody confirmed the side that the form says.
+        """
         form = self.view.form
         try:
             plane = radiograph_plane(self.viewer, self.images.layer)
@@ -109,8 +132,9 @@ class ExtrapolateCoordinator(Coordinator):
         self._timer.stop()
         self.work.new_subject(but=("load",))
         self._forget_forecast()
-        self.projected, self._plane, self._asked = None, plane, form
-        self.view.set_quality("")
+        self._plane, self._asked = plane, form
+        if self.stage.subject is not plane.layer:
+            self.stage.show(plane.layer)
         begun = False
 
         def progress(step: Progress) -> None:
@@ -127,10 +151,44 @@ class ExtrapolateCoordinator(Coordinator):
         self.work.submit(
             "project",
             f"Projecting {excerpt.name}",
-            lambda: project_image(form, excerpt.image),
-            lambda found: self._show_projection(found, plane, form),
+            lambda: project_image(form, excerpt.image, anyway=anyway, sure=sure),
+            lambda found: self._show_projection(found, plane, form, anyway=anyway),
             progress,
+            on_error=lambda error: self._refuse(error, plane, form),
         )
+
+    def go_on_anyway(self) -> None:
+        """Extrapolate an image in spite of what speaks against it, with the projection that is there."""
+        self.view.refuse("")
+        if self.projected is not None and self._asked is not None and self._is_fresh():
+            self._look_ahead(self.view.form)
+        else:
+            self.project(anyway=True)
+
+    def take_half(self, which: str) -> None:
+        """Cut one half out of a picture of both knees, and project it.
+
+        Parameters
+        ----------
+        which
+            ``left`` or ``right`` of the picture: where it hangs as usual, the patient's right or left knee.
+        """
+        try:
+            plane = radiograph_plane(self.viewer, self.images.layer)
+        except MedGenError as error:
+            self.sorry(error)
+            return
+        side: Laterality = "R" if which == "left" else "L"
+        pixels, options = half(plane, which, side)
+        layer = add_image(self.viewer, pixels, **options)
+        self._choose(layer)
+        self.view.set_side(side)
+        self.project()
+
+    def take_side(self, side: Laterality) -> None:
+        """Take the image as a left or a right knee, and project it."""
+        self.view.set_side(side)
+        self.project(sure=True)
 
     def blink(self) -> None:
         """Show the baseline where the prediction is, or the prediction again; what the key does."""
@@ -155,7 +213,10 @@ class ExtrapolateCoordinator(Coordinator):
 
         def show(pair: list[VisitImage]) -> None:
             shown = [(one.title, one.pixels, made_by(one.provenance)) for one in pair]
-            self.display.show_pair(("neighbour", "neighbour later"), shown)
+            if forecast is self.forecast:
+                self.view.set_comparison("")
+                self.display.show_pair(("neighbour", "neighbour later"), shown)
+                self.view.set_pair(True)
 
         self.work.submit("open", f"Neighbour {place + 1}", steps, show)
 
@@ -179,6 +240,15 @@ class ExtrapolateCoordinator(Coordinator):
             return compare_visit(forecast.extrapolator, forecast.projected, image, months, form.extrapolation, form.patient)
 
         self.work.submit("compare", "Second visit", steps, self._show_comparison)
+
+    def _show_month(self, months: float) -> None:
+        self.display.show_again()
+        self.display.show_month(months)
+
+    def _close_pair(self) -> None:
+        self.display.close_pair()
+        self.view.set_pair(False)
+        self.view.set_comparison("")
 
     def ask_and_report(self) -> None:
         """Ask for a file and write the report."""
@@ -239,14 +309,34 @@ class ExtrapolateCoordinator(Coordinator):
 
         self.work.submit("load", form.model, steps, lambda nothing: None)
 
-    def _show_projection(self, found: ProjectedRadiograph, plane: Plane, form: ExtrapolateForm) -> None:
-        self.projected = found
-        if plane.layer not in self.viewer.layers:
+    def _refuse(self, error: Exception, plane: Plane, form: ExtrapolateForm) -> None:
+        """Say why an image was not projected, with what can be done about it, and show it."""
+        offers: dict[type[Exception], tuple[str, ...]] = {
+            BothSidesError: HALVES,
+            SideError: SIDES,
+            WrongSideError: SIDES,
+            UnsuitableError: ANYWAY,
+        }
+        offered = offers.get(type(error))
+        if offered is None:
+            self.sorry(error)
             return
+        if plane.layer is self.images.layer:
+            self.display.clear()
+            self.stage.show(plane.layer)
+            wrong_kind = offered is ANYWAY
+            self.view.refuse(str(error), offered, find_model(form.model).example if wrong_kind else None)
+
+    def _show_projection(
+        self, found: ProjectedRadiograph, plane: Plane, form: ExtrapolateForm, *, anyway: bool = False
+    ) -> None:
+        if plane.layer not in self.viewer.layers or plane.layer is not self.images.layer:
+            return
+        self.projected = found
         self._show_projected(found, plane)
-        self.view.set_quality(projection_words(found), found.doubts)
-        if found.doubts and not form.anyway:
-            self.sorry(ImageError("Not extrapolated: see below. More settings can allow it."))
+        self.view.set_quality(projection_words(found))
+        if found.doubts and not anyway:
+            self.view.refuse(" ".join(("Not extrapolated.", *found.doubts)), ANYWAY)
             return
         self._look_ahead(form)
 
@@ -297,6 +387,7 @@ class ExtrapolateCoordinator(Coordinator):
             self.view.plot.show_picture(picture)
         self.view.set_surrogate(forecast.surrogate)
         self.view.set_neighbours(neighbour_rows(forecast))
+        self.view.months.set_months(forecast.prediction.months.tolist())
         self.view.set_looked_ahead(True)
         self._month_changed()
 
@@ -328,10 +419,18 @@ class ExtrapolateCoordinator(Coordinator):
                 (f"expected, {found.months:g} months", found.predicted, made),
             ],
         )
-        self.view.set_comparison(comparison_words(found, forecast.prediction.labels))
+        self.display.show_month(found.months)
+        self.view.set_pair(True)
+        self.view.set_comparison(comparison_words(found, forecast.prediction.labels), comparison_details(found))
 
     def _forget_forecast(self) -> None:
-        self.forecast = None
+        """Nothing of what was found before is on screen any more."""
+        self.display.clear()
+        self.forecast = self.projected = self._asked = self._shown = self._plane = None
+        self.view.set_quality("")
+        self.view.refuse("")
+        self.view.set_stale("")
+        self._panel.clear_error()
         self.view.plot.show_picture(None)
         self.view.set_neighbours(())
         self.view.set_looked_ahead(False)
@@ -339,6 +438,47 @@ class ExtrapolateCoordinator(Coordinator):
         self.view.set_comparison("")
 
     # -- what follows from changes ----------------------------------------------------------------------------------------
+
+    def subject_chosen(self, event: Event | None = None) -> None:
+        """Take what the stage shows as the baseline, unless there is a prediction to keep."""
+        subject = self.stage.subject
+        if subject is None or subject is self.images.layer or not is_subject(subject):
+            return
+        if self.projected is None and not self.work.runs("project"):
+            self._choose(subject)
+
+    def come_forward(self) -> None:
+        """Show the prediction, or else the baseline."""
+        layer = self.images.layer
+        if not self.display.show_again() and layer is not None and self.stage.subject is not layer:
+            self.stage.show(layer)
+
+    def _at_first(self) -> Image | None:
+        subject = self.stage.subject
+        if subject is not None and is_subject(subject):
+            return subject
+        seen = [layer for layer in self.images.layers if layer.visible]
+        return next(reversed(seen), None) or next(iter(self.images.layers), None)
+
+    def _choose(self, layer: Image) -> None:
+        self.images.choose(layer)
+        self._offer_images()
+        self._subject_changed()
+
+    def _is_fresh(self) -> bool:
+        """Whether side, model and way of projection are those that made what is shown."""
+        form, asked = self.view.form, self._asked
+        if asked is None:
+            return True
+        return (form.side, form.model, form.cohort, form.projection) == (
+            asked.side,
+            asked.model,
+            asked.cohort,
+            asked.projection,
+        )
+
+    def _check_fresh(self) -> None:
+        self.view.set_stale("" if self._is_fresh() else "Out of date: made with other settings. Press Project.")
 
     def _side_by_side(self) -> None:
         self.display.arrange(side_by_side=True)
@@ -348,9 +488,9 @@ class ExtrapolateCoordinator(Coordinator):
 
     def _layers_changed(self, added: Image | None) -> None:
         self.display.tidy()
-        if added is not None and self.forecast is None:
-            self.images.choose(added)
         self._offer_images()
+        if self.images.layer is None and hasattr(self, "second"):
+            self._subject_changed()  # the baseline was removed
 
     def _seconds_changed(self, added: Image | None) -> None:
         self._offer_images()
@@ -366,6 +506,18 @@ class ExtrapolateCoordinator(Coordinator):
         form = self.view.form
         if form.image != self.images.name:
             self.images.choose_name(form.image)
+        layer = self.images.layer
+        last = self._last() if self._last is not None else None
+        if layer is None or layer is not last:
+            self._last = weakref.ref(layer) if layer is not None else None
+            self._timer.stop()
+            self.work.new_subject(but=("load",))
+            self._forget_forecast()
+            self.second.choose(None)
+            self.view.begin_anew()
+            if layer is not None:
+                self.stage.show(layer)
+        self._check_fresh()
         self.view.set_surrogate(surrogate_of(self.forecast, self._asked or form))
 
     def _month_changed(self, event: Event | None = None) -> None:
@@ -374,6 +526,8 @@ class ExtrapolateCoordinator(Coordinator):
             return
         months = forecast.prediction.months
         index = int(np.abs(months - self.display.month).argmin())
+        self.display.caption_month()
+        self.view.months.show_month(float(months[index]))
         self.view.plot.show_month(float(months[index]))
         self.view.set_now(month_words(forecast, index, self.view.form.baseline_date))
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.utils import Colormap
 from numpy.typing import NDArray
 
-from napari_medgen.viewer.canvas.grid import leave_grid, take_grid
-from napari_medgen.viewer.canvas.marks import place_mark
+from napari_medgen.saliency.colours import signed_colours
+from napari_medgen.viewer.canvas.stage import Shown, stage_of
+from napari_medgen.viewer.future.months import name_slider
 from napari_medgen.viewer.layers.adding import add_image
-from napari_medgen.viewer.layers.owner import FUTURE, KEY, made_by
+from napari_medgen.viewer.layers.owner import FUTURE, KEY, UNIT, made_by
 from napari_medgen.viewer.layers.plane import Plane
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
@@ -23,7 +26,10 @@ if TYPE_CHECKING:
 
 MONTHS = "months"
 _CHANGE_LIMIT = 0.5
-_ROLES = ("baseline", "predicted", "change", "neighbour", "neighbour later", "real", "expected")
+_PAIRS = ("neighbour", "neighbour later", "real", "expected")
+_PROJECTED = "projected"  # the projection itself, there only to blink with
+_ROLES = ("baseline", _PROJECTED, "predicted", "change", *_PAIRS)
+_CHANGE = Colormap(signed_colours(), name="medgen darker and brighter", nan_color=(0, 0, 0, 0))  # nothing is drawn at zero
 
 
 def is_ours(layer: Layer) -> bool:
@@ -42,9 +48,11 @@ class FutureDisplay:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.viewer = viewer
+        self._stage = stage_of(viewer)
+        self._name = ""
         self._layers: dict[str, Image] = {}
+        self._captions: dict[str, str] = {}
         self._place: dict[str, Any] = {}
-        self._hidden: list[Layer] = []
         self._source: weakref.ref[Image] | None = None
         self.side_by_side = True
 
@@ -91,44 +99,65 @@ class FutureDisplay:
         predicted = before.get("predicted")
         options = {"scale": (step, *self._place["scale"]), "translate": (0.0, *self._place["translate"])}
         options |= {"units": ("month", *self._place["units"]), "axis_labels": (MONTHS, *self._place["axis_labels"])}
+        self._name = name
         self._put("predicted", known, name, made_by(provenance), _grey() | options)
         # A new layer holds the window for a fifth of a second, so the two come one after the other where there is time.
         if (predicted is not None and predicted.ndim > 2) or not np.isnan(frames).any():
             change = np.nan_to_num(frames - frames[:1], nan=0.0)
-            diverging = {"colormap": "RdBu_r", "contrast_limits": (-_CHANGE_LIMIT, _CHANGE_LIMIT)}
-            self._put("change", change, "change", made_by(provenance), diverging | options)
+            diverging = {"colormap": _CHANGE, "contrast_limits": (-_CHANGE_LIMIT, _CHANGE_LIMIT)}
+            unit = {UNIT: "change of brightness (1 is from black to white)"}
+            self._put("change", change, "change of brightness", made_by(provenance) | unit, diverging | options)
         if before != self._layers:
             self._arrange()
             self.show_month(self.month if "change" in before else 0.0)
 
     def show_pair(self, roles: tuple[str, str], pair: list[tuple[str, NDArray[np.float32], dict[str, Any]]]) -> None:
         """Two more images (H, W) below: a neighbour's visits, or the real and the expected second visit."""
-        for role in _ROLES[3:]:
+        for role in _PAIRS:
             self._drop(role)
         for role, (name, image, metadata) in zip(roles, pair, strict=True):
             self._put(role, image, name, metadata, _grey())
+            self._captions[role] = name
         self.side_by_side = True
-        self._arrange()
+        self._arrange(asked=True)
 
     def arrange(self, *, side_by_side: bool) -> None:
-        """Side by side, or the prediction over the baseline."""
+        """Side by side, or the prediction over what it is counted from: the projected baseline."""
         self.side_by_side = side_by_side
-        self._arrange()
+        predicted = self._layers.get("predicted")
+        if not side_by_side and self.there and predicted is not None:
+            metadata = {key: value for key, value in predicted.metadata.items() if key != FUTURE}
+            self._put(_PROJECTED, np.asarray(predicted.data[0]), "projected baseline", metadata, _grey())
+        self._arrange(asked=True)
 
     def blink(self) -> None:
-        """Show the baseline where the prediction is, or the prediction again."""
+        """Show the projected baseline where the prediction is, or the prediction again.
+
+        Both are the generator's, so that what flickers is the change and not the blur of a projection.
+        """
         predicted = self._layers.get("predicted")
         if predicted is None:
             return
-        if self.side_by_side:
+        if self.side_by_side or not self.on_stage:
             self.arrange(side_by_side=False)
-        else:
+        elif _PROJECTED in self._layers:
             predicted.visible = not predicted.visible
 
     def show_month(self, months: float) -> None:
         """Move the viewer's own slider."""
         if "change" in self._layers:
             self.viewer.dims.set_point(0, months)
+            self.caption_month()
+
+    def caption_month(self) -> None:
+        """Say under which month's pictures stand."""
+        if not self.there:
+            return
+        last = float(self.viewer.dims.range[0].stop)
+        name_slider(self.viewer, f"{self.month:g} of {last:g} months")
+        for role, text in self._captions_now().items():
+            if role in self._layers:
+                self._stage.caption(self._layers[role], text)
 
     @property
     def month(self) -> float:
@@ -140,31 +169,49 @@ class FutureDisplay:
         """Whether the predicted frames are still in the viewer."""
         return self._layers.get("change") in self.viewer.layers and self._layers.get("predicted") in self.viewer.layers
 
-    def clear(self) -> None:
-        """Take everything away and show what was there before."""
-        had = bool(self._layers)
-        for role in _ROLES:
+    @property
+    def on_stage(self) -> bool:
+        """Whether these pictures are what the canvas shows."""
+        return self._stage.owner == id(self)
+
+    @property
+    def layers(self) -> dict[str, Image]:
+        """The layers that are there, by their role."""
+        return dict(self._layers)
+
+    def show_again(self) -> bool:
+        """Bring the pictures back to the canvas, if there are any."""
+        if self._layers and not self.on_stage:
+            self._arrange(asked=True)
+        return bool(self._layers)
+
+    def close_pair(self) -> None:
+        """Take a neighbour's visits, or a second visit and its expectation, away again."""
+        had = [role for role in _PAIRS if role in self._layers]
+        for role in had:
             self._drop(role)
         if had:
-            self._grid(0)
-        self._show_hidden()
+            self._arrange()
 
-    def _show_hidden(self) -> None:
-        for layer in self._hidden:
-            if layer in self.viewer.layers:
-                layer.visible = True
-        self._hidden = []
+    def clear(self) -> None:
+        """Take everything away; the image that was chosen is what is shown then."""
+        self._stage.leave(id(self))
+        if "change" in self._layers:
+            name_slider(self.viewer, "")
+        for role in _ROLES:
+            self._drop(role)
+        self._captions.clear()
 
     def tidy(self) -> None:
         """Forget layers that were removed by hand."""
         gone = [role for role, layer in self._layers.items() if layer not in self.viewer.layers]
         for role in gone:
             del self._layers[role]
-        if gone and self._layers:
-            self._arrange()
-        elif gone:
-            self._grid(0)
-            self._show_hidden()
+        if gone and self.on_stage:
+            if self._layers:
+                self._arrange()
+            else:
+                self._stage.leave(id(self))
 
     def _put(
         self, role: str, data: NDArray[np.float32], name: str, metadata: dict[str, Any], options: dict[str, Any]
@@ -180,62 +227,71 @@ class FutureDisplay:
             return
         self._drop(role)
         kept = self._place | options
-        layer = add_image(self.viewer, data, name=name, metadata={FUTURE: role} | metadata, rgb=False, **kept)
-        layer.name_overlay.position, layer.name_overlay.font_size = "top_center", 8
-        self._layers[role] = layer
+        # Hidden until it has its cell and its caption.
+        kept |= {"name": name, "metadata": {FUTURE: role} | metadata, "rgb": False, "visible": False}
+        self._layers[role] = add_image(self.viewer, data, **kept)
 
     def _drop(self, role: str) -> None:
         layer = self._layers.pop(role, None)
         if layer is not None and layer in self.viewer.layers:
             self.viewer.layers.remove(layer)
 
-    def _arrange(self) -> None:
-        # Any other image would take a cell of the grid, or lie over the baseline.
-        others = [layer for layer in self.viewer.layers if layer.visible and not is_ours(layer)]
-        self._hidden += [layer for layer in others if layer not in self._hidden]
-        for layer in others:
-            layer.visible = False
-        roles = [role for role in _ROLES if role in self._layers]
-        pair = [role for role in roles if role in _ROLES[3:]]
-        over = not self.side_by_side and "predicted" in roles
-        for role in roles:
-            layer = self._layers[role]
-            layer.visible = not over or role in ("baseline", "predicted")
-            layer.name_overlay.visible = not over
-        # Cells of the grid are filled in the order of the layers.
-        for place, role in enumerate(roles):
-            if (now := self.viewer.layers.index(self._layers[role])) != place:
-                self.viewer.layers.move(now, place)
-        _link(self._layers.get("baseline"), self._layers.get("predicted"))
-        change = self._layers.get("change")
-        if change is not None:
-            change.colorbar.position = "bottom_left"
+    def _arrange(self, *, asked: bool = False) -> None:
+        """Put what there is on the stage: side by side, or one over the other.
+
+        Unless somebody asked for it, only where it is shown already, or where the image is that it belongs to.
+        """
+        there = [role for role in _ROLES if role in self._layers]
+        if not there:
+            self._stage.leave(id(self))
+            return
+        at_home = self._stage.owner is None and self._source is not None and self._stage.subject is self._source()
+        if not (asked or self.on_stage or at_home):
+            return
+        over = not self.side_by_side and "predicted" in there
+        pair = [role for role in there if role in _PAIRS]
+        captions = self._captions_now()
+        if over:
+            # From below; what is hidden can be made visible in napari's list, and lies on top then.
+            order = [role for role in ("baseline", _PROJECTED, "predicted", *_PAIRS, "change") if role in there]
+            seen = ("baseline", _PROJECTED, "predicted")
+            cells = [tuple(Shown(self._layers[role], captions[role], role in seen) for role in order)]
+        else:
+            order = [role for role in there if role != _PROJECTED]
+            cells = [(Shown(self._layers[role], captions[role]),) for role in order]
+        if (change := self._layers.get("change")) is not None:
             change.colorbar.visible = not over and not pair  # two rows leave no room for it
-        first = len([role for role in roles if role in _ROLES[:3]])
-        self._grid(0 if over else first, 2 if pair else 1)
+        left, single = weakref.WeakMethod(self._left), weakref.WeakMethod(self._one_picture)
+        self._stage.set_scene(id(self), cells, left=_late(left), single=_late(single), rows=2 if pair and not over else 1)
+        for role in ("baseline", _PROJECTED):
+            _link(self._layers.get(role), self._layers.get("predicted"))
         if "predicted" in self._layers:
             self.viewer.layers.selection.active = self._layers["predicted"]
-        self.viewer.reset_view()
 
-    def _give_up(self) -> None:
-        """Leave on one picture what can lie there: the prediction over the baseline."""
-        # Whoever gives up may have been closed long ago, and its layers removed since.
+    def _captions_now(self) -> dict[str, str]:
+        months = f"{self.month:g} months"
+        made = self._captions | {_PROJECTED: "projected baseline", "predicted": "projection"}
+        predicted = self._layers.get("predicted")
+        if predicted is not None and predicted.ndim > 2:
+            made["predicted"] = f"{self._name}, {months}"
+            made["change"] = f"change of brightness, {months}"
+        return {role: made.get(role, role) for role in _ROLES}
+
+    def _left(self) -> None:
+        """Somebody else has the stage; the layers stay, hidden, until they are asked for again."""
+
+    def _one_picture(self) -> None:
+        """The grid was taken away: the prediction lies over the projected baseline."""
         self._layers = {role: layer for role, layer in self._layers.items() if layer in self.viewer.layers}
-        if self._layers:
-            self.arrange(side_by_side=False)
-
-    def _grid(self, columns: int, rows: int = 1) -> None:
-        if columns < 2:
-            leave_grid(self.viewer, id(self))
-        else:
-            give_up = weakref.WeakMethod(self._give_up)
-            take_grid(self.viewer, id(self), lambda: _call(give_up()), shape=(rows, columns))
-        place_mark(self.viewer, "bottom_left" if columns > 1 else "top_left")  # the captions are at the top
+        self.arrange(side_by_side=False)
 
 
-def _call(function: Callable[[], None] | None) -> None:
-    if function is not None:
-        function()
+def _late(method: weakref.WeakMethod[Callable[[], None]]) -> Callable[[], None]:
+    def call() -> None:
+        if (there := method()) is not None:
+            there()
+
+    return call
 
 
 def _grey() -> dict[str, Any]:

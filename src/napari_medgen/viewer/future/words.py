@@ -34,19 +34,37 @@ def surrogate_of(forecast: Forecast | None, form: ExtrapolateForm) -> str:
 
 def projection_words(found: ProjectedRadiograph) -> str:
     """How well the model understands an image."""
-    better = f"better than that of {1 - found.badness:.0%} of the cohort's knees"
-    return f"Projection: {found.psnr:.1f} dB, {better}; more unusual than {found.unusualness:.0%} of them."
+    if found.badness > 0.9:
+        first = "Poorly: the model's picture of it is less like it than that of nine knees in ten."
+    elif found.badness > 0.5:
+        first = "Less well than most knees of the cohort."
+    else:
+        first = "Better than most knees of the cohort."
+    return (
+        f"{first} The projection differs by {found.psnr:.1f} dB PSNR (more is closer); {found.badness:.0%} of the cohort's "
+        f"knees are projected more closely, and {found.unusualness:.0%} are more ordinary."
+    )
 
 
-def month_words(forecast: Forecast, index: int, baseline: datetime.date) -> str:
-    """Grade and risk at one of the months; at the first, what the projection changed."""
+def month_words(forecast: Forecast, index: int, baseline: datetime.date | None) -> str:
+    """Grade and risk at one of the months, counted from the projection; at the first, what the projection changed.
+
+    A date is said only of real follow-up whose baseline is dated: the months of a surrogate are nominal.
+    """
     prediction = forecast.prediction
-    months, risk, grade = prediction.months[index], prediction.risk, prediction.grade.value[index]
-    when = f"{date_after(baseline, months):%B %Y}"
+    months, risk, grade = prediction.months[index], prediction.risk, prediction.grade.value
     if index == 0:
-        return f"Baseline ({when}): mean grade {prediction.baseline_grade:.1f}, its projection {grade:.1f}."
-    text = f"{months:g} months ({when}): mean grade {grade:.1f}, risk of two grades or more {risk.value[index]:.0%} "
-    text += f"({risk.low[index]:.0%} to {risk.high[index]:.0%})."
+        return (
+            f"Start: the image has a Kellgren-Lawrence grade of about {prediction.baseline_grade:.1f}, its projection "
+            f"{grade[0]:.1f}. All change is counted from the projection."
+        )
+    dated = baseline is not None and not forecast.surrogate
+    when = f" ({date_after(baseline, months):%B %Y})" if dated and baseline is not None else ""
+    text = (
+        f"After {months:g} months{when}: grade {grade[index] - grade[0]:+.1f} against the projection ({grade[0]:.1f} to "
+        f"{grade[index]:.1f}). Of 100 such knees, about {100 * risk.value[index]:.0f} worsen by two grades or more from the "
+        f"start until then ({100 * risk.low[index]:.0f} to {100 * risk.high[index]:.0f} by single neighbours)."
+    )
     if months > prediction.trusted_months:
         text += " Unlike any knee of the cohort: do not trust it."
     return text
@@ -70,7 +88,14 @@ def comparison_words(found: VisitComparison, labels: tuple[str, ...]) -> str:
     real, expected = (labels[int(one.argmax())] for one in (found.real_probabilities, found.predicted_probabilities))
     nearer = "nearer to" if found.predicted_distance < found.copied_distance else "farther from"
     return (
-        f"After {found.months:g} months the real image looks like {real}, the expected one like {expected}. The "
-        f"prediction is {nearer} the real image than the projected baseline is (perceptual distance "
-        f"{found.predicted_distance:.2f} and {found.copied_distance:.2f})."
+        f"Second visit, {found.months:g} months later: the real image looks like {real}, the expected one like {expected}. "
+        f"The prediction is {nearer} the real image than the unchanged projection is."
+    )
+
+
+def comparison_details(found: VisitComparison) -> str:
+    """The figures behind :func:`comparison_words`."""
+    return (
+        f"Perceptual distance to the real image, by the classifier's features: {found.predicted_distance:.2f} of the "
+        f"prediction, {found.copied_distance:.2f} of the unchanged projection; 0 is the same."
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from napari_medgen.errors import ImageError
+from napari_medgen.errors import UnsuitableError, WrongSideError
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.viewer.work.models import extrapolators
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_medgen.imaging.network_view import NetworkView
     from napari_medgen.imaging.provenance import Provenance
     from napari_medgen.imaging.radiograph import Radiograph
-    from napari_medgen.progression.model import ProjectedRadiograph
+    from napari_medgen.progression.model import Extrapolator, ProjectedRadiograph
     from napari_medgen.viewer.future.view import ExtrapolateForm
 
 
@@ -43,13 +43,19 @@ class Look:
     provenance: Provenance
 
 
-def project_image(form: ExtrapolateForm, take: Callable[[], Radiograph]) -> Steps[ProjectedRadiograph]:
+def project_image(
+    form: ExtrapolateForm, take: Callable[[], Radiograph], *, anyway: bool = False, sure: bool = False
+) -> Steps[ProjectedRadiograph]:
     """Load the model, see whether the image is one for it, and project.
 
     Parameters
     ----------
     take
         Makes the image, which may take a moment.
+    anyway
+        Whether an image of another kind is projected too.
+    sure
+        Whether somebody confirmed the side, so that it is not doubted again.
 
     Yields
     ------
@@ -58,15 +64,18 @@ def project_image(form: ExtrapolateForm, take: Callable[[], Radiograph]) -> Step
 
     Raises
     ------
-    ImageError
+    BothSidesError, SideError
+        If the image shows both knees, or nobody says which one.
+    WrongSideError
+        If the image contradicts its side.
+    UnsuitableError
         If the classifier was not trained for such an image.
     """
     yield Progress(0, 0, "Loading the model")
     model, image = extrapolators.get((form.model, form.cohort)), take()
     model.check(image)
-    doubts = model.grader.doubts(image)
-    if doubts and not form.anyway:
-        raise ImageError(" ".join(doubts))
+    if not anyway:
+        _doubt(model, image, sure=sure)
     from napari_medgen.progression.frames import frame_of, to_grey
 
     frame, seen = frame_of(image, model.architecture)
@@ -81,3 +90,20 @@ def project_image(form: ExtrapolateForm, take: Callable[[], Radiograph]) -> Step
             return found
         shown = None if progress.preview is None else frame.restore(progress.preview[0, 0].numpy())
         yield replace(progress, preview=replace(look, projection=shown))
+
+
+def _doubt(model: Extrapolator, image: Radiograph, *, sure: bool) -> None:
+    """Refuse an image of another kind, and one that contradicts its side."""
+    from napari_medgen.progression.side_check import contradicts, error_rate, other_side
+
+    doubts = model.grader.doubts(image)
+    wrong = not sure and contradicts(model, image)
+    # A knee that is mirrored wrongly looks like no knee to the classifier; one of another kind does so either way.
+    if wrong and not (doubts and model.grader.doubts(other_side(image))):
+        said, seen = ("left", "right") if image.laterality == "L" else ("right", "left")
+        raise WrongSideError(
+            f"Is the side right? To the model this looks like a {seen} knee, not like a {said} one. (This check was wrong "
+            f"for {error_rate(model)}.)"
+        )
+    if doubts:
+        raise UnsuitableError(" ".join(doubts))

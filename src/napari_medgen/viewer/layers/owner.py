@@ -15,6 +15,7 @@ KEY = "napari_medgen"
 RADIOGRAPH = f"{KEY}_radiograph"
 # What a widget writes into the metadata of a layer that it added; such a layer is no image to ask a model about.
 SALIENCY, COMPARISON, SEEN, FUTURE = (f"{KEY}_{what}" for what in ("saliency", "comparison", "seen", "future"))
+UNIT = f"{KEY}_unit"  # metadata: what a layer's colours count, in words
 _OURS = {SALIENCY, COMPARISON, SEEN, FUTURE}
 
 
@@ -30,6 +31,11 @@ def can_be_explained(layer: Layer) -> TypeGuard[Image]:
     from napari.layers import Image
 
     return isinstance(layer, Image) and not (_OURS - {FUTURE}) & set(layer.metadata)
+
+
+def is_map(layer: Layer) -> bool:
+    """Whether a layer is a saliency map of ours."""
+    return SALIENCY in layer.metadata
 
 
 def made_by(provenance: Provenance) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING
 
 from napari_medgen.errors import ImageError
@@ -10,7 +9,7 @@ from napari_medgen.imaging.resample import upright
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.models.catalogue import list_models
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.viewer.canvas.grid import take_grid
+from napari_medgen.viewer.canvas.stage import Shown, stage_of
 from napari_medgen.viewer.canvas.watch import watch
 from napari_medgen.viewer.layers.adding import add_image
 from napari_medgen.viewer.layers.proxy import unwrapped
@@ -20,7 +19,7 @@ from napari_medgen.viewer.work.queue import Job, shared_queue
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image, Layer
+    from napari.layers import Image
 
 
 def make_upright(viewer: ViewerModel) -> int:
@@ -59,12 +58,6 @@ def make_upright(viewer: ViewerModel) -> int:
             on_error=lambda error: show_error(str(error)),
         )
     )
-
-
-def _hide(layers: list[weakref.ref[Layer]]) -> None:
-    for reference in layers:
-        if (layer := reference()) is not None:
-            layer.visible = False
 
 
 def _selected_volume(viewer: ViewerModel) -> tuple[Image, Volume]:
@@ -111,15 +104,14 @@ def reconstruct_selected(viewer: ViewerModel, model: str = "") -> int:
         if layer not in viewer.layers:
             return
         seen, made, limits = result
-        for shown, name in ((seen, f"Network's view: {volume.name}"), (made, f"SYNTHETIC: {volume.name} decoded")):
-            added = add_image(viewer, shown.voxels, **image_options(shown, limits) | {"name": name})
-            added.name_overlay.position = "bottom_left"
-            added.name_overlay.font_size = 9
-            added.name_overlay.visible = True
-        pair = [weakref.ref(one) for one in viewer.layers[-2:]]
-        take_grid(viewer, "reconstruct", lambda: _hide(pair), shape=(1, 2))
-        for other in viewer.layers[:-2]:
-            other.visible = False
+        cells = []
+        for shown, name, caption in (
+            (seen, f"Network's view: {volume.name}", "what the network sees"),
+            (made, f"SYNTHETIC: {volume.name} decoded", "encoded and decoded"),
+        ):
+            added = add_image(viewer, shown.voxels, **image_options(shown, limits) | {"name": name, "visible": False})
+            cells.append((Shown(added, caption),))
+        stage_of(viewer).set_scene("reconstruct", cells, left=lambda: None)
 
     return shared_queue().submit(
         Job(f"Reconstructing {volume.name}", steps, on_result=show, on_error=lambda error: show_error(str(error)))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_medgen.models.catalogue import find_model, list_models
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.viewer.canvas.orientation import show_plane
 from napari_medgen.viewer.layers.adding import add_image
 from napari_medgen.viewer.layers.owner import KEY
 from napari_medgen.viewer.layers.volumes import image_options, volume_of
@@ -51,6 +52,7 @@ class SampleCoordinator(Coordinator):
         self.view = view
         self._numbers = itertools.count()
         self._forming: dict[str, Image] = {}
+        self._watching = True  # what forms is on screen, unless the user looked at something else since Sample was pressed
         self._layers: list[Image] = []
         self._shown_model = ""
         self._cost_timer = self.settled(_SETTLE, self._estimate)
@@ -58,6 +60,8 @@ class SampleCoordinator(Coordinator):
         view.interpolate_requested.connect(self.interpolate)
         view.card_requested.connect(lambda: self.show_card_of(view.form.model))
         view.save_requested.connect(self.ask_and_save)
+        view.figure_requested.connect(self.ask_for_figure)
+        view.plane_requested.connect(lambda plane: show_plane(self.viewer, plane))
         view.form_changed.connect(self._form_changed)
         view.row_selected.connect(self._select)
         self.listen(self.viewer.layers.events.removed, self._layer_removed)
@@ -69,12 +73,14 @@ class SampleCoordinator(Coordinator):
     def sample(self) -> None:
         """Queue one job a volume."""
         form = self.view.form
+        self._watching = True
         for index in range(form.count):
             self._submit(form, form.seed + index, lambda generator, request: generator.sample(request))
 
     def interpolate(self) -> None:
         """Queue a volume half-way between two seeds."""
         form = self.view.form
+        self._watching = True
         self._submit(form, form.seed, lambda generator, request: generator.interpolate(request, request.seed + 1, 0.5))
 
     def save(self, folder: Path) -> None:
@@ -124,7 +130,9 @@ class SampleCoordinator(Coordinator):
         if layer is not None and layer in self.viewer.layers:
             layer.data = look.voxels
         else:
-            self._forming[kind] = add_image(self.viewer, look.voxels, **_options(look))
+            layer = self._forming[kind] = add_image(self.viewer, look.voxels, **_options(look) | {"visible": False})
+            if self._watching:
+                self.stage.show(layer)
 
     def _show_sample(self, kind: str, sample: Sample, options: dict[str, Any]) -> None:
         volume = sample.volume
@@ -137,8 +145,10 @@ class SampleCoordinator(Coordinator):
             # Its place is the preview's already; setting it again would slice the volume twice more.
             layer.metadata, layer.name = options["metadata"], options["name"]
         else:
-            layer = add_image(self.viewer, volume.voxels, **options)
+            layer = add_image(self.viewer, volume.voxels, **options | {"visible": False})
         self._layers.append(layer)
+        if self._watching:
+            self.stage.show(layer)
         near = sample.nearest
         self.view.add_row(
             SampleRow(
@@ -151,6 +161,8 @@ class SampleCoordinator(Coordinator):
                 warn=near is not None and near.percentile < 5,
             )
         )
+        self._follow_stage()
+        self._cost_timer.start()  # it knows better now
 
     def _end(self, kind: str) -> None:
         layer = self._forming.pop(kind, None)
@@ -190,9 +202,25 @@ class SampleCoordinator(Coordinator):
     def _select(self, row: int) -> None:
         if row < len(self._layers):
             layer = self._layers[row]
+            self._watching = self._watching and layer is self.stage.subject
+            self.stage.show(layer)
             self.viewer.layers.selection = {layer}
-            for other in self._layers:
-                other.visible = other is layer
+
+    def subject_chosen(self, event: Event | None = None) -> None:
+        """Choose the line of what the stage shows; what forms goes on unseen where the user looks at something else."""
+        if self.stage.subject not in (*self._forming.values(), *self._layers):
+            self._watching = False
+        self._follow_stage()
+
+    def come_forward(self) -> None:
+        """Show the sample that was chosen."""
+        rows = self.view.chosen_rows
+        if len(rows) == 1 and len(self._layers) > 1 and self.stage.subject is not self._layers[rows[0]]:
+            self.stage.show(self._layers[rows[0]])
+
+    def _follow_stage(self) -> None:
+        subject = self.stage.subject
+        self.view.choose_row(self._layers.index(subject) if subject in self._layers else None)
 
     def _layer_removed(self, event: Event) -> None:
         if event.value in self._layers:

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox, SpinBox, Widget
-from qtpy.QtCore import Qt, Signal
+from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox, SpinBox
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QHeaderView, QLabel, QPushButton, QTableWidgetItem, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from napari_medgen.models.card import ModelCard
-from napari_medgen.viewer.widgets.parts import Table, form, main_button, notice
+from napari_medgen.viewer.widgets.parts import Folded, Table, bold, folded, form, main_button, notice, sentence
 from napari_medgen.viewer.work.panel import WorkPanel
 from napari_medgen.volumes.request import SamplerName
 
@@ -23,7 +22,15 @@ _SAMPLERS: dict[str, SamplerName] = {
     "Ancestral (published, slow)": "ancestral",
 }
 _DEVICES = {"Fastest available": "", "CPU": "cpu", "NVIDIA GPU": "cuda", "Apple GPU": "mps"}
-_HEADERS = ("Volume", "Copy check", "Nearest training volume", "Distance", "Seconds")
+_HEADERS = ("Copy check", "Volume", "Nearest", "Distance", "Time")
+_TIPS = (
+    "Whether a sample is so like one of the training volumes that it may be a copy of it",
+    "What the layer is called: model, seed, and what the sample was asked to be",
+    "The training volume that it is most like",
+    "One minus the correlation with that volume: 0 is a copy, 1 is nothing alike",
+    "Seconds that it took",
+)
+_PLANES = {"Axial": "axial", "Coronal": "coronal", "Sagittal": "sagittal", "3D": "3d"}
 _LARGEST_SEED = 2**31 - 1
 
 
@@ -59,8 +66,10 @@ class SampleView(QWidget):
 
     Signals
     -------
-    sample_requested, card_requested, save_requested, interpolate_requested
+    sample_requested, card_requested, save_requested, figure_requested, interpolate_requested
         A button was pressed.
+    plane_requested
+        Axial, coronal, sagittal or 3d.
     form_changed
         Any entry changed.
     row_selected
@@ -71,45 +80,59 @@ class SampleView(QWidget):
     interpolate_requested = Signal()
     card_requested = Signal()
     save_requested = Signal()
+    figure_requested = Signal()
+    plane_requested = Signal(str)
     form_changed = Signal()
     row_selected = Signal(int)
 
     def __init__(self) -> None:
         super().__init__()
-        self._models = ComboBox(label="Model", choices=[])
-        self._count = SpinBox(label="Volumes", value=1, min=1, max=100, tooltip="Volumes with this seed and the next ones")
-        self._sampler = ComboBox(label="Sampler", choices=list(_SAMPLERS))
+        self._models = ComboBox(label="Model", choices=[], tooltip="What is sampled")
+        self._count = SpinBox(
+            label="Volumes", value=1, min=1, max=100, tooltip="How many volumes: of this seed and the next ones"
+        )
+        self._sampler = ComboBox(
+            label="Sampler", choices=list(_SAMPLERS), tooltip="The way from noise to a volume; the first is the fastest"
+        )
         self._steps = SpinBox(
-            label="Steps", value=20, min=1, max=300, tooltip="Network evaluations; 10 to 50 are enough for DPM-Solver++"
+            label="Steps",
+            value=20,
+            min=1,
+            max=300,
+            tooltip="From noise to a volume: 10 to 50 are enough for DPM-Solver++",
         )
         self._seed = SpinBox(label="Seed", value=0, min=0, max=_LARGEST_SEED, tooltip="The same seed gives the same volume")
-        self._device = ComboBox(label="Compute on", choices=list(_DEVICES))
+        self._device = ComboBox(label="Compute on", choices=list(_DEVICES), tooltip="The part of the machine that computes")
         self._form = Container(
             widgets=[self._models, self._count, self._seed, self._sampler, self._steps, self._device], labels=True
         )
-        self._conditional = CheckBox(text="Condition the sample", value=False)
+        self._conditional = CheckBox(
+            text="Ask for this age and sex", value=False, tooltip="Off: the model chooses, as in its training data"
+        )
         self._guidance = FloatSpinBox(
             label="Guidance", value=2.0, min=0.0, max=20.0, step=0.5, tooltip="How strongly the condition is followed"
         )
-        self._conditions: dict[str, Any] = {}
+        self._conditions: dict[str, ComboBox | FloatSpinBox] = {}
         self._condition_form: Container[Any] = Container(labels=True)
-        self._condition_box = QCollapsible("Age, sex and other conditions")
-        self._condition_box.addWidget(form(self._condition_form))
+        self._condition_box = Folded("Age, sex and other conditions", form(self._condition_form))
         self._new_seed = QPushButton("New seed")
         self._card = QPushButton("About this model")
         self._sample = main_button("Sample")
         self._interpolate = QPushButton("Blend with next seed")
         self._interpolate.setToolTip("A volume half-way between the noise of this seed and of the next")
-        self._cost = QLabel()
+        self._cost = sentence()
         self._cost.setToolTip("Estimated before the run, from the model's card and this machine's speed")
         self.work = WorkPanel()
         self._table = Table(_HEADERS)
         self._table.size_columns(QHeaderView.ResizeMode.ResizeToContents, stretch_last=True)
+        self._table.explain_columns(_TIPS)
         self._table.setMinimumHeight(110)
-        self._table.setToolTip("How like each sample is to the training volume it is most like")
-        self._save = QPushButton("Save...")
+        self._save = QPushButton("Save volumes...")
         self._save.setToolTip("Save the chosen volumes as NIfTI, with their provenance; all if none is chosen")
-        self._save.setEnabled(False)
+        self._figure = QPushButton("Save figure...")
+        self._figure.setToolTip("Save what is on the canvas as PNG, TIFF, SVG or PDF, with captions and scale bar")
+        for button in (self._save, self._figure):
+            button.setEnabled(False)
         self._lay_out()
         self._connect()
 
@@ -127,12 +150,14 @@ class SampleView(QWidget):
         self._conditions = {}
         for condition in conditions:
             if condition["kind"] == "class":
-                field: Widget = ComboBox(label=condition["label"], choices=list(condition["values"]))
+                field: ComboBox | FloatSpinBox = ComboBox(label=condition["label"], choices=list(condition["values"]))
             else:
                 low, high = condition["low"], condition["high"]
                 middle = round((low + high) / 2)
                 field = FloatSpinBox(label=condition["label"], value=middle, min=low, max=high, step=1)
             self._conditions[condition["name"]] = field
+            # Who says what the sample should be wants it to be so.
+            field.changed.connect(self._tick_conditions)
         if self._conditions:
             self._condition_form.extend([self._conditional, *self._conditions.values(), self._guidance])
         self._condition_box.setVisible(bool(self._conditions))
@@ -145,19 +170,30 @@ class SampleView(QWidget):
         """Add a line to the table and choose it."""
         index = self._table.rowCount()
         self._table.insertRow(index)
-        for column, text in enumerate((row.volume, row.verdict, row.nearest, row.distance, row.seconds)):
+        for column, text in enumerate((row.verdict, row.volume, row.nearest, row.distance, row.seconds)):
             item = QTableWidgetItem(text)
-            item.setToolTip(row.note or text)
-            if row.warn:
-                item.setForeground(Qt.GlobalColor.yellow)
+            item.setToolTip(folded(row.note or text))
             self._table.setItem(index, column, item)
+        if row.warn and (first := self._table.item(index, 0)) is not None:
+            # A sign beside the word: the theme's own colour can be read on it, and a colour alone says nothing to some.
+            first.setText(f"\N{WARNING SIGN} {row.verdict}")
+            first.setFont(bold(first.font()))
         self._table.scrollToBottom()
         self._save.setEnabled(True)
+        self._figure.setEnabled(True)
+
+    def choose_row(self, index: int | None) -> None:
+        """Show which line is on the canvas; none for what is no sample."""
+        if index is None:
+            self._table.clearSelection()
+        elif [index] != self._rows():
+            self._table.selectRow(index)
 
     def remove_row(self, index: int) -> None:
         """Take a line away, because its layer is gone."""
         self._table.removeRow(index)
         self._save.setEnabled(self._table.rowCount() > 0)
+        self._figure.setEnabled(self._table.rowCount() > 0)
 
     # -- readings -----------------------------------------------------------------------------------------------------
 
@@ -179,8 +215,10 @@ class SampleView(QWidget):
     @property
     def chosen_rows(self) -> list[int]:
         """Lines chosen in the table; all where none is."""
-        chosen = sorted({index.row() for index in self._table.selectedIndexes()})
-        return chosen or list(range(self._table.rowCount()))
+        return self._rows() or list(range(self._table.rowCount()))
+
+    def _rows(self) -> list[int]:
+        return sorted({index.row() for index in self._table.selectedIndexes()})
 
     def set_seed(self, seed: int) -> None:
         """Put a seed into the form."""
@@ -203,20 +241,34 @@ class SampleView(QWidget):
         layout.addLayout(buttons)
         layout.addWidget(self._cost)
         layout.addWidget(self.work)
+        planes = QHBoxLayout()
+        for text, plane in _PLANES.items():
+            button = QPushButton(text)
+            button.setToolTip("The whole volume" if plane == "3d" else f"Show {plane} slices, the patient upright")
+            button.clicked.connect(lambda checked=False, plane=plane: self.plane_requested.emit(plane))
+            planes.addWidget(button)
+        layout.addLayout(planes)
+        saves = QHBoxLayout()
+        saves.addWidget(self._save)
+        saves.addWidget(self._figure)
+        layout.addLayout(saves)
         layout.addWidget(QLabel("Samples of this session"))
         layout.addWidget(self._table, 1)
-        layout.addWidget(self._save)
 
     def _connect(self) -> None:
         self._sample.clicked.connect(self.sample_requested)
         self._interpolate.clicked.connect(self.interpolate_requested)
         self._card.clicked.connect(self.card_requested)
         self._save.clicked.connect(self.save_requested)
+        self._figure.clicked.connect(self.figure_requested)
         self._new_seed.clicked.connect(lambda: self.set_seed(secrets.randbelow(_LARGEST_SEED)))
         self._form.changed.connect(lambda: self.form_changed.emit())
         self._condition_form.changed.connect(lambda: self.form_changed.emit())
         self._sampler.changed.connect(self._match_sampler)
         self._table.itemSelectionChanged.connect(self._tell_selection)
+
+    def _tick_conditions(self) -> None:
+        self._conditional.value = True
 
     def _match_sampler(self) -> None:
         """The published sampler takes every step of its schedule."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, cast
@@ -12,12 +13,16 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, cast
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QFileDialog, QWidget
 
+from napari_medgen.imaging.figure import FigureOptions, save_figure
 from napari_medgen.models.catalogue import find_model
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.viewer.canvas.snapshot import about, snapshot
+from napari_medgen.viewer.canvas.stage import stage_of
 from napari_medgen.viewer.canvas.watch import watch
 from napari_medgen.viewer.layers.proxy import unwrapped
 from napari_medgen.viewer.widgets.card_dialog import CardDialog
 from napari_medgen.viewer.widgets.fields import LayerField
+from napari_medgen.viewer.widgets.figure_dialog import FigureDialog
 from napari_medgen.viewer.work.latest import SAVE, LatestWork
 from napari_medgen.viewer.work.models import LoadedModels
 from napari_medgen.viewer.work.panel import WorkPanel
@@ -60,6 +65,8 @@ class Coordinator(QObject):
     ----------
     written
         The files that were written last.
+    stage
+        What is on the viewer's canvas.
     """
 
     save_title = "Save in"
@@ -83,6 +90,10 @@ class Coordinator(QObject):
             self._undo.append(partial(kind.release, self))
         view.work.cancel_requested.connect(self.cancel)
         watch(self.viewer)
+        self.stage = stage_of(self.viewer)
+        self.stage.hold(self)
+        self._undo.append(partial(self.stage.release, self))
+        self.listen(self.stage.chosen, self.subject_chosen)
 
     # -- what is undone at the end --------------------------------------------------------------------------------------
 
@@ -132,6 +143,12 @@ class Coordinator(QObject):
 
     # -- what every widget does -----------------------------------------------------------------------------------------
 
+    def subject_chosen(self, event: Event | None = None) -> None:
+        """Follow the stage, which shows another subject, or none."""
+
+    def come_forward(self) -> None:
+        """Show this widget's own pictures, when its tab is brought to the front."""
+
     def sorry(self, error: Exception) -> None:
         """Say what went wrong."""
         self._panel.show_error(error)
@@ -150,6 +167,19 @@ class Coordinator(QObject):
         folder = QFileDialog.getExistingDirectory(cast(QWidget, self.parent()), self.save_title)
         if folder:
             self.save(Path(folder))
+
+    def ask_for_figure(self) -> FigureDialog:
+        """Ask how a figure of the canvas should be, and for its file."""
+        dialog = FigureDialog(cast(QWidget, self.parent()))
+        dialog.chosen.connect(self.save_figure)
+        dialog.show()
+        return dialog
+
+    def save_figure(self, path: Path, options: FigureOptions) -> None:
+        """Save what is on the canvas as a figure, in the background."""
+        rows = snapshot(self.viewer)
+        options = replace(options, about=about(self.viewer))
+        self.write("Saving the figure", lambda: [save_figure(rows, path, options)])
 
     def save(self, folder: Path) -> None:
         """Save what is on screen into a folder, in the background."""
@@ -173,12 +203,12 @@ class Coordinator(QObject):
         def show(files: Sequence[Path]) -> None:
             self.written = tuple(files)
             if files:
-                more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-                said.append(f"Saved {files[0].name}{more} in {files[0].parent}")
+                what = files[0].name if len(files) == 1 else f"{len(files)} files"
+                said.append(f"Saved {what} in {files[0].parent}")
 
         def end() -> None:
             if said:
-                self._panel.say(said[0])
+                self._panel.say(said[0], folder=self.written[0].parent)
 
         # Each by itself: one that waits is not given up for another.
         self.work.submit(f"{SAVE} {next(_saves)}", title, steps, show, on_end=end, file=True)

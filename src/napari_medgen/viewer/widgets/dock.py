@@ -7,6 +7,7 @@ from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QDockWidget, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_medgen.viewer.widgets.coordinator import Coordinator
+from napari_medgen.viewer.widgets.manners import Manners
 
 
 class _TallArea(QScrollArea):
@@ -45,6 +46,7 @@ class DockWidget(QWidget):
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setWidget(view)
+        self._manners = Manners(view)
         layout.addWidget(area)
         self._coordinator = coordinator
         self._open = True
@@ -57,6 +59,8 @@ class DockWidget(QWidget):
         """
         handled = super().event(event)
         kind = event.type() if event is not None else None
+        if kind == QEvent.Type.Show and self.__dict__.get("_open"):
+            self._coordinator.come_forward()
         if kind == QEvent.Type.ParentChange and self.parent() is None:
             self.end()
         elif kind == QEvent.Type.Hide and (window := self.window()) is not None and not window.isVisible():

@@ -31,6 +31,10 @@ class SideField(ComboBox):
         """What was chosen; empty for what the file says."""
         return _SIDES[str(self.value)]
 
+    @side.setter
+    def side(self, side: Laterality) -> None:
+        self.value = next(words for words, known in _SIDES.items() if known == side)
+
 
 class LayerField:
     """Knows the layers of one kind in a viewer, and which of them is chosen.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import traceback
+from pathlib import Path
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QUrl, Signal
+from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_medgen.errors import MedGenError
@@ -28,8 +30,12 @@ class WorkPanel(QWidget):
         super().__init__()
         self._bar, self._cancel = QProgressBar(), QPushButton("Cancel")
         self._status, self._error = QLabel(), Toned("", "#ff8a80", "#b00020")
+        self._open = QPushButton("Open folder")
+        self._folder: Path | None = None
         self._cancel.setToolTip("End what runs here and what waits behind it")
-        # A long line is cut off rather than widening the dock; its tooltip has the whole.
+        self._open.setToolTip("Show the folder that was written to")
+        # A long line wraps rather than widening the dock.
+        self._status.setWordWrap(True)
         self._status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         row = QHBoxLayout()
         row.addWidget(self._bar, 1)
@@ -37,8 +43,12 @@ class WorkPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
-        layout.addWidget(self._status)
+        said = QHBoxLayout()
+        said.addWidget(self._status, 1)
+        said.addWidget(self._open)
+        layout.addLayout(said)
         layout.addWidget(self._error)
+        self._open.clicked.connect(self._show_folder)
         self._cancel.clicked.connect(self.cancel_requested)
         self.rest()
 
@@ -58,8 +68,16 @@ class WorkPanel(QWidget):
         self._cancel.setEnabled(True)
         self._say(title, f"{progress.message}{'' if left is None else f', {_spoken(left)} left'}", waiting)
 
-    def say(self, text: str) -> None:
-        """Say what came of it, until the next piece begins."""
+    def say(self, text: str, *, folder: Path | None = None) -> None:
+        """Say what came of it, until the next piece begins.
+
+        Parameters
+        ----------
+        folder
+            Where files were written: a button opens it.
+        """
+        self._folder = folder
+        self._open.setVisible(folder is not None)
         self._status.setText(text)
         self._status.setToolTip(text)
 
@@ -67,7 +85,7 @@ class WorkPanel(QWidget):
         """Nothing runs."""
         self._move(0, 1, text=False)
         self._cancel.setEnabled(False)
-        self._status.setText("Ready")
+        self.say("Ready")
 
     def clear_error(self) -> None:
         """Take the last error away."""
@@ -85,6 +103,10 @@ class WorkPanel(QWidget):
             notification_manager.receive_error(type(error), error, error.__traceback__)
             traceback.clear_frames(error.__traceback__)
         self._error.show()
+
+    def _show_folder(self) -> None:
+        if self._folder is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._folder)))
 
     @property
     def error(self) -> str:

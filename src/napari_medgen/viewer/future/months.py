@@ -1,0 +1,98 @@
+"""The months: which one is on screen, in months and never in steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSlider, QWidget
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+_ASKED_FOR = (12, 24, 48, 96)  # months that studies report
+
+
+class MonthBar(QWidget):
+    """A slider in months, and buttons for those that studies report.
+
+    Signals
+    -------
+    month_requested
+        Months after the baseline.
+    """
+
+    month_requested = Signal(float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._months: Sequence[float] = ()
+        self._words = QLabel()
+        self._slider = QSlider(Qt.Orientation.Horizontal)
+        self._slider.setAccessibleName("Months after the baseline")
+        self._slider.setToolTip("Months after the baseline; the slider below the picture does the same")
+        self._slider.valueChanged.connect(self._moved)
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._slider, 0, 0, 1, len(_ASKED_FOR))
+        layout.addWidget(self._words, 0, len(_ASKED_FOR))
+        self._buttons: dict[int, QPushButton] = {}
+        for column, months in enumerate((0, *_ASKED_FOR)):
+            button = self._buttons[months] = QPushButton(f"{months} mo" if months else "Start")
+            button.setToolTip(f"Show the prediction after {months} months" if months else "Show the projected baseline")
+            button.clicked.connect(lambda checked=False, months=months: self.month_requested.emit(float(months)))
+            layout.addWidget(button, 1, column)
+
+    def set_months(self, months: Sequence[float]) -> None:
+        """Offer months; those buttons are off that lie beyond the last."""
+        self._months = tuple(float(month) for month in months)
+        self._slider.blockSignals(True)
+        self._slider.setRange(0, max(len(self._months) - 1, 0))
+        self._slider.blockSignals(False)
+        for month, button in self._buttons.items():
+            button.setEnabled(bool(self._months) and month <= self._months[-1])
+
+    def show_month(self, months: float) -> None:
+        """Say which month is on screen."""
+        self._words.setText(f"{months:g} months")
+        if self._months:
+            self._slider.blockSignals(True)
+            self._slider.setValue(int(np.abs(np.asarray(self._months) - months).argmin()))
+            self._slider.blockSignals(False)
+
+    @property
+    def words(self) -> str:
+        """What is said of the month."""
+        return self._words.text()
+
+    def _moved(self, index: int) -> None:
+        if index < len(self._months):
+            self.month_requested.emit(self._months[index])
+
+
+def name_slider(viewer: ViewerModel, words: str) -> None:
+    """Let napari's own slider say months, in the place of the number of a step; an empty text gives it back.
+
+    Parameters
+    ----------
+    words
+        For example ``54 of 96 months``.
+    """
+    window = getattr(viewer, "window", None)  # a ViewerModel has none
+    if window is None or viewer.dims.ndim < 3:
+        return
+    sliders = window._qt_viewer.dims.slider_widgets
+    if not sliders:
+        return
+    first = sliders[0]
+    for label in (first.curslice_label, first.totslice_label):
+        label.setVisible(not words)
+    if words:
+        first.axis_label.setText(words)
+        first.axis_label.setMinimumWidth(first.axis_label.fontMetrics().horizontalAdvance(words) + 12)
+        first.axis_label.home(False)
+    else:
+        first.axis_label.setMinimumWidth(0)
+        first.axis_label.setText(viewer.dims.axis_labels[0])
