@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,9 +16,10 @@ from napari_medgen.errors import CohortError, ImageError
 from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.progression.cohort.folder import open_cohort, save_cohort
+from napari_medgen.progression.export import describe, export_forecast
 from napari_medgen.progression.forecast import Forecast
 from napari_medgen.progression.model import Extrapolator
-from napari_medgen.progression.report import describe, export_forecast, paint_difference, report
+from napari_medgen.progression.report import paint_difference, report
 from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.progression.second_visit import compare_visit
 from napari_medgen.progression.trajectories import ExtrapolationRequest
@@ -142,8 +144,17 @@ def test_saved_frames_say_what_they_are(forecast: Forecast, tmp_path: Path) -> N
     frame = read_radiograph(tmp_path / "out" / "knee_0_tiny_month_024.png")
     assert frame.provenance.synthetic
     assert "predicted after 24 months" in frame.provenance.operation
-    assert frame.spacing == pytest.approx((80 * 0.5 / 32,) * 2)
-    assert np.allclose(frame.grey(), forecast.frame(2), atol=1e-4)
+    assert frame.shape == (512, 512)  # large enough for words
+    assert frame.spacing == pytest.approx((80 * 0.5 / 512,) * 2)
+    plain = np.kron(forecast.frame(2), np.ones((16, 16)))
+    differs = np.abs(frame.grey() - plain) > 0.5
+    assert differs[-40:, :300].any()  # the mark is burnt in, and nowhere else
+    assert not differs[:-60].any()
+    real = read_radiograph(tmp_path / "out" / "knee_0_tiny_baseline.png")
+    assert not real.provenance.synthetic
+    with np.load(tmp_path / "out" / "knee_0_tiny.npz") as numbers:
+        assert np.allclose(numbers["frames"][2], forecast.frame(2))
+        assert numbers["months"].tolist() == [0, 12, 24, 48]
     with Image.open(tmp_path / "out" / "knee_0_tiny_month_024_difference.png") as change:
         assert "SYNTHETIC" in change.info["Description"]
     about = json.loads((tmp_path / "out" / "knee_0_tiny.json").read_text())
@@ -158,7 +169,11 @@ def test_the_report_holds_everything_in_one_file(forecast: Forecast) -> None:
     text = report(forecast)
     for part in ("Surrogate progression, made up", "SYNTHETIC", "48 months", "risk of two grades", "All.", "radiograph "):
         assert part in text
-    assert text.count("data:image/png;base64,") == 2 + 2 * 2 + 1  # two frames, two with their change, the plot
+    assert text.count("data:image/png;base64,") == 2 + 3 * 2 + 1 + 1  # two frames, three with changes, the plot, the bar
+    assert "<th>Side</th><td>left</td>" in text
+    assert "<th>Months asked for</th><td>12, 24, 48</td>" in text
+    assert "not known" in text
+    assert "03 May 2021" in report(forecast, baseline=datetime.date(2021, 5, 3))
     assert "://" not in text
     assert """Content-Security-Policy" content="default-src 'none'""" in text
 

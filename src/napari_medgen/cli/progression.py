@@ -73,8 +73,8 @@ def extrapolate(
 ) -> None:
     """Look into a knee's future: frames, difference maps, grade probabilities, risk, neighbours, errors and a report."""
     from napari_medgen.imaging.files import read_radiograph
+    from napari_medgen.progression.export import export_forecast
     from napari_medgen.progression.forecast import Forecast
-    from napari_medgen.progression.report import export_forecast
     from napari_medgen.progression.request import ProjectionRequest
     from napari_medgen.progression.trajectories import ExtrapolationRequest
     from napari_medgen.running.console import drive_on_console

@@ -218,6 +218,42 @@ def radiograph_png(radiograph: Radiograph) -> bytes:
     return png_bytes(Image.fromarray(pixels), text, **dots)
 
 
+def burnt(pixels: NDArray[Any], words: str, window: tuple[float, float] | None = None) -> NDArray[Any]:
+    """A picture with words burnt into its lower left corner, on a dark ground.
+
+    Parameters
+    ----------
+    pixels
+        (rows, columns) grey, or (rows, columns, 3) uint8.
+    window
+        Grey values that are shown black and white; of their kind by default.
+
+    Returns
+    -------
+    numpy.ndarray
+        A copy of the same kind.
+    """
+    from PIL import ImageDraw, ImageFont
+
+    rows, columns = pixels.shape[:2]
+    size = max(min(rows // 18, int(1.6 * columns / max(len(words), 1))), 8)
+    font = ImageFont.load_default(size)
+    layer = Image.new("L", (columns, rows), 0)
+    draw = ImageDraw.Draw(layer)
+    left, top, right, bottom = draw.textbbox((size // 2, rows - size // 2), words, font=font, anchor="ld")
+    draw.text((size // 2, rows - size // 2), words, fill=255, font=font, anchor="ld")
+    letters = np.asarray(layer, np.float32) / 255
+    made = np.array(pixels)
+    black, white = window or (0.0, 255.0)
+    ground = (
+        slice(max(int(top) - size // 4, 0), int(bottom) + size // 4),
+        slice(max(int(left) - size // 4, 0), int(right) + size // 4),
+    )
+    made[ground] = np.asarray(black + (made[ground] - black) * 0.25).astype(made.dtype)
+    share = letters[..., None] if made.ndim == 3 else letters
+    return np.asarray(made + (white - made.astype(np.float32)) * share).astype(made.dtype)
+
+
 def png_bytes(picture: Image.Image, text: PngImagePlugin.PngInfo | None = None, **more: Any) -> bytes:
     """A picture as the content of a PNG file."""
     content = BytesIO()

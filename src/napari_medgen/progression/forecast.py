@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,19 +39,30 @@ class Forecast:
         """Its change from the projected baseline, -1 to 1."""
         return self.projected.frame.restore(self.prediction.differences[index])
 
-    def radiograph(self, index: int) -> Radiograph:
-        """A predicted frame as an image with the size of the part of the original that it shows."""
-        pixels = np.rint(self.frame(index) * 65535).astype(np.uint16)
+    def baseline_radiograph(self) -> Radiograph:
+        """The real frame: the part of the original image that the networks see."""
+        image = self.projected.image
+        pixels = np.rint(self.projected.frame.restore(self.projected.seen) * 65535).astype(np.uint16)
+        return replace(
+            self._framed(pixels), laterality=image.laterality, view=image.view, name=image.name, provenance=image.provenance
+        )
+
+    def _framed(self, pixels: NDArray[np.uint16]) -> Radiograph:
         image, frame = self.projected.image, self.projected.frame
         edge = (frame.box[2] - frame.box[0]) / frame.size[0]
         spacing = (image.spacing[0] * edge, image.spacing[1] * edge) if image.spacing else None
+        return Radiograph(pixels, (0.0, 65535.0), spacing=spacing, identity=image.identity)
+
+    def radiograph(self, index: int) -> Radiograph:
+        """A predicted frame as an image with the size of the part of the original that it shows."""
+        pixels = np.rint(self.frame(index) * 65535).astype(np.uint16)
+        image = self.projected.image
         months = self.prediction.months[index]
         made = self.projected.provenance
         made = made.model_copy(update={"operation": f"{made.operation}; predicted after {months:g} months"})
-        return Radiograph(
-            pixels,
-            (0.0, 65535.0),
-            spacing=spacing,
+        return replace(
+            self._framed(pixels),
+            identity="removed",  # nothing of the image's own pixels is left
             laterality=image.laterality,
             view=image.view,
             name=f"{image.name} after {months:g} months",

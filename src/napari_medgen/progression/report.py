@@ -1,110 +1,27 @@
-"""A report on one knee: one HTML file that holds everything, or the files it is made of."""
+"""A report on one knee: one HTML file that holds everything."""
 
 from __future__ import annotations
 
 import base64
+import datetime
 import html
 from collections.abc import Sequence
 from io import BytesIO
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
-from napari_medgen.errors import ImageError
-from napari_medgen.imaging.naming import plain, unused
-from napari_medgen.imaging.raster import png_bytes, radiograph_png
 from napari_medgen.progression.forecast import Forecast
 from napari_medgen.progression.plots import draw_prediction
 from napari_medgen.progression.prediction import Prediction
 from napari_medgen.running.figures import DRAWING
-from napari_medgen.running.writing import json_bytes, text_bytes, write_all
 
-_NOTICE = "Not for diagnosis and not for prognosis."
+NOTICE = "Not for diagnosis and not for prognosis."
+SHOWN = (12.0, 24.0, 48.0, 96.0)  # months that studies report
+_NEAR = 6.0  # months by which a picture may miss one of them
+_WIDE = 280  # points that a picture is wide: 74 mm on paper
 _LIMIT = 0.5  # grey values at which the difference has its full colour
-
-
-def describe(forecast: Forecast) -> dict[str, Any]:
-    """The numbers, for JSON; nothing in it identifies a patient, but for the cohort's own pseudonyms."""
-    projected, prediction = forecast.projected, forecast.prediction
-    cohort, risk = forecast.extrapolator.known_cohort, prediction.risk
-    return {
-        "notice": _NOTICE,
-        "surrogate": forecast.surrogate,
-        "image": projected.image.origin_name,
-        "side": projected.image.laterality,
-        "projection": {
-            "psnr_db": projected.psnr,
-            "perceptual": projected.perceptual,
-            "error_larger_than_share_of_cohort": projected.badness,
-            "more_unusual_than_share_of_cohort": projected.unusualness,
-            "doubts": list(projected.doubts),
-        },
-        "labels": list(prediction.labels),
-        "baseline_probabilities": projected.probabilities.tolist(),
-        "projected_baseline_probabilities": projected.projected_probabilities.tolist(),
-        "months": [
-            {
-                "months": float(months),
-                "probabilities": prediction.probabilities[index].tolist(),
-                "expected_grade": float(prediction.grade.value[index]),
-                "risk": float(risk.value[index]),
-                "risk_10th_to_90th_of_neighbours": [float(risk.low[index]), float(risk.high[index])],
-                "more_unusual_than_share_of_cohort": float(prediction.unusualness[index]),
-            }
-            for index, months in enumerate(prediction.months)
-        ],
-        "neighbours": [
-            {
-                "patient": cohort.visits[one.row].patient,
-                "side": cohort.visits[one.row].side,
-                "distance": one.distance,
-                "from_grade": cohort.visits[one.first].grade,
-                "to_grade": cohort.visits[one.last].grade,
-                "months": one.months,
-            }
-            for one in prediction.extrapolation.neighbours
-        ],
-        "mode": prediction.extrapolation.request.mode,
-        "provenance": projected.provenance.model_dump(exclude_none=True),
-    }
-
-
-def export_forecast(forecast: Forecast, folder: Path) -> list[Path]:
-    """Write frames and difference maps (PNG), the numbers (JSON) and the report (HTML).
-
-    Returns
-    -------
-    list of Path
-        The files written.
-
-    Raises
-    ------
-    ImageError
-        If the folder cannot be written.
-    """
-    stem = plain(f"{forecast.projected.image.name}_{forecast.extrapolator.name}")
-    # Two images that are called alike lie beside each other: the numbers are written for every forecast.
-    stem = unused(folder, stem, (".json", ".html", "_projection.png"))
-    files: dict[Path, bytes] = {}
-    for index, months in enumerate(forecast.prediction.months):
-        name = "projection" if index == 0 else f"month_{months:03.0f}"
-        files[folder / f"{stem}_{name}.png"] = radiograph_png(forecast.radiograph(index))
-        if index:
-            painted = Image.fromarray(paint_difference(forecast.difference(index)))
-            files[folder / f"{stem}_{name}_difference.png"] = png_bytes(painted, _text(forecast))
-    files[folder / f"{stem}.json"] = json_bytes(describe(forecast))
-    files[folder / f"{stem}.html"] = text_bytes(report(forecast))
-    return write_all(files, ImageError)
-
-
-def _text(forecast: Forecast) -> PngImagePlugin.PngInfo:
-    """What a picture that is no radiograph says of its origin."""
-    text = PngImagePlugin.PngInfo()
-    text.add_text("Description", "; ".join([forecast.projected.provenance.summary, forecast.surrogate, _NOTICE]))
-    return text
 
 
 def paint_difference(values: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -116,49 +33,76 @@ def paint_difference(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     return painted
 
 
-def report(forecast: Forecast, shown: Sequence[float] = (24, 48, 96)) -> str:
+def report(forecast: Forecast, shown: Sequence[float] = SHOWN, baseline: datetime.date | None = None) -> str:
     """The report as HTML that needs no other file and no network.
 
     Parameters
     ----------
     shown
-        Months whose frames are in it; the nearest that were computed are taken.
+        Months whose frames are in it, and the last one that was asked for; those that were not computed are left out. The
+        table holds every month that was asked for.
+    baseline
+        When the image was taken; None where nobody said it.
     """
     projected, prediction = forecast.projected, forecast.prediction
-    picks = sorted({int(np.abs(prediction.months - month).argmin()) for month in shown} - {0})
-    cells = [("baseline", _grey(projected.frame.restore(projected.seen))), ("projected", _grey(forecast.frame(0)))]
-    cells += [(f"{prediction.months[i]:g} months", _grey(forecast.frame(i))) for i in picks]
-    changes = [("", ""), ("", "")]
-    changes += [("change", _picture(paint_difference(forecast.difference(i)))) for i in picks]
+    months = prediction.months
+    near = {int(np.abs(months - month).argmin()) for month in shown if month <= months[-1] + _NEAR}
+    picks = sorted({*near, len(months) - 1} - {0})
+    first = [("baseline", _grey(projected.frame.restore(projected.seen))), ("projected baseline", _grey(forecast.frame(0)))]
+    frames = [(f"after {months[i]:g} months", _grey(forecast.frame(i))) for i in picks]
+    changes = [(f"change after {months[i]:g} months", _picture(paint_difference(forecast.difference(i)))) for i in picks]
+    pairs = [pair for both in zip(frames, changes, strict=True) for pair in both]
+    rows = [first, *(pairs[start : start + 2] for start in range(0, len(pairs), 2))]
     return _PAGE.format(
         policy=_POLICY,
         title=html.escape(f"{projected.image.origin_name}: predicted progression"),
-        surrogate=f'<p class="warn">{html.escape(forecast.surrogate.capitalize())}.</p>' if forecast.surrogate else "",
+        surrogate=f'<p class="warn">{html.escape(warning_of(forecast))}</p>' if forecast.surrogate else "",
+        foot=html.escape(" ".join(part for part in (warning_of(forecast), NOTICE) if part)),
         doubts="".join(f'<p class="warn">{html.escape(doubt)}</p>' for doubt in projected.doubts),
-        notice=_NOTICE,
-        images=_row(cells) + _row(changes),
+        notice=NOTICE,
+        knee=_knee(forecast, baseline),
+        images="".join(_row(row) for row in rows),
+        bar=_change_bar(),
+        limit=f"{_LIMIT:g}",
         error=f"{projected.psnr:.1f} dB PSNR; error larger than {projected.badness:.0%} and latent more unusual than "
         f"{projected.unusualness:.0%} of the cohort's knees",
         plot=_plot(prediction),
-        risks=_risks(prediction, picks),
+        risks=_risks(prediction),
         neighbours=_neighbours(forecast),
         about=_about(forecast),
     )
 
 
+def warning_of(forecast: Forecast) -> str:
+    """What a reader must know of the months; empty for real follow-up."""
+    text = forecast.surrogate
+    return f"{text[:1].upper()}{text[1:]}: months are nominal." if text else ""
+
+
+def _knee(forecast: Forecast, baseline: datetime.date | None) -> str:
+    side = {"L": "left", "R": "right"}.get(forecast.projected.image.laterality, "not known")
+    date = "not known" if baseline is None else f"{baseline:%d %B %Y}"
+    asked = ", ".join(f"{month:g}" for month in forecast.prediction.months[1:])
+    lines = {"Side": side, "Baseline image taken": date, "Months asked for": asked}
+    return "".join(f"<tr><th>{name}</th><td>{html.escape(text)}</td></tr>" for name, text in lines.items())
+
+
 def _row(cells: Sequence[tuple[str, str]]) -> str:
-    items = "".join(
-        f'<td>{f"""<img src="{source}" width="125">""" if source else ""}<br>{html.escape(label)}</td>'
-        for label, source in cells
-    )
+    items = "".join(f'<td><img src="{source}" width="{_WIDE}"><br>{html.escape(label)}</td>' for label, source in cells)
     return f"<tr>{items}</tr>"
 
 
 def _picture(pixels: NDArray[np.uint8]) -> str:
     buffer = BytesIO()
     large = Image.fromarray(pixels)
-    large.resize((large.width * 2, large.height * 2), Image.Resampling.BICUBIC).save(buffer, "PNG")
+    factor = max(2 * _WIDE // large.width, 1)
+    large.resize((large.width * factor, large.height * factor), Image.Resampling.BICUBIC).save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _change_bar() -> str:
+    values = np.linspace(-_LIMIT, _LIMIT, 2 * _WIDE, dtype=np.float32)
+    return _picture(paint_difference(np.tile(values, (24, 1))))
 
 
 def _grey(frame: NDArray[np.float32]) -> str:
@@ -176,16 +120,16 @@ def _plot(prediction: Prediction) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _risks(prediction: Prediction, picks: Sequence[int]) -> str:
+def _risks(prediction: Prediction) -> str:
     risk, grade = prediction.risk, prediction.grade
     rows = "".join(
-        f"<tr><td>{prediction.months[i]:g}</td><td>{risk.value[i]:.0%}</td><td>{risk.low[i]:.0%} to {risk.high[i]:.0%}</td>"
-        f"<td>{grade.value[i]:.1f}</td></tr>"
-        for i in picks
+        f"<tr><td>{month:g}</td><td>{risk.value[i]:.0%}</td><td>{risk.low[i]:.0%} to {risk.high[i]:.0%}</td>"
+        f"<td>{grade.value[i]:.1f}</td><td>{grade.value[i] - grade.value[0]:+.1f}</td></tr>"
+        for i, month in enumerate(prediction.months)
     )
     return (
-        "<tr><th>months</th><th>risk of two grades or more</th><th>8 in 10 neighbours between</th><th>mean grade</th></tr>"
-        + rows
+        "<thead><tr><th>months</th><th>risk of two grades or more</th><th>8 in 10 neighbours between</th><th>mean grade</th>"
+        "<th>against the projection</th></tr></thead>" + rows
     )
 
 
@@ -197,7 +141,7 @@ def _neighbours(forecast: Forecast) -> str:
         f"<td>{one.months:.0f}</td></tr>"
         for one in forecast.prediction.extrapolation.neighbours
     )
-    return "<tr><th>knee</th><th>distance</th><th>grades</th><th>months</th></tr>" + rows
+    return "<thead><tr><th>knee</th><th>distance</th><th>grades</th><th>months</th></tr></thead>" + rows
 
 
 def grade_text(grade: int | None) -> str:
@@ -228,22 +172,30 @@ _PAGE = """<!DOCTYPE html>
 body {{ font: 14px sans-serif; color: #222; max-width: 60em; }}
 table {{ border-collapse: collapse; margin: 0.5em 0 1em; }}
 td, th {{ padding: 0.2em 0.8em 0.2em 0; text-align: left; vertical-align: top; }}
+tr, img {{ page-break-inside: avoid; }}
 .images td {{ text-align: center; padding: 0.2em; }}
 .warn {{ background: #fff3cd; padding: 0.4em 0.8em; }} .notice {{ font-weight: bold; }}
+.foot {{ display: none; }}
+@media print {{ .foot {{ display: block; position: fixed; bottom: 0; font-size: 9px; }} body {{ margin-bottom: 2em; }} }}
 </style></head><body>
 <h1>{title}</h1>
 <p class="notice">SYNTHETIC images. {notice}</p>
 {surrogate}{doubts}
+<table>{knee}</table>
 <table class="images">{images}</table>
-<p>Projection: {error}. Change: red is brighter, blue is darker than the projected baseline.</p>
-<h2>Grades and risk</h2>
+<p>Change, counted from the projected baseline: darker by {limit} <img src="{bar}" width="130" height="10"> brighter by
+{limit} of the range from black to white.</p>
+<h2 style="page-break-before: always">Grades and risk</h2>
+<p>Grades are Kellgren and Lawrence's. Lines begin at the grades of the projection, dots are those of the real image; bands
+hold 8 of 10 neighbours' own ways. The risk is that of a rise by two grades or more from the start until that month, from the
+grade probabilities of the baseline and of the predicted image. Projection: {error}.</p>
 <img src="{plot}" width="600">
-<p>Bands hold 8 of 10 neighbours' own ways; dots are the real image's grades, lines begin at those of its projection. The
-risk is that of a rise by two grades or more, from the grade probabilities of the baseline and of the predicted image.</p>
 <table>{risks}</table>
-<h2>Neighbours</h2>
+<h2 style="page-break-before: always">Neighbours</h2>
+<p>The knees of the cohort that are most like this one, whose ways are followed.</p>
 <table>{neighbours}</table>
 <h2>Where this comes from</h2>
 <table>{about}</table>
+<p class="foot">{foot}</p>
 </body></html>
 """

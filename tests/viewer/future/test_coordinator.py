@@ -144,7 +144,7 @@ def test_project_shows_baseline_prediction_and_change(stage: Stage) -> None:
     assert is_synthetic(shown["change of brightness"])
     assert not is_synthetic(shown["baseline"])
     assert stage.viewer.canvas.grid.enabled
-    assert tuple(stage.viewer.canvas.grid.shape) == (1, 3)
+    assert tuple(stage.viewer.canvas.grid.shape) == (2, 2)  # larger pictures than in one row
     assert not stage.viewer.layers["knee 0"].visible
     assert "dB" in stage.view.quality
     assert "made up" in stage.view._surrogate.text()
@@ -174,8 +174,8 @@ def test_the_months_slider_moves_the_line_and_the_words(stage: Stage) -> None:
     captions = {role: caption_of(layer) for role, layer in stage.coordinator.display.layers.items()}
     assert captions == {
         "baseline": "baseline",
-        "predicted": "predicted (surrogate), 24 months",
-        "change": "change of brightness, 24 months",
+        "predicted": "predicted (surrogate)\n24 months",
+        "change": "change of brightness\n24 months",
     }
     stage.viewer.dims.set_current_step(0, 4)
     assert stage.view.now.startswith("After 48 months")
@@ -212,7 +212,7 @@ def test_blink_puts_the_prediction_over_the_baseline_and_hides_it(stage: Stage) 
     stage.press("Blink (B)")
     assert not stage.viewer.canvas.grid.enabled
     assert predicted.visible
-    assert caption_of(predicted) == "predicted (surrogate), 48 months"
+    assert caption_of(predicted) == "predicted (surrogate)\n48 months"
     stage.press("Blink (B)")
     assert not predicted.visible
     projected = stage.layers()["projected baseline"]
@@ -324,8 +324,8 @@ def test_an_image_that_is_opened_during_a_comparison_takes_no_cell(stage: Stage)
     assert not later.visible
     assert [caption_of(layer) for layer in stage.viewer.layers if layer.visible] == [
         "baseline",
-        "predicted (surrogate), 0 months",
-        "change of brightness, 0 months",
+        "predicted (surrogate)\n0 months",
+        "change of brightness\n0 months",
     ]
     later.visible = True  # who wants to see it sees it alone
     assert [layer.name for layer in stage.viewer.layers if layer.visible] == ["knee 7"]
@@ -351,6 +351,7 @@ def test_reports_are_written_as_pdf_and_html(stage: Stage, tmp_path: Path) -> No
     (pdf,) = stage.coordinator.written
     assert pdf.name == "report.pdf"
     assert pdf.read_bytes().startswith(b"%PDF")
+    assert pdf.read_bytes().count(b"/Type /Page\n") >= 3
     assert stage.view.work.status.startswith("Saved report.pdf in")
     stage.coordinator.write_report(tmp_path / "report.html")
     stage.idle()
@@ -363,7 +364,9 @@ def test_reports_are_written_as_pdf_and_html(stage: Stage, tmp_path: Path) -> No
     assert "cannot be written" in stage.view.work.error
     stage.coordinator.save(tmp_path / "out")
     stage.idle()
-    assert len(stage.coordinator.written) == 11
+    assert len(stage.coordinator.written) == 13
+    assert stage.view.work.status == f"Saved 13 files in {tmp_path / 'out'}"
+    assert not stage.view.work._open.isHidden()
 
 
 def test_layers_that_are_removed_by_hand_are_forgotten(stage: Stage) -> None:
@@ -494,4 +497,6 @@ def test_cancel_ends_the_projection_and_leaves_what_is_being_saved(stage: Stage,
     stage.coordinator.project(anyway=True)
     stage.coordinator.cancel()
     stage.idle()
-    assert len(stage.coordinator.written) == 11
+    assert len(stage.coordinator.written) == 13
+    assert stage.view.work.status == f"Saved 13 files in {tmp_path / 'out'}"
+    assert not stage.view.work._open.isHidden()

@@ -50,7 +50,7 @@ Cell = tuple[Shown, ...]
 class _Scene:
     owner: Hashable
     cells: list[Cell]
-    rows: int
+    rows: int | None
     left: Callable[[], None]
     single: Callable[[], None] | None
     captions: dict[Layer, str] = field(default_factory=dict)
@@ -154,7 +154,7 @@ class Stage:
         *,
         left: Callable[[], None],
         single: Callable[[], None] | None = None,
-        rows: int = 1,
+        rows: int | None = None,
         fit: bool = True,
     ) -> None:
         """Show pictures in captioned cells, and nothing else.
@@ -171,7 +171,7 @@ class Stage:
             Called where the grid is taken away (by napari's own button, or because somebody draws): shows what can lie on
             one picture. Without it the scene is left.
         rows
-            Rows of the grid; one cell needs no grid.
+            Rows of the grid; by default as many as make the pictures largest. One cell needs no grid.
         fit
             Whether the view is fitted to what is shown, where that has another extent than before.
         """
@@ -228,7 +228,8 @@ class Stage:
             self._leave_grid()
             return
         stride = max(len(cell) for cell in scene.cells)
-        shape = (scene.rows, -(-count // scene.rows))
+        rows = scene.rows or _best_rows(viewer, scene.layers, count)
+        shape = (rows, -(-count // rows))
         grid = viewer.canvas.grid
         if (grid.stride, grid.shape) != (stride, shape):
             grid.stride, grid.shape = stride, shape
@@ -389,6 +390,18 @@ class Stage:
             yield
         finally:
             self._busy = before
+
+
+def _best_rows(viewer: ViewerModel, layers: Sequence[Layer], count: int) -> int:
+    """Rows in which so many pictures, of the first layer's shape, are largest on the canvas; the fewest of those."""
+    extent = _displayed(viewer, layers[0])
+    high, wide = np.maximum(extent[1] - extent[0], 1e-9)
+    room_high, room_wide = (float(size) for size in viewer.canvas.size)
+
+    def scale(rows: int) -> float:
+        return min(room_high / rows / high, room_wide / -(-count // rows) / wide)
+
+    return max(range(1, count + 1), key=lambda rows: (round(scale(rows), 6), -rows))
 
 
 def fit_view(viewer: ViewerModel, layers: Sequence[Layer], shape: tuple[int, int] = (1, 1)) -> None:

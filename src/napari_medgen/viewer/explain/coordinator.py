@@ -22,7 +22,7 @@ from napari_medgen.viewer.explain.map_layers import toggle_maps
 from napari_medgen.viewer.explain.shuffle_dialog import SurvivalDialog
 from napari_medgen.viewer.explain.view import OverlayForm, OverlayView
 from napari_medgen.viewer.explain.work import Question, Reading, ask_models, fitting_model, one_of_each_family
-from napari_medgen.viewer.layers.owner import can_be_explained
+from napari_medgen.viewer.layers.owner import FUTURE, can_be_explained, is_subject
 from napari_medgen.viewer.layers.plane import Excerpt, Plane
 from napari_medgen.viewer.widgets.coordinator import Coordinator
 from napari_medgen.viewer.widgets.dock import DockWidget
@@ -96,7 +96,7 @@ class OverlayCoordinator(Coordinator):
         self.bind(NEXT_KEY, self.next_image)
         self.bind(PREVIOUS_KEY, self.previous_image)
         view.set_models([folder.name for folder in list_models("saliency")])
-        self.images.choose(self._active_image() or self._uppermost())
+        self.images.choose(self._at_first())
         self._layers_changed(None)
         self._subject_changed()
 
@@ -178,7 +178,7 @@ class OverlayCoordinator(Coordinator):
             self._asked = Asked.of(form, plane, every_slice=True)
             self.view.set_explained(True)
             self._check_fresh()
-            self.view.set_meaning(found.label, signed=form.signed and found.signed)
+            self._say_meaning(found)
 
         self.work.submit("slices", f"Every slice of {name}", steps, show)
 
@@ -244,6 +244,8 @@ class OverlayCoordinator(Coordinator):
         asked, excerpt = Asked.of(form, plane), self._excerpt(plane, form)
         if explain:
             self._asked_last = (questions, show, title)
+            self.work.drop("fit")  # who asks this model wants this model
+            self._bring_on_stage(plane.layer)
             # The answer comes with the map, so one that is being looked for alone is not needed.
             self._timer.stop()
             self.work.drop("answer")
@@ -282,7 +284,7 @@ class OverlayCoordinator(Coordinator):
             self.view.set_answer(reading.answer.probabilities, note)
         self.display.show(found, reading.image, plane, signed=form.signed, opacity=form.opacity)
         self._asked = asked
-        self.view.set_meaning(found.label, signed=form.signed and found.signed)
+        self._say_meaning(found)
         self.view.set_explained(True)
         self._check_fresh()
 
@@ -295,13 +297,16 @@ class OverlayCoordinator(Coordinator):
         if by_method:
             titles, maps = [METHODS[found.request.method] for _, found in reading.maps], [one for _, one in reading.maps]
         else:
-            titles = [f"{variant}, {found.label} {found.probability:.0%}" for variant, found in reading.in_order]
+            titles = [f"{variant}\n{found.label} {found.probability:.0%}" for variant, found in reading.in_order]
             maps = [found for _, found in reading.in_order]
         self.display.compare(maps, titles, reading.image, plane, signed=form.signed, opacity=form.opacity)
         self._asked = None  # the titles say what each of them is
         self.view.set_explained(True, seen=False)
         self.view.set_stale("")
-        self.view.set_meaning(maps[0].label, signed=form.signed and any(one.signed for one in maps))
+        self._say_meaning(maps[0])
+
+    def _say_meaning(self, found: SaliencyMap) -> None:
+        self.view.set_meaning(found.label, signed=self.view.form.signed and found.signed, clip=found.request.clip)
 
     def _forget_map(self) -> None:
         self.display.drop()
@@ -339,13 +344,19 @@ class OverlayCoordinator(Coordinator):
         form, found = self.view.form, self.display.found
         self.display.restyle(signed=form.signed, opacity=form.opacity)
         if found is not None:
-            self.view.set_meaning(found.label, signed=form.signed and found.signed)
+            self._say_meaning(found)
 
     def _active_image(self) -> Image | None:
         active = self.viewer.layers.selection.active
         return active if active is not None and can_be_explained(active) else None
 
-    def _uppermost(self) -> Image | None:
+    def _at_first(self) -> Image | None:
+        """What is looked at when the widget is opened: what somebody opened, before what was made of it."""
+        active, subject = self._active_image(), self.stage.subject
+        if active is not None and is_subject(active):
+            return active
+        if subject is not None and can_be_explained(subject):
+            return subject
         seen = [layer for layer in self.images.layers if layer.visible]
         return next(reversed(seen), None) or next(iter(self.images.layers), None)
 
@@ -383,6 +394,11 @@ class OverlayCoordinator(Coordinator):
         """Show the chosen image, with its map."""
         layer = self.images.layer
         if layer is not None and self.stage.subject is not layer:
+            self.stage.show(layer, *self.display.belonging(layer))
+
+    def _bring_on_stage(self, layer: Image) -> None:
+        """What is asked about is what is shown."""
+        if self.stage.subject is not layer or self.stage.owner is not None or not layer.visible:
             self.stage.show(layer, *self.display.belonging(layer))
 
     def _choose(self, layer: Image) -> None:
@@ -440,7 +456,8 @@ class OverlayCoordinator(Coordinator):
 
     def _find_model(self, layer: Image) -> None:
         """Choose the model that was trained for such an image, unless the user chose one."""
-        names = [] if self._model_chosen or layer.ndim > 2 else one_of_each_family()
+        flat = layer.ndim == 2 or FUTURE in layer.metadata
+        names = one_of_each_family() if flat and not self._model_chosen else []
         if len(names) < 2:
             return
         try:

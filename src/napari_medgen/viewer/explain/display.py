@@ -222,8 +222,7 @@ class MapDisplay:
             old.visible = True
             return
         self._remove_layer()
-        layer = self._layer = add_image(self.viewer, values, **options)
-        layer.colorbar.visible = True
+        self._layer = add_image(self.viewer, values, **options)
 
     def _remove_layer(self) -> None:
         old, self._layer = self._layer, None

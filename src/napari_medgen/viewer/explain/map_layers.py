@@ -145,8 +145,6 @@ def compare_side_by_side(
         overlay = add(shown_values(plane.values(one.values), signed and one.signed), over)
         cells[-1] = (*cells[-1], Shown(overlay))
         show()
-        if len(added) == 2:
-            viewer.layers.selection.active = overlay
         yield
         if not still_there():
             return

@@ -13,7 +13,7 @@ from superqt import QLabeledDoubleSlider
 
 from napari_medgen.imaging.radiograph import Laterality
 from napari_medgen.saliency.request import METHODS, ExplainRequest, Method
-from napari_medgen.viewer.explain.colour_bar import ColourBar
+from napari_medgen.viewer.widgets.colour_bar import ColourBar
 from napari_medgen.viewer.widgets.fields import SideField
 from napari_medgen.viewer.widgets.parts import ButtonGrid, Folded, Refusal, form, main_button, notice, say, sentence, warning
 from napari_medgen.viewer.work.panel import WorkPanel
@@ -238,9 +238,13 @@ class OverlayView(QWidget):
         """Say that the map on screen is not what the form asks for; nothing where it is."""
         say(self._stale, text)
 
-    def set_meaning(self, label: str, *, signed: bool) -> None:
-        """What the colours stand for."""
-        self._bar.show_meaning(label, signed=signed)
+    def set_meaning(self, label: str, *, signed: bool, clip: float = 3.0) -> None:
+        """What the colours stand for; they saturate at ``clip`` standard deviations of the map."""
+        what = label or "the class"
+        if signed:
+            self._bar.show_meaning((f"against {what}", f"for {what}"), f"-{clip:g} to {clip:g} SD", signed=True)
+        else:
+            self._bar.show_meaning(("no influence", f"much on {what}"), f"0 to {clip:g} SD", signed=False)
 
     def set_stack(self, is_stack: bool) -> None:
         """Whether the image has slices."""

@@ -258,27 +258,27 @@ class ExtrapolateCoordinator(Coordinator):
 
     def write_report(self, path: Path) -> None:
         """Write the report as PDF or HTML, by the name's ending, in the background."""
-        forecast = self.forecast
+        forecast, date = self.forecast, self.view.form.baseline_date
         if forecast is None:
             return
 
         def write() -> list[Path]:
             from napari_medgen.viewer.future.report_file import write_report
 
-            return [write_report(forecast, path)]
+            return [write_report(forecast, path, date)]
 
         self.write("Writing the report", write)
 
     def save(self, folder: Path) -> None:
-        """Save frames, changes, numbers and the report, in the background."""
-        forecast = self.forecast
+        """Save baseline, frames, changes, numbers and the report, in the background."""
+        forecast, date = self.forecast, self.view.form.baseline_date
         if forecast is None:
             return
 
         def write() -> list[Path]:
-            from napari_medgen.progression.report import export_forecast
+            from napari_medgen.progression.export import export_forecast
 
-            return export_forecast(forecast, folder)
+            return export_forecast(forecast, folder, date)
 
         self.write("Saving frames, changes and numbers", write)
 

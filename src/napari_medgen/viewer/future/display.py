@@ -259,10 +259,8 @@ class FutureDisplay:
         else:
             order = [role for role in there if role != _PROJECTED]
             cells = [(Shown(self._layers[role], captions[role]),) for role in order]
-        if (change := self._layers.get("change")) is not None:
-            change.colorbar.visible = not over and not pair  # two rows leave no room for it
         left, single = weakref.WeakMethod(self._left), weakref.WeakMethod(self._one_picture)
-        self._stage.set_scene(id(self), cells, left=_late(left), single=_late(single), rows=2 if pair and not over else 1)
+        self._stage.set_scene(id(self), cells, left=_late(left), single=_late(single), rows=2 if pair and not over else None)
         for role in ("baseline", _PROJECTED):
             _link(self._layers.get(role), self._layers.get("predicted"))
         if "predicted" in self._layers:
@@ -273,8 +271,8 @@ class FutureDisplay:
         made = self._captions | {_PROJECTED: "projected baseline", "predicted": "projection"}
         predicted = self._layers.get("predicted")
         if predicted is not None and predicted.ndim > 2:
-            made["predicted"] = f"{self._name}, {months}"
-            made["change"] = f"change of brightness, {months}"
+            made["predicted"] = f"{self._name}\n{months}"
+            made["change"] = f"change of brightness\n{months}"
         return {role: made.get(role, role) for role in _ROLES}
 
     def _left(self) -> None:

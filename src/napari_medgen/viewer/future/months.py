@@ -36,11 +36,13 @@ class MonthBar(QWidget):
         self._slider.valueChanged.connect(self._moved)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._slider, 0, 0, 1, len(_ASKED_FOR))
-        layout.addWidget(self._words, 0, len(_ASKED_FOR))
+        layout.setHorizontalSpacing(3)
+        layout.addWidget(self._slider, 0, 0, 1, len(_ASKED_FOR) - 1)
+        layout.addWidget(self._words, 0, len(_ASKED_FOR) - 1, 1, 2)
         self._buttons: dict[int, QPushButton] = {}
         for column, months in enumerate((0, *_ASKED_FOR)):
             button = self._buttons[months] = QPushButton(f"{months} mo" if months else "Start")
+            button.setMinimumWidth(1)
             button.setToolTip(f"Show the prediction after {months} months" if months else "Show the projected baseline")
             button.clicked.connect(lambda checked=False, months=months: self.month_requested.emit(float(months)))
             layout.addWidget(button, 1, column)

@@ -20,6 +20,7 @@ from napari_medgen.viewer.future.months import MonthBar
 from napari_medgen.viewer.future.neighbours import NeighbourTable
 from napari_medgen.viewer.future.plot import PredictionPlot
 from napari_medgen.viewer.future.second_visit import SecondVisit
+from napari_medgen.viewer.widgets.colour_bar import ColourBar
 from napari_medgen.viewer.widgets.fields import SideField
 from napari_medgen.viewer.widgets.parts import (
     ButtonGrid,
@@ -186,7 +187,8 @@ class ExtrapolateView(QWidget):
                 ("It is a left knee", self._left_knee, "Project it as a left knee"),
             )
         )
-        self.months = MonthBar()
+        self.months, self._bar = MonthBar(), ColourBar()
+        self._bar.show_meaning(("darker", "brighter"), "change, half of black to white", signed=True)
         self.plot, self._table = PredictionPlot(), NeighbourTable()
         self._buttons = ButtonGrid(
             (
@@ -299,7 +301,7 @@ class ExtrapolateView(QWidget):
         for name in ("Side by side", "Blink (B)", "Open neighbour", "Report...", "Save figure...", "Save frames..."):
             self._buttons[name].setEnabled(there)
         self.second.set_there(there)
-        for widget in (self.months, self.plot, self._table):
+        for widget in (self.months, self._bar, self.plot, self._table):
             widget.setVisible(there)
         if not there:
             self.set_pair(False)
@@ -381,6 +383,7 @@ class ExtrapolateView(QWidget):
             self._now,
             self._answer,
             self.months,
+            self._bar,
             self._buttons,
             self.plot,
             self._table,

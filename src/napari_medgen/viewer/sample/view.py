@@ -22,13 +22,13 @@ _SAMPLERS: dict[str, SamplerName] = {
     "Ancestral (published, slow)": "ancestral",
 }
 _DEVICES = {"Fastest available": "", "CPU": "cpu", "NVIDIA GPU": "cuda", "Apple GPU": "mps"}
-_HEADERS = ("Copy check", "Volume", "Nearest", "Distance", "Time")
+_HEADERS = ("Copy check", "Volume", "Distance", "Time", "Nearest")
 _TIPS = (
     "Whether a sample is so like one of the training volumes that it may be a copy of it",
     "What the layer is called: model, seed, and what the sample was asked to be",
-    "The training volume that it is most like",
-    "One minus the correlation with that volume: 0 is a copy, 1 is nothing alike",
+    "One minus the correlation with the training volume that it is most like: 0 is a copy, 1 is nothing alike",
     "Seconds that it took",
+    "The training volume that it is most like",
 )
 _PLANES = {"Axial": "axial", "Coronal": "coronal", "Sagittal": "sagittal", "3D": "3d"}
 _LARGEST_SEED = 2**31 - 1
@@ -170,7 +170,7 @@ class SampleView(QWidget):
         """Add a line to the table and choose it."""
         index = self._table.rowCount()
         self._table.insertRow(index)
-        for column, text in enumerate((row.verdict, row.volume, row.nearest, row.distance, row.seconds)):
+        for column, text in enumerate((row.verdict, row.volume, row.distance, row.seconds, row.nearest)):
             item = QTableWidgetItem(text)
             item.setToolTip(folded(row.note or text))
             self._table.setItem(index, column, item)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QCloseEvent
-from qtpy.QtWidgets import QDockWidget, QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QFrame, QLabel, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_medgen.viewer.widgets.coordinator import Coordinator
 from napari_medgen.viewer.widgets.manners import Manners
+
+_PLUGIN = "napari-medgen"
 
 
 class _TallArea(QScrollArea):
@@ -19,6 +21,13 @@ class _TallArea(QScrollArea):
             bar = self.verticalScrollBar()
             hint.setWidth(view.minimumSizeHint().width() + (bar.sizeHint().width() if bar is not None else 0))
         return hint
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Grow with what is in it: what appears later may be wider."""
+        handled = super().eventFilter(watched, event)
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return handled
 
     def sizeHint(self) -> QSize:
         hint = super().sizeHint()
@@ -49,7 +58,7 @@ class DockWidget(QWidget):
         self._manners = Manners(view)
         layout.addWidget(area)
         self._coordinator = coordinator
-        self._open = True
+        self._open, self._settled = True, False
 
     def event(self, event: QEvent | None) -> bool:
         """End the work when the dock or the window is closed.
@@ -61,6 +70,7 @@ class DockWidget(QWidget):
         kind = event.type() if event is not None else None
         if kind == QEvent.Type.Show and self.__dict__.get("_open"):
             self._coordinator.come_forward()
+            QTimer.singleShot(0, self._settle_in)
         if kind == QEvent.Type.ParentChange and self.parent() is None:
             self.end()
         elif kind == QEvent.Type.Hide and (window := self.window()) is not None and not window.isVisible():
@@ -69,6 +79,37 @@ class DockWidget(QWidget):
             else:
                 self.end()
         return handled
+
+    def _settle_in(self) -> None:
+        """Give the dock a short title, and a tab beside the first of ours: two of them do not fit below each other."""
+        dock = self.window() if isinstance(self.window(), QDockWidget) else self._dock()
+        if not isinstance(dock, QDockWidget) or not self._open or self._settled:
+            return
+        self._settled = True
+        title = dock.windowTitle().removesuffix(f" ({_PLUGIN})")
+        dock.setWindowTitle(title)
+        bar = dock.titleBarWidget()
+        for label in bar.findChildren(QLabel) if bar is not None else []:
+            label.setText(label.text().removesuffix(f" ({_PLUGIN})"))
+        main = dock.parentWidget()
+        if not isinstance(main, QMainWindow) or dock.isFloating():
+            return
+        for other in main.findChildren(DockWidget):
+            beside = other._dock()
+            if beside is None or beside is dock or beside.isFloating() or beside.isHidden() or not other._open:
+                continue
+            if main.dockWidgetArea(beside) == main.dockWidgetArea(dock) and dock not in main.tabifiedDockWidgets(beside):
+                main.tabifyDockWidget(beside, dock)
+                dock.show()
+                dock.raise_()
+            break
+
+    def _dock(self) -> QDockWidget | None:
+        """The dock that holds this widget."""
+        parent = self.parentWidget()
+        while parent is not None and not isinstance(parent, QDockWidget):
+            parent = parent.parentWidget()
+        return parent
 
     def _end_if_hidden(self) -> None:
         """End the work of a floating dock whose main window was closed; one that is only hidden may be shown again."""

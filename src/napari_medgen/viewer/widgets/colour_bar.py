@@ -1,4 +1,4 @@
-"""What the colours of a map mean, as a bar."""
+"""What the colours of a layer mean, as a bar with words and a unit."""
 
 from __future__ import annotations
 
@@ -10,26 +10,25 @@ from napari_medgen.saliency.colours import AGAINST, FOR
 
 
 class ColourBar(QWidget):
-    """What the colours mean: against the class on the left, for it on the right."""
+    """What the colours mean: one end on the left, the other on the right, the unit between them.
+
+    Where a colour is see-through, the bar shows the grey of an image.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._signed, self._label = True, ""
+        self._signed, self.ends, self.unit = True, ("", ""), ""
         self.setMinimumHeight(40)
-        self.setToolTip("The strongest colour is reached at the clip. Where the map is zero nothing is drawn.")
+        self.setToolTip("The strongest colour is reached at the ends. Where there is nothing, nothing is drawn.")
+        self.setAccessibleName("What the colours mean")
 
-    def show_meaning(self, label: str, *, signed: bool) -> None:
-        """Say what both ends stand for."""
-        self._label, self._signed = label, signed
+    def show_meaning(self, ends: tuple[str, str], unit: str, *, signed: bool) -> None:
+        """Say what both ends stand for, and what is counted."""
+        self.ends, self.unit, self._signed = ends, unit, signed
         self.update()
 
-    @property
-    def ends(self) -> tuple[str, str]:
-        """Texts of the left and of the right end."""
-        what = self._label or "the class"
-        return (f"against {what}", f"for {what}") if self._signed else ("no influence", f"much influence on {what}")
-
     def paintEvent(self, event: object) -> None:
+        """The bar, and the words below it."""
         painter = QPainter(self)
         bar = self.rect().adjusted(0, 0, -1, -22)
         gradient = QLinearGradient(float(bar.left()), 0.0, float(bar.right()), 0.0)
@@ -46,5 +45,6 @@ class ColourBar(QWidget):
         text = self.rect().adjusted(0, bar.height() + 2, 0, 0)
         left, right = self.ends
         painter.drawText(text, Qt.AlignmentFlag.AlignLeft, left)
+        painter.drawText(text, Qt.AlignmentFlag.AlignHCenter, self.unit)
         painter.drawText(text, Qt.AlignmentFlag.AlignRight, right)
         painter.end()
