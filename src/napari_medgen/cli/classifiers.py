@@ -25,7 +25,12 @@ Unlabelled = Literal["unknown", "absent"]
 
 
 def explain(
-    image: Annotated[Path, typer.Argument(help="PNG, JPEG or DICOM; or a NIfTI volume, whose axial slices are explained.")],
+    image: Annotated[
+        Path,
+        typer.Argument(
+            help="PNG, JPEG or DICOM; a NIfTI volume, whose axial slices are explained; or a folder of radiographs."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the overlay, the raw map and the JSON.")],
     model: Annotated[list[str] | None, typer.Option(help="Name of a model, or its folder; repeat to compare.")] = None,
     label: Annotated[str, typer.Option("--class", help="Class to explain; the most probable one by default.")] = "",
@@ -40,7 +45,7 @@ def explain(
     force: Annotated[bool, typer.Option(help="Make a map of an image that the model was not trained for.")] = False,
     device: DeviceName = "",
 ) -> None:
-    """Show where a classifier looks: overlay as PNG, raw map, and JSON."""
+    """Show where a classifier looks: overlay as PNG, raw map, and JSON; of a folder, one table and a picture each."""
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.running.devices import choose_device
     from napari_medgen.saliency.model import Classifier
@@ -49,6 +54,11 @@ def explain(
     request = ExplainRequest(label, ("clean", "adversarial").index(batch_norm), method, clip)
     for name in model or ["chest-pneumonia"]:
         classifier = Classifier(find_model(name), choose_device(device))
+        if batch_norm == "adversarial" and classifier.architecture.network.domains < 2:
+            raise MedGenError(f"{name} has one batch norm: --batch-norm adversarial changes nothing.")
+        if image.is_dir():
+            _explain_folder(classifier, image, out, request, side=side, absolute=absolute, force=force)
+            continue
         if image.name.lower().endswith((".nii", ".nii.gz", ".nrrd")):
             _explain_volume(classifier, image, out, request)
         else:
@@ -88,6 +98,28 @@ def _explain_image(
         paths.append(export_published(look.gradient(found.request), paths[0]))
     for path in paths:
         print(path)
+
+
+def _explain_folder(
+    classifier: Classifier,
+    folder: Path,
+    out: Path,
+    request: ExplainRequest,
+    *,
+    side: Literal["", "L", "R"],
+    absolute: bool,
+    force: bool,
+) -> None:
+    from napari_medgen.imaging.files import radiographs_in
+    from napari_medgen.running.console import drive_on_console
+    from napari_medgen.saliency.folder import explain_files
+
+    steps = explain_files(classifier, radiographs_in(folder), out, request, side=side, signed=not absolute, anyway=force)
+    report = drive_on_console(steps, f"Explaining {folder.name}")
+    print(f"{classifier.name}: {report.summary}")
+    print(report.table)
+    if len(report.failed) == len(report.rows):
+        raise MedGenError(f"No image of {folder.name} could be used; {report.table.name} says why.")
 
 
 def _explain_volume(classifier: Classifier, image: Path, out: Path, request: ExplainRequest) -> None:

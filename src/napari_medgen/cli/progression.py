@@ -19,6 +19,8 @@ from napari_medgen.errors import CohortError, MedGenError
 if TYPE_CHECKING:
     from napari_medgen.progression.cohort.visits import Visit
     from napari_medgen.progression.model import Extrapolator
+    from napari_medgen.progression.request import ProjectionRequest
+    from napari_medgen.progression.trajectories import ExtrapolationRequest
 
 Side = Annotated[Literal["", "L", "R"], typer.Option(help="L or R, where the file does not say it.")]
 Neighbours = Annotated[int, typer.Option(min=1, help="How many similar knees to follow.")]
@@ -52,7 +54,9 @@ def open_extrapolator(name: str, *, classifier: str = "", device: str = "", coho
 
 
 def extrapolate(
-    image: Annotated[Path, typer.Argument(help="PNG, JPEG or DICOM of one knee, the joint in the middle.")],
+    image: Annotated[
+        Path, typer.Argument(help="PNG, JPEG or DICOM of one knee, the joint in the middle; or a folder of them.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for frames, difference maps, the JSON and the report.")],
     model: Model = "knee-progression",
     months: Annotated[str, typer.Option(help="Times after the baseline, with commas or spaces between.")] = "12,24,48,96",
@@ -76,14 +80,22 @@ def extrapolate(
     from napari_medgen.progression.export import export_forecast
     from napari_medgen.progression.forecast import Forecast
     from napari_medgen.progression.request import ProjectionRequest
+    from napari_medgen.progression.side_check import contradicts
     from napari_medgen.progression.trajectories import ExtrapolationRequest
     from napari_medgen.running.console import drive_on_console
 
     asked = ExtrapolationRequest(_months(months, more or []), neighbours, mode)
+    if image.is_dir():
+        extrapolator = open_extrapolator(model, classifier=classifier, device=device, cohort=cohort)
+        request = ProjectionRequest(projection, steps, space if projection == "fast" else "W")
+        _extrapolate_folder(extrapolator, image, out, asked, request, side=side, force=force)
+        return
     found = read_radiograph(image)
     found = replace(found, laterality=side) if side else found
     extrapolator = open_extrapolator(model, classifier=classifier, device=device, cohort=cohort)
-    doubts = extrapolator.grader.doubts(found)
+    doubts = [*extrapolator.grader.doubts(found)]
+    if contradicts(extrapolator, found):
+        doubts.append(f"The image contradicts its side, as far as the model can tell ({found.laterality}).")
     request = ProjectionRequest(projection, steps, space if projection == "fast" else "W")
     projected = drive_on_console(extrapolator.project(found, request), "Projecting")
     doubts = [*doubts, *projected.doubts]
@@ -97,6 +109,28 @@ def extrapolate(
     _print_forecast(forecast)
     for path in export_forecast(forecast, out):
         print(path)
+
+
+def _extrapolate_folder(
+    extrapolator: Extrapolator,
+    folder: Path,
+    out: Path,
+    asked: ExtrapolationRequest,
+    request: ProjectionRequest,
+    *,
+    side: Literal["", "L", "R"],
+    force: bool,
+) -> None:
+    from napari_medgen.imaging.files import radiographs_in
+    from napari_medgen.progression.folder import extrapolate_files
+    from napari_medgen.running.console import drive_on_console
+
+    steps = extrapolate_files(extrapolator, radiographs_in(folder), out, asked, request, side=side, anyway=force)
+    report = drive_on_console(steps, f"Extrapolating {folder.name}")
+    print(f"{extrapolator.name}: {report.summary}")
+    print(report.table)
+    if len(report.failed) == len(report.rows):
+        raise MedGenError(f"No image of {folder.name} could be used; {report.table.name} says why.")
 
 
 def _months(text: str, more: list[float]) -> tuple[float, ...]:

@@ -152,6 +152,27 @@ def images_in(folder: str | Path) -> list[Path]:
     return found
 
 
+def radiographs_in(folder: str | Path) -> list[Path]:
+    """The files of a folder that may be radiographs, in the order of their names, however many there are.
+
+    What turns out not to be one is for the reader of each to say.
+
+    Raises
+    ------
+    ImageError
+        If there is none.
+    """
+    folder = Path(folder)
+    try:
+        found = sorted(path for path in folder.iterdir() if path.is_file() and is_meant(path, folder))
+    except OSError as error:
+        raise ImageError(f"{folder.name} cannot be read: {error.strerror or error}.") from None
+    found = [path for path in found if path.name.lower().endswith(RADIOGRAPH_SUFFIXES) or kind_of(path) == "radiograph"]
+    if not found:
+        raise ImageError(f"{folder.name} holds no PNG, JPEG or DICOM file.")
+    return found
+
+
 def _has_header(name: str, names: set[str]) -> bool:
     """Whether a name is that of the image of a pair whose header is there too."""
     header = re.sub(r"\.img(\.gz)?$", r".hdr\1", name)

@@ -46,7 +46,7 @@ def export_map(image: Radiograph, found: SaliencyMap, folder: Path, *, signed: b
     paths = [folder / f"{stem}{ending}" for ending in endings]
     raw = BytesIO()
     np.save(raw, found.values * np.float32(found.limit))
-    contents = (_picture(image, found, signed), raw.getvalue(), json_bytes(describe(image, found)))
+    contents = (map_png(image, found, signed), raw.getvalue(), json_bytes(describe(image, found)))
     return write_all(dict(zip(paths, contents, strict=True)), ImageError)
 
 
@@ -89,7 +89,8 @@ def describe(image: Radiograph, found: SaliencyMap) -> dict[str, Any]:
     }
 
 
-def _picture(image: Radiograph, found: SaliencyMap, signed: bool) -> bytes:
+def map_png(image: Radiograph, found: SaliencyMap, signed: bool = True) -> bytes:
+    """An image and, beside it, the map over it, as the content of a PNG file."""
     grey = image.grey()
     plain = np.repeat(np.rint(grey * 255).astype(np.uint8)[..., None], 3, 2)
     pixels = np.concatenate([plain, paint(grey, found.values, signed=signed and found.signed)], 1)

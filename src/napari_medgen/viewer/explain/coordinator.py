@@ -24,7 +24,7 @@ from napari_medgen.viewer.explain.view import OverlayForm, OverlayView
 from napari_medgen.viewer.explain.work import Question, Reading, ask_models, fitting_model, one_of_each_family
 from napari_medgen.viewer.layers.owner import FUTURE, can_be_explained, is_subject
 from napari_medgen.viewer.layers.plane import Excerpt, Plane
-from napari_medgen.viewer.widgets.coordinator import Coordinator
+from napari_medgen.viewer.widgets.coordinator import FOLDER, Coordinator
 from napari_medgen.viewer.widgets.dock import DockWidget
 from napari_medgen.viewer.work.models import classifiers
 from napari_medgen.viewer.work.queue import WorkQueue, file_queue, shared_queue
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from napari.utils.events import Event
 
     from napari_medgen.imaging.radiograph import Radiograph
+    from napari_medgen.running.folders import FolderReport
     from napari_medgen.saliency.analyses.randomisation import Survival
     from napari_medgen.saliency.maps import SaliencyMap
 
@@ -78,6 +79,8 @@ class OverlayCoordinator(Coordinator):
             (view.seen_requested, self.show_seen),
             (view.test_requested, self.shuffle_test),
             (view.save_requested, self.ask_and_save),
+            (view.figure_requested, self.ask_for_figure),
+            (view.folder_requested, self.ask_for_folder),
             (view.card_requested, self._show_card),
             (view.compare_methods_requested, self.compare_methods),
             (view.anyway_requested, self.explain_anyway),
@@ -209,17 +212,32 @@ class OverlayCoordinator(Coordinator):
         toggle_maps(self.viewer)
 
     def save(self, folder: Path) -> None:
-        """Save the map on screen as overlay PNG, raw values and JSON, in the background."""
-        found, image, signed = self.display.found, self.display.image, self.view.form.signed
-        if found is None or image is None:
+        """Save the maps on screen as overlay PNG, raw values and JSON, in the background."""
+        image, signed = self.display.image, self.view.form.signed
+        maps = [one for _, one in self.display.compared] or ([self.display.found] if self.display.found is not None else [])
+        if not maps or image is None:
             return
 
         def write() -> list[Path]:
             from napari_medgen.saliency.export import export_map
 
-            return export_map(image, found, folder, signed=signed)
+            return [path for found in maps for path in export_map(image, found, folder, signed=signed)]
 
-        self.write("Saving the map", write)
+        self.write("Saving the map" if len(maps) == 1 else "Saving the maps", write)
+
+    def folder_work(self, images: Path, out: Path) -> Callable[[], Steps[FolderReport]]:
+        """Explain every radiograph of a folder as the form says."""
+        form = self.view.form
+
+        def steps() -> Steps[FolderReport]:
+            from napari_medgen.imaging.files import radiographs_in
+            from napari_medgen.saliency.folder import explain_files
+
+            yield Progress(0, 0, "Loading the model")
+            classifier, files = classifiers.get(form.model), radiographs_in(images)
+            return (yield from explain_files(classifier, files, out, form.request, side=form.side, signed=form.signed))
+
+        return steps
 
     def close(self) -> None:
         """End all work of this widget, forget the models and let go of the viewer."""
@@ -316,7 +334,7 @@ class OverlayCoordinator(Coordinator):
 
     def _forget_answer(self) -> None:
         """Nothing of the image before is said of the next."""
-        self.work.new_subject()
+        self.work.new_subject(but=(FOLDER,))
         self._asked_last = None
         self._forget_map()
         self._of = None

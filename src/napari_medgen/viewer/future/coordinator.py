@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from napari_medgen.errors import BothSidesError, CohortError, MedGenError, SideE
 from napari_medgen.models.catalogue import find_model, list_models
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.viewer.future.display import FutureDisplay
+from napari_medgen.viewer.future.months import ASKED_FOR
 from napari_medgen.viewer.future.plot import PlotPicture, draw
 from napari_medgen.viewer.future.view import ExtrapolateForm, ExtrapolateView
 from napari_medgen.viewer.future.words import (
@@ -27,7 +30,7 @@ from napari_medgen.viewer.future.work import Look, project_image
 from napari_medgen.viewer.layers.adding import add_image
 from napari_medgen.viewer.layers.owner import is_subject, made_by
 from napari_medgen.viewer.layers.plane import Plane, half, radiograph_plane
-from napari_medgen.viewer.widgets.coordinator import Coordinator
+from napari_medgen.viewer.widgets.coordinator import FOLDER, Coordinator
 from napari_medgen.viewer.widgets.dock import DockWidget
 from napari_medgen.viewer.work.models import classifiers, extrapolators
 from napari_medgen.viewer.work.queue import WorkQueue, file_queue, shared_queue
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from napari_medgen.progression.model import ProjectedRadiograph
     from napari_medgen.progression.second_visit import VisitComparison
     from napari_medgen.progression.visit_image import VisitImage
+    from napari_medgen.running.folders import FolderReport
 
 BLINK_KEY = "B"
 ANYWAY = ("Extrapolate anyway",)
@@ -85,6 +89,7 @@ class ExtrapolateCoordinator(Coordinator):
             (view.month_requested, self._show_month),
             (view.close_requested, self._close_pair),
             (view.figure_requested, self.ask_for_figure),
+            (view.folder_requested, self.ask_for_folder),
             (view.settings_changed, self._check_fresh),
             (view.blink_requested, self.blink),
             (view.beside_requested, self._side_by_side),
@@ -130,7 +135,7 @@ class ExtrapolateCoordinator(Coordinator):
         excerpt = plane.excerpt(side=form.side)
         # Nothing of the image before may arrive beside this one: neither its future nor its neighbours or second visit.
         self._timer.stop()
-        self.work.new_subject(but=("load",))
+        self.work.new_subject(but=("load", FOLDER))
         self._forget_forecast()
         self._plane, self._asked = plane, form
         if self.stage.subject is not plane.layer:
@@ -281,6 +286,21 @@ class ExtrapolateCoordinator(Coordinator):
             return export_forecast(forecast, folder, date)
 
         self.write("Saving frames, changes and numbers", write)
+
+    def folder_work(self, images: Path, out: Path) -> Callable[[], Steps[FolderReport]]:
+        """Extrapolate every knee of a folder as the form says."""
+        form = self.view.form
+
+        def steps() -> Steps[FolderReport]:
+            from napari_medgen.imaging.files import radiographs_in
+            from napari_medgen.progression.folder import extrapolate_files
+
+            yield Progress(0, 0, "Loading the model")
+            model, files = extrapolators.get((form.model, form.cohort)), radiographs_in(images)
+            asked = replace(form.extrapolation, months=ASKED_FOR)
+            return (yield from extrapolate_files(model, files, out, asked, form.projection, side=form.side))
+
+        return steps
 
     def cancel(self) -> None:
         """End what runs and what waits; what was whole before is on screen again, and nothing half-made."""
@@ -511,7 +531,7 @@ class ExtrapolateCoordinator(Coordinator):
         if layer is None or layer is not last:
             self._last = weakref.ref(layer) if layer is not None else None
             self._timer.stop()
-            self.work.new_subject(but=("load",))
+            self.work.new_subject(but=("load", FOLDER))
             self._forget_forecast()
             self.second.choose(None)
             self.view.begin_anew()

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSlider, QWidget
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-_ASKED_FOR = (12, 24, 48, 96)  # months that studies report
+ASKED_FOR = (12.0, 24.0, 48.0, 96.0)  # months that studies report
 
 
 class MonthBar(QWidget):
@@ -37,10 +37,10 @@ class MonthBar(QWidget):
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setHorizontalSpacing(3)
-        layout.addWidget(self._slider, 0, 0, 1, len(_ASKED_FOR) - 1)
-        layout.addWidget(self._words, 0, len(_ASKED_FOR) - 1, 1, 2)
+        layout.addWidget(self._slider, 0, 0, 1, len(ASKED_FOR) - 1)
+        layout.addWidget(self._words, 0, len(ASKED_FOR) - 1, 1, 2)
         self._buttons: dict[int, QPushButton] = {}
-        for column, months in enumerate((0, *_ASKED_FOR)):
+        for column, months in enumerate((0, *(int(month) for month in ASKED_FOR))):
             button = self._buttons[months] = QPushButton(f"{months} mo" if months else "Start")
             button.setMinimumWidth(1)
             button.setToolTip(f"Show the prediction after {months} months" if months else "Show the projected baseline")

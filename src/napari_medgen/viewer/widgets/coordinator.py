@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -33,8 +34,11 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from napari.utils.events import Event, EventEmitter
 
+    from napari_medgen.running.folders import FolderReport
+
 
 _saves = itertools.count()
+FOLDER = "folder"  # the kind of work on a folder, which another subject does not end
 
 
 class View(Protocol):
@@ -183,6 +187,33 @@ class Coordinator(QObject):
 
     def save(self, folder: Path) -> None:
         """Save what is on screen into a folder, in the background."""
+        raise NotImplementedError
+
+    def ask_for_folder(self) -> None:
+        """Ask for a folder of images and for one to write to, and work through it."""
+        parent = cast(QWidget, self.parent())
+        images = QFileDialog.getExistingDirectory(parent, "Images of this folder")
+        out = QFileDialog.getExistingDirectory(parent, "Write table and pictures to") if images else ""
+        if out:
+            self.work_through(Path(images), Path(out))
+
+    def work_through(self, images: Path, out: Path) -> None:
+        """Do what the widget is for with every image of a folder, in the background; whoever cancels keeps what is done."""
+        before = time.time()
+        done: list[FolderReport] = []
+
+        def end() -> None:
+            if done:
+                self.written = (done[0].table, *done[0].pictures)
+                self._panel.say(f"{done[0].summary}: {done[0].table.name} in {out}", folder=out)
+            elif any(path.stat().st_mtime >= before for path in out.glob("*.csv")):
+                self._panel.say(f"Ended early; what is done is in {out}", folder=out)
+
+        steps = self.folder_work(images, out)
+        self.work.submit(FOLDER, f"Images of {images.name}", steps, done.append, on_end=end)
+
+    def folder_work(self, images: Path, out: Path) -> Callable[[], Steps[FolderReport]]:
+        """What :meth:`work_through` does in the background, by what the form says now."""
         raise NotImplementedError
 
     def write(self, title: str, write: Callable[[], Sequence[Path]]) -> None:
