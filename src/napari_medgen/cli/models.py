@@ -28,10 +28,15 @@ def list_all(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps([{"name": f.name, "title": f.card.title, "path": str(f.path)} for f in found], indent=2))
         return
-    table = Table("name", "title", "folder")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("name", no_wrap=True)  # whatever the width: names and folders are there to be copied
+    table.add_column("title")
     for folder in found:
-        table.add_row(folder.name, folder.card.title, str(folder.path))
-    Console().print(table)
+        table.add_row(folder.name, folder.card.title)
+    console = Console()
+    console.print(table)
+    for parent in dict.fromkeys(folder.path.parent for folder in found):
+        print(f"in {parent}")
 
 
 @app.command()

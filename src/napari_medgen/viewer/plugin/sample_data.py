@@ -99,3 +99,40 @@ def real_volume() -> list[LayerData]:
     from napari_medgen.viewer.plugin.readers import read_layers
 
     return read_layers(str(Path(nibabel.testing.data_path) / "anatomical.nii"))
+
+
+def left_knee() -> list[LayerData]:
+    """A left knee that the generator of knee-progression made."""
+    return _sample("knee-left")
+
+
+def right_knee() -> list[LayerData]:
+    """A right knee that the generator of knee-progression made."""
+    return _sample("knee-right")
+
+
+def both_knees() -> list[LayerData]:
+    """Both knees in one picture, as they are often taken."""
+    return _sample("knee-both")
+
+
+def poor_knee() -> list[LayerData]:
+    """A knee of which little can be seen: blurred, noisy and too dark."""
+    return _sample("knee-poor")
+
+
+def normal_chest() -> list[LayerData]:
+    """A chest without a pneumonia, made by a generator."""
+    return _sample("chest-normal")
+
+
+def chest_with_pneumonia() -> list[LayerData]:
+    """A chest with a pneumonia, made by a generator."""
+    return _sample("chest-pneumonia")
+
+
+def _sample(name: str) -> list[LayerData]:
+    import napari_medgen
+    from napari_medgen.viewer.plugin.readers import read_layers
+
+    return read_layers(str(Path(napari_medgen.__file__).parent / "samples" / f"{name}.png"))
