@@ -112,6 +112,16 @@ def pictures(out: Path, knee: Path) -> None:
                 Image.fromarray(shot).convert("RGB").save(path)
                 print(path, *cut_off(session.widget), sep="\n    ")
         session.close()
+    session = Session("sample", knee)
+    for what in ("explain", "future"):
+        session.viewer.window.add_plugin_dock_widget("napari-medgen", TITLES[what])
+        idle()
+        shot = session.picture()
+        path = out / f"with-{what}-{shot.shape[1]}x{shot.shape[0]}.png"
+        Image.fromarray(shot).convert("RGB").save(path)
+        screen, window = QApplication.primaryScreen().availableGeometry(), session.viewer.window._qt_window.geometry()
+        print(path, "" if screen.contains(window) else f"the window {window} is larger than the screen {screen}")
+    session.close()
 
 
 def films(out: Path, knee: Path) -> None:

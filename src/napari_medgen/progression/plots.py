@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# From mild to severe; told apart by people who see no red or no green, and in grey.
-GRADE_COLOURS = ("#2c7bb6", "#74add1", "#a8a26b", "#f28e2b", "#b2182b")
-_RISK = "#5b2a86"
+# From mild to severe; told apart by people who see no red or no green, with a contrast of 4.5 to 1 or more on their ground.
+GRADES_ON_LIGHT = ("#1f5f94", "#236b82", "#6b6424", "#a24a00", "#9c1526")
+GRADES_ON_DARK = ("#5aa9e6", "#9bd0f5", "#c9c38a", "#f6a04d", "#ff8f8f")
+RISK_ON_LIGHT, RISK_ON_DARK = "#5b2a86", "#b78be0"
 
 
 @as_written
@@ -36,11 +37,12 @@ def draw_prediction(figure: Figure, prediction: Prediction, *, dark: bool = Fals
     """
     figure.clear()
     front = "#e6e6e6" if dark else "#222222"
+    colours = GRADES_ON_DARK if dark else GRADES_ON_LIGHT
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     time = prediction.months
     each = np.quantile(prediction.each, (0.1, 0.9), axis=0)
     for grade, label in enumerate(prediction.labels):
-        colour = GRADE_COLOURS[grade % len(GRADE_COLOURS)]
+        colour = colours[grade % len(colours)]
         above.fill_between(time, each[0, :, grade], each[1, :, grade], color=colour, alpha=0.18, linewidth=0)
         above.plot(time, prediction.probabilities[:, grade], color=colour, label=label, linewidth=1.8)
         # The real image's own, so that what the projection changed is not taken for a progression.
@@ -51,7 +53,7 @@ def draw_prediction(figure: Figure, prediction: Prediction, *, dark: bool = Fals
         labelcolor=front, handlelength=1.0, columnspacing=0.9,
     )  # fmt: skip
     risk = prediction.risk
-    colour = "#b78be0" if dark else _RISK
+    colour = RISK_ON_DARK if dark else RISK_ON_LIGHT
     below.fill_between(time, risk.low, risk.high, color=colour, alpha=0.25, linewidth=0)
     below.plot(time, risk.value, color=colour, linewidth=1.8)
     below.set_ylabel("risk of two\ngrades or more")

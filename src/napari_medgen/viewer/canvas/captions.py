@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _CAPTION, _MARK = "medgen_caption", "medgen_mark"
 _LOOKS: dict[str, dict[str, Any]] = {
     _CAPTION: {"position": "top_center", "font_size": 9, "box": True},
-    _MARK: {"position": "bottom_left", "font_size": 11, "box": True, "color": "#ff9f1c"},
+    _MARK: {"position": "bottom_left", "font_size": 11, "box": True, "color": "#ff9f1c", "box_color": "#000000"},
 }
 
 

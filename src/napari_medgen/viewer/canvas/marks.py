@@ -22,8 +22,9 @@ _KEY = "medgen_synthetic"
 
 def add_mark(viewer: ViewerModel) -> None:
     """Give a viewer the mark, not shown yet."""
-    mark = {"text": MARK, "position": "top_left", "color": "#ff9f1c", "font_size": 14, "visible": False, "box": True}
-    viewer.canvas.overlays[_KEY] = TextOverlay.model_validate(mark)
+    look: dict[str, object] = {"text": MARK, "position": "top_left", "color": "#ff9f1c", "font_size": 14, "visible": False}
+    look |= {"box": True, "box_color": "#000000"}  # the canvas of a light window is white
+    viewer.canvas.overlays[_KEY] = TextOverlay.model_validate(look)
 
 
 def update_mark(viewer: ViewerModel) -> None:

@@ -24,10 +24,12 @@ _turned: weakref.WeakSet[ViewerModel] = weakref.WeakSet()
 
 def add_letters(viewer: ViewerModel) -> None:
     """Give a viewer its letters, and the line that says by how much a scan lies askew; nothing is shown yet."""
+    # On black, since the canvas of a light window is white.
+    look: dict[str, object] = {"text": "", "color": _COLOUR, "visible": False, "box": True, "box_color": "#000000"}
     for side, place in _PLACES.items():
-        letter = {"text": "", "position": place, "color": _COLOUR, "font_size": 13, "visible": False}
+        letter = look | {"position": place, "font_size": 13}
         viewer.canvas.overlays[f"medgen_{side}"] = TextOverlay.model_validate(letter)
-    line = {"text": "", "position": "bottom_left", "color": _COLOUR, "font_size": 10, "visible": False, "box": True}
+    line = look | {"position": "bottom_left", "font_size": 10}
     viewer.canvas.overlays[_ASKEW] = TextOverlay.model_validate(line)
 
 

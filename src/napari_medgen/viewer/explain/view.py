@@ -91,14 +91,18 @@ class OverlayView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._image = ComboBox(label="Image", choices=[], tooltip="A radiograph, a slice of a volume, or a stack")
-        self._model = ComboBox(label="Model", choices=[])
+        self._model = ComboBox(label="Model", choices=[], tooltip="What is asked about the image")
         self._class = ComboBox(label="Class", choices=[MOST_PROBABLE], tooltip="What the map explains")
         self._domain = ComboBox(
             label="Batch norm",
             choices=["clean"],
             tooltip="A model with two batch norms has one for clean and one for adversarial",
         )
-        self._method = ComboBox(label="Method", choices=list(_METHODS))
+        self._method = ComboBox(
+            label="Method",
+            choices=list(_METHODS),
+            tooltip="How it is found out where the model looked",
+        )
         self._clip = FloatSpinBox(
             label="Clip (SD)",
             value=3.0,
@@ -108,8 +112,14 @@ class OverlayView(QWidget):
             tooltip="Values beyond so many standard deviations saturate",
         )
         self._side = SideField("Side of the body", "Some models mirror one side")
-        self._screen = CheckBox(text="Use the contrast on screen", value=False)
-        self._follow = CheckBox(text="Update with slice and image", value=False)
+        self._screen = CheckBox(
+            text="Use the contrast on screen", value=False, tooltip="Off: the image's own grey values, however it is shown"
+        )
+        self._follow = CheckBox(
+            text="Update with slice and image",
+            value=False,
+            tooltip="A new map for each slice or image that is shown",
+        )
         self._signed = CheckBox(text="For and against", value=True, tooltip="Off: only how much, in one colour")
         self._form = Container(widgets=[self._image, self._model, self._class, self._method], labels=True)
         self._more = Container(
@@ -118,6 +128,8 @@ class OverlayView(QWidget):
         self._opacity = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self._opacity.setRange(0, 1)
         self._opacity.setValue(0.8)
+        self._opacity.setAccessibleName("Opacity of the map")
+        self._opacity.setToolTip("How strongly the map covers the image")
         self._answer, self._stale = sentence(), warning()
         self._refusal = Refusal(
             (("Explain anyway", self.anyway_requested, "Make the map all the same; it is called doubtful"),)

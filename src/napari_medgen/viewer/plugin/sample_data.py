@@ -103,35 +103,35 @@ def real_volume() -> list[LayerData]:
 
 def left_knee() -> list[LayerData]:
     """A left knee that the generator of knee-progression made."""
-    return _sample("knee-left")
+    return _shipped("knee-left")
 
 
 def right_knee() -> list[LayerData]:
     """A right knee that the generator of knee-progression made."""
-    return _sample("knee-right")
+    return _shipped("knee-right")
 
 
 def both_knees() -> list[LayerData]:
     """Both knees in one picture, as they are often taken."""
-    return _sample("knee-both")
+    return _shipped("knee-both")
 
 
 def poor_knee() -> list[LayerData]:
     """A knee of which little can be seen: blurred, noisy and too dark."""
-    return _sample("knee-poor")
+    return _shipped("knee-poor")
 
 
 def normal_chest() -> list[LayerData]:
     """A chest without a pneumonia, made by a generator."""
-    return _sample("chest-normal")
+    return _shipped("chest-normal")
 
 
 def chest_with_pneumonia() -> list[LayerData]:
     """A chest with a pneumonia, made by a generator."""
-    return _sample("chest-pneumonia")
+    return _shipped("chest-pneumonia")
 
 
-def _sample(name: str) -> list[LayerData]:
+def _shipped(name: str) -> list[LayerData]:
     import napari_medgen
     from napari_medgen.viewer.plugin.readers import read_layers
 

@@ -145,16 +145,19 @@ class SampleView(QWidget):
 
     def set_card(self, card: ModelCard, conditions: Sequence[dict[str, Any]]) -> None:
         """Show what the chosen model can be conditioned on (entries as in the card)."""
-        self._models.tooltip = card.description
+        self._models.tooltip = card.description or "What is sampled"
         self._condition_form.clear()
         self._conditions = {}
+        asked = "What the sample should be; changing it asks for it"
         for condition in conditions:
             if condition["kind"] == "class":
-                field: ComboBox | FloatSpinBox = ComboBox(label=condition["label"], choices=list(condition["values"]))
+                field: ComboBox | FloatSpinBox = ComboBox(
+                    label=condition["label"], choices=list(condition["values"]), tooltip=asked
+                )
             else:
                 low, high = condition["low"], condition["high"]
                 middle = round((low + high) / 2)
-                field = FloatSpinBox(label=condition["label"], value=middle, min=low, max=high, step=1)
+                field = FloatSpinBox(label=condition["label"], value=middle, min=low, max=high, step=1, tooltip=asked)
             self._conditions[condition["name"]] = field
             # Who says what the sample should be wants it to be so.
             field.changed.connect(self._tick_conditions)

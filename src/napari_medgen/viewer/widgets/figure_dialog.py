@@ -41,9 +41,9 @@ class FigureDialog(QDialog):
         self.dpi = SpinBox(
             label="Dots an inch", value=300, min=50, max=1200, step=50, tooltip="Journals ask for 300 or more"
         )
-        self.captions = CheckBox(text="Captions", value=True)
-        self.scale_bar = CheckBox(text="Scale bar, where the size is known", value=True)
-        self.colour_bar = CheckBox(text="Colour bar with its unit", value=True)
+        self.captions = CheckBox(text="Captions", value=True, tooltip="What each picture is, above it")
+        self.scale_bar = CheckBox(text="Scale bar", value=True, tooltip="In mm, where the size is known")
+        self.colour_bar = CheckBox(text="Colour bar", value=True, tooltip="What the colours count, with its unit")
         form = Container(
             widgets=[self.kind, self.width_field, self.dpi, self.captions, self.scale_bar, self.colour_bar], labels=True
         )

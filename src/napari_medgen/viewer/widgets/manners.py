@@ -24,7 +24,8 @@ from qtpy.QtWidgets import (
 _FIELDS = (QAbstractSpinBox, QComboBox, QAbstractSlider)
 _NAMED = (*_FIELDS, QLineEdit, QAbstractButton, QAbstractItemView)
 # Qt draws hardly any frame in napari's themes.
-_FOCUS = "*:focus { border: 2px solid %s; }"
+_FOCUS = "*:focus {{ border: 2px solid {}; }}"
+FOCUS_ON_DARK, FOCUS_ON_LIGHT = "#ff9f1c", "#a04a00"
 _SPOKEN = QLocale(QLocale.Language.C)
 _SPOKEN.setNumberOptions(QLocale.NumberOption.RejectGroupSeparator | QLocale.NumberOption.OmitGroupSeparator)
 
@@ -41,14 +42,26 @@ class Manners(QObject):
     def __init__(self, root: QWidget) -> None:
         super().__init__(root)
         root.setLocale(_SPOKEN)
-        root.setStyleSheet(root.styleSheet() + _FOCUS % "#ff9f1c")
+        self._root, self._own, self._frame = root, root.styleSheet(), ""
+        self._frame_focus()
         self._teach(root)
+
+    def _frame_focus(self) -> None:
+        """Choose the colour of the frame for the window's theme."""
+        around = self._root.parentWidget() or self._root
+        dark = around.palette().window().color().lightness() < 128
+        colour = FOCUS_ON_DARK if dark else FOCUS_ON_LIGHT
+        if colour != self._frame:  # setting it is a change of style too
+            self._frame = colour
+            self._root.setStyleSheet(self._own + _FOCUS.format(colour))
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Leave the wheel to the dock where a field has no focus; teach what is added."""
         if event is None or watched is None:
             return False
         kind = event.type()
+        if watched is self._root and kind in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange, QEvent.Type.Show):
+            self._frame_focus()
         if kind == QEvent.Type.Wheel and isinstance(watched, _FIELDS) and not _has_focus(watched):
             event.ignore()
             return True

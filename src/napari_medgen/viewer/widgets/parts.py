@@ -11,6 +11,7 @@ from magicgui.widgets import Container
 from qtpy.QtCore import Qt, SignalInstance
 from qtpy.QtGui import QFont, QPixmap
 from qtpy.QtWidgets import (
+    QAbstractButton,
     QAbstractItemView,
     QFrame,
     QGridLayout,
@@ -188,6 +189,8 @@ class Table(QTableWidget):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         if (rows := self.verticalHeader()) is not None:
             rows.hide()
+        if (corner := self.findChild(QAbstractButton)) is not None:
+            corner.setAccessibleName("Choose all lines")
 
     def size_columns(self, mode: QHeaderView.ResizeMode, *, stretch_last: bool = False) -> None:
         """How the columns share the width."""
