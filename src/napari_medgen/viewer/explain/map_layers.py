@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from napari_medgen.saliency.maps import SaliencyMap
 
-_SIGNED = Colormap(signed_colours(), name="medgen against and for", nan_color=(0, 0, 0, 0))
-_ABSOLUTE = Colormap(absolute_colours(), name="medgen how much", nan_color=(0, 0, 0, 0))
+_SIGNED = Colormap(signed_colours(), name="medgen signed", nan_color=(0, 0, 0, 0))
+_ABSOLUTE = Colormap(absolute_colours(), name="medgen amount", nan_color=(0, 0, 0, 0))
 _running: weakref.WeakKeyDictionary[ViewerModel, object] = weakref.WeakKeyDictionary()  # the comparison on each stage
 
 

@@ -29,7 +29,7 @@ _CHANGE_LIMIT = 0.5
 _PAIRS = ("neighbour", "neighbour later", "real", "expected")
 _PROJECTED = "projected"  # the projection itself, there only to blink with
 _ROLES = ("baseline", _PROJECTED, "predicted", "change", *_PAIRS)
-_CHANGE = Colormap(signed_colours(), name="medgen darker and brighter", nan_color=(0, 0, 0, 0))  # nothing is drawn at zero
+_CHANGE = Colormap(signed_colours(), name="medgen change", nan_color=(0, 0, 0, 0))  # nothing is drawn at zero
 
 
 def is_ours(layer: Layer) -> bool:
@@ -153,8 +153,7 @@ class FutureDisplay:
         """Say under which month's pictures stand."""
         if not self.there:
             return
-        last = float(self.viewer.dims.range[0].stop)
-        name_slider(self.viewer, f"{self.month:g} of {last:g} months")
+        name_slider(self.viewer, f"{self.month:g}")
         for role, text in self._captions_now().items():
             if role in self._layers:
                 self._stage.caption(self._layers[role], text)

@@ -80,7 +80,7 @@ def name_slider(viewer: ViewerModel, words: str) -> None:
     Parameters
     ----------
     words
-        For example ``54 of 96 months``.
+        For example ``54``; the axis is called months.
     """
     window = getattr(viewer, "window", None)  # a ViewerModel has none
     if window is None or viewer.dims.ndim < 3:
@@ -88,13 +88,7 @@ def name_slider(viewer: ViewerModel, words: str) -> None:
     sliders = window._qt_viewer.dims.slider_widgets
     if not sliders:
         return
-    first = sliders[0]
-    for label in (first.curslice_label, first.totslice_label):
-        label.setVisible(not words)
-    if words:
-        first.axis_label.setText(words)
-        first.axis_label.setMinimumWidth(first.axis_label.fontMetrics().horizontalAdvance(words) + 12)
-        first.axis_label.home(False)
-    else:
-        first.axis_label.setMinimumWidth(0)
-        first.axis_label.setText(viewer.dims.axis_labels[0])
+    step, last = sliders[0].curslice_label, sliders[0].totslice_label
+    step.setVisible(not words)
+    last.setText(words or str(viewer.dims.nsteps[0] - 1))
+    last.setMinimumWidth(last.fontMetrics().horizontalAdvance(words) + 6 if words else 0)

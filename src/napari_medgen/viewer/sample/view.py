@@ -238,10 +238,8 @@ class SampleView(QWidget):
         row.addWidget(self._card)
         layout.addLayout(row)
         layout.addWidget(self._condition_box)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self._sample, 2)
-        buttons.addWidget(self._interpolate, 1)
-        layout.addLayout(buttons)
+        for button in (self._sample, self._interpolate):
+            layout.addWidget(button)
         layout.addWidget(self._cost)
         layout.addWidget(self.work)
         planes = QHBoxLayout()

@@ -86,6 +86,7 @@ class DockWidget(QWidget):
         if not isinstance(dock, QDockWidget) or not self._open or self._settled:
             return
         self._settled = True
+        dock.setMinimumWidth(0)  # napari keeps the width that the widget wished for when it was new
         title = dock.windowTitle().removesuffix(f" ({_PLUGIN})")
         dock.setWindowTitle(title)
         bar = dock.titleBarWidget()

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 
 _FIELDS = (QAbstractSpinBox, QComboBox, QAbstractSlider)
 _NAMED = (*_FIELDS, QLineEdit, QAbstractButton, QAbstractItemView)
+_LETTERS = 12  # that a list of entries shows at least
 # Qt draws hardly any frame in napari's themes.
 _FOCUS = "*:focus {{ border: 2px solid {}; }}"
 FOCUS_ON_DARK, FOCUS_ON_LIGHT = "#ff9f1c", "#a04a00"
@@ -78,6 +79,10 @@ class Manners(QObject):
             if isinstance(one, _FIELDS) and not isinstance(one, QScrollBar):
                 # The wheel gives no focus.
                 one.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            if isinstance(one, QComboBox):
+                # A long entry does not widen the dock beyond a small screen.
+                one.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+                one.setMinimumContentsLength(_LETTERS)
             if isinstance(one, _NAMED) and not one.accessibleName():
                 one.setAccessibleName(name_of(one))
 

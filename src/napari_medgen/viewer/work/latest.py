@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -159,7 +160,8 @@ class LatestWork:
             piece.queue.let_finish(piece.number, _tell_window)
         self._pieces.clear()
         for one in {self.queue, self.files}:
-            one.changed.disconnect(self._tell_wait)
+            with contextlib.suppress(RuntimeError):  # at the end of the program Qt may have deleted it already
+                one.changed.disconnect(self._tell_wait)
 
     def _tell_wait(self) -> None:
         """Say of the first piece that waits what it waits for."""
