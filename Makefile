@@ -55,13 +55,14 @@ lint: $(VENV)/.dev
 
 docs: $(VENV)/.docs
 	$(BIN)/python scripts/model_pages.py
+	$(BIN)/python scripts/command_page.py
 	$(BIN)/mkdocs build --strict
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
 
 screenshots: $(VENV)/.test
-	QT_SCALE_FACTOR=1 xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python -m napari_medgen.viewer.plugin.demo --screenshots docs/images
+	QT_SCALE_FACTOR=1 xvfb-run -a -s "-screen 0 1366x768x24" $(BIN)/python scripts/user_films.py docs/images
 
 clean:
 	rm -rf $(VENV) .venv-oldest site demo-output

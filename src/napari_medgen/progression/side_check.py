@@ -26,7 +26,9 @@ FIGURE = "share of sides that the side check gets wrong"
 def error_rate(model: Extrapolator) -> str:
     """How often the check is wrong, for a person; empty for a model of which nobody measured it."""
     figure = model.folder.card.figures.get(FIGURE)
-    return "" if figure is None else f"{figure.value:.1%} of {figure.note}"
+    if figure is None:
+        return ""
+    return f"none of {figure.note}" if figure.value == 0 else f"{figure.value:.1%} of {figure.note}"
 
 
 def contradicts(model: Extrapolator, image: Radiograph) -> bool:

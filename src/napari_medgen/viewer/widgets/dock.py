@@ -9,7 +9,14 @@ from qtpy.QtWidgets import QDockWidget, QFrame, QLabel, QMainWindow, QScrollArea
 from napari_medgen.viewer.widgets.coordinator import Coordinator
 from napari_medgen.viewer.widgets.manners import Manners
 
-_PLUGIN = "napari-medgen"
+_PLUGIN = ("napari-medgen", "Radiology generative models")
+
+
+def _short(title: str) -> str:
+    """A title without the plugin's name, which would be cut off."""
+    for name in _PLUGIN:
+        title = title.removesuffix(f" ({name})")
+    return title
 
 
 class _TallArea(QScrollArea):
@@ -87,11 +94,10 @@ class DockWidget(QWidget):
             return
         self._settled = True
         dock.setMinimumWidth(0)  # napari keeps the width that the widget wished for when it was new
-        title = dock.windowTitle().removesuffix(f" ({_PLUGIN})")
-        dock.setWindowTitle(title)
+        dock.setWindowTitle(_short(dock.windowTitle()))
         bar = dock.titleBarWidget()
         for label in bar.findChildren(QLabel) if bar is not None else []:
-            label.setText(label.text().removesuffix(f" ({_PLUGIN})"))
+            label.setText(_short(label.text()))
         main = dock.parentWidget()
         if not isinstance(main, QMainWindow) or dock.isFloating():
             return

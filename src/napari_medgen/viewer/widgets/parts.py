@@ -131,6 +131,7 @@ class Refusal(QFrame):
         layout.addWidget(self._reason)
         layout.addWidget(self._example)
         row = FlowLayout()
+        row.setSpacing(6)
         for text, signal, tip in buttons:
             button = self._buttons[text] = QPushButton(text)
             button.setToolTip(tip)
