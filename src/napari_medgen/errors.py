@@ -32,6 +32,10 @@ class UnsuitableError(ImageError):
     """An image is not of the kind that a model was trained for."""
 
 
+class WritingError(MedGenError):
+    """A file cannot be written for want of room or rights: no fault of the image at hand."""
+
+
 class ModelError(MedGenError):
     """A model folder or a checkpoint is missing, damaged or of an unknown kind."""
 

@@ -204,6 +204,9 @@ class Session(RuleBasedStateMachine):
             self.future.project(anyway=True)
         if wait:
             self._settle()
+            if self.future.forecast is not None and self.future.images.layer is not None:
+                shown = {layer.metadata.get(FUTURE) for layer in self.viewer.layers if layer.visible}
+                assert {"baseline", "predicted"} <= shown or self.by_hand
 
     @rule(which=st.sampled_from(["blink", "beside", "neighbour", "month"]))
     def look(self, which: str) -> None:

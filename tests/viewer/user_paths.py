@@ -249,7 +249,8 @@ def researcher(user: User) -> None:
     assert "knee" in user.seen[0]
     user.click(overlay, "Compare methods")
     user.wait(lambda: len(user.captions) == 5)
-    assert user.captions[:2] == ["Input gradient (published)", "SmoothGrad"]
+    assert user.captions[0].startswith("Input gradient (published), knee-kl, KL ")
+    assert user.captions[1].startswith("SmoothGrad, ")
     assert user.marks == ["SYNTHETIC"] * 5
     user.shoot("4-methods")
     user.click(overlay, "Save figure...")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 FORMATS = (".png", ".tiff", ".svg", ".pdf")
 _MM = 25.4
-_POINTS = 8  # of the captions
+_POINTS, _SMALLEST = 8, 4  # of the captions, in a cell that is wide enough, and at least
+_WIDE_CELL = 2.0  # inches from which letters have their full size
+_LINES = 3
 _DARK, _ORANGE = (0.0, 0.0, 0.0, 0.6), "#ff9f1c"
 _LARGEST = 2**28  # pixels of a raster figure
 
@@ -142,6 +145,7 @@ def save_figure(rows: Sequence[Sequence[Picture]], path: Path, options: FigureOp
 @as_written
 def figure_bytes(rows: Sequence[Sequence[Picture]], ending: str, options: FigureOptions) -> bytes:
     """Content of a figure's file; ``ending`` is one of :data:`FORMATS`."""
+    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -151,7 +155,10 @@ def figure_bytes(rows: Sequence[Sequence[Picture]], ending: str, options: Figure
     width = options.width / _MM
     cell = width / columns
     bars = [options.colour_bar and any(one.bar is not None for one in row) for row in rows]
-    above = 2.4 * _POINTS / 72 if options.captions and any(one.caption for row in rows for one in row) else 0.02
+    points = float(np.clip(_POINTS * cell / _WIDE_CELL, _SMALLEST, _POINTS))
+    captions = [[_wrapped(one.caption, cell, points) if options.captions else "" for one in row] for row in rows]
+    lines = max(text.count("\n") + 1 if text else 0 for row in captions for text in row)
+    above = 1.4 * points * lines / 72 + 0.03
     heights = [
         cell * max(_aspect(one) for one in row) + above + (0.5 if barred else 0.02)
         for row, barred in zip(rows, bars, strict=True)
@@ -161,21 +168,23 @@ def figure_bytes(rows: Sequence[Sequence[Picture]], ending: str, options: Figure
     figure = Figure(figsize=(width, sum(heights)), dpi=options.dpi)
     FigureCanvasAgg(figure)
     top = 1.0
-    for row, height, barred in zip(rows, heights, bars, strict=True):
+    for row, texts, height, barred in zip(rows, captions, heights, bars, strict=True):
         share = height / sum(heights)
         for column, one in enumerate(row):
             below = (0.5 if barred else 0.02) / sum(heights)
             inner = share - below - above / sum(heights)
             place = (column / columns + 0.004, top - share + below, 1 / columns - 0.008, inner)
             axes = figure.add_axes(place)
-            _draw(axes, one, options)
+            _draw(axes, replace(one, caption=texts[column]), options, points)
             if barred and one.bar is not None:
                 wide = 0.6 / columns
                 low = top - share + below * 0.62
-                _draw_bar(figure.add_axes((place[0] + 0.2 / columns, low, wide, below * 0.16)), one.bar)
+                _draw_bar(figure.add_axes((place[0] + 0.2 / columns, low, wide, below * 0.16)), one.bar, cell, points)
         top -= share
     content = BytesIO()
-    figure.savefig(content, format=ending[1:], dpi=options.dpi, facecolor="white", **_said(ending, options.about))
+    # Words stay words that can be searched and edited.
+    with rc_context({"svg.fonttype": "none", "pdf.fonttype": 42}):
+        figure.savefig(content, format=ending[1:], dpi=options.dpi, facecolor="white", **_said(ending, options.about))
     return content.getvalue()
 
 
@@ -195,7 +204,14 @@ def _aspect(one: Picture) -> float:
     return abs(top - bottom) / max(abs(right - left), 1e-9)
 
 
-def _draw(axes: Axes, one: Picture, options: FigureOptions) -> None:
+def _wrapped(text: str, width: float, points: float) -> str:
+    """A caption in lines that fit a cell so many inches wide; what is longer than three lines is cut."""
+    letters = max(int(width * 72 / (points * 0.6)), 4)
+    lines = [part for line in text.split("\n") for part in textwrap.wrap(line, letters) or [""]]
+    return "\n".join(lines if len(lines) <= _LINES else [*lines[: _LINES - 1], f"{lines[_LINES - 1][: letters - 3]}..."])
+
+
+def _draw(axes: Axes, one: Picture, options: FigureOptions, points: float) -> None:
     axes.set_facecolor("black")
     axes.set_xticks([])
     axes.set_yticks([])
@@ -212,10 +228,13 @@ def _draw(axes: Axes, one: Picture, options: FigureOptions) -> None:
     axes.set_ylim((top, bottom) if one.upward else (bottom, top))
     axes.set_aspect("equal", adjustable="datalim" if not one.sheets else "box")
     if options.captions and one.caption:
-        axes.set_title(one.caption, fontsize=_POINTS, pad=3, color="black")
+        axes.set_title(one.caption, fontsize=points, pad=3, color="black")
     box = {"facecolor": _DARK, "edgecolor": "none", "pad": 1.5}
     if one.mark:
-        axes.text(0.02, 0.02, one.mark, transform=axes.transAxes, color=_ORANGE, fontsize=_POINTS, weight="bold", bbox=box)
+        # In two lines where it would reach the scale bar.
+        words = one.mark.replace(" in part", "\nin part")
+        style: dict[str, Any] = {"color": _ORANGE, "fontsize": points, "weight": "bold", "bbox": box, "clip_on": True}
+        axes.text(0.02, 0.02, words, transform=axes.transAxes, **style)
     places = (
         (0.02, 0.5, "left", "center"),
         (0.98, 0.5, "right", "center"),
@@ -224,12 +243,12 @@ def _draw(axes: Axes, one: Picture, options: FigureOptions) -> None:
     )
     for letter, (x, y, ha, va) in zip(one.letters, places, strict=True):
         if letter:
-            axes.text(x, y, letter, transform=axes.transAxes, color="#8ecae6", fontsize=_POINTS, ha=ha, va=va)
+            axes.text(x, y, letter, transform=axes.transAxes, color="#8ecae6", fontsize=points, ha=ha, va=va)
     if options.scale_bar and one.millimetres:
-        _draw_scale(axes, one)
+        _draw_scale(axes, one, points)
 
 
-def _draw_scale(axes: Axes, one: Picture) -> None:
+def _draw_scale(axes: Axes, one: Picture, points: float) -> None:
     left, right, *_ = one.window
     width = abs(right - left) * (one.millimetres or 1.0)
     length = nice_length(width / 4)
@@ -254,7 +273,7 @@ def nice_length(most: float) -> float:
     return next(step * power for step in (5, 2, 1) if step * power <= most * (1 + 1e-9))
 
 
-def _draw_bar(axes: Axes, bar: Bar) -> None:
+def _draw_bar(axes: Axes, bar: Bar, width: float, points: float) -> None:
     # Where a colour is see-through, grey shows as it does over an image.
     grey = np.full((len(bar.colours), 3), 0.35)
     alpha = np.asarray(bar.colours)[:, 3:]
@@ -263,5 +282,5 @@ def _draw_bar(axes: Axes, bar: Bar) -> None:
     axes.imshow(shown[None], extent=(low, high, 0, 1), aspect="auto")
     axes.set_yticks([])
     axes.set_xticks([low, (low + high) / 2, high])
-    axes.tick_params(labelsize=_POINTS - 2, length=2, pad=1)
-    axes.set_xlabel(bar.name, fontsize=_POINTS - 1, labelpad=1)
+    axes.tick_params(labelsize=points - 2, length=2, pad=1)
+    axes.set_xlabel(_wrapped(bar.name, width, points - 1), fontsize=points - 1, labelpad=1)

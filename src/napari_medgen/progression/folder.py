@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_medgen.errors import UnsuitableError, WrongSideError
-from napari_medgen.imaging.figure import Bar, FigureOptions, Picture, Sheet, save_figure
+from napari_medgen.errors import UnsuitableError, WritingError, WrongSideError
+from napari_medgen.imaging.figure import Bar, FigureOptions, Picture, Sheet, figure_bytes
 from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.imaging.naming import plain, unused
 from napari_medgen.imaging.radiograph import Laterality, Radiograph
@@ -22,6 +22,7 @@ from napari_medgen.progression.side_check import contradicts
 from napari_medgen.progression.trajectories import ExtrapolationRequest
 from napari_medgen.running.folders import FolderReport, Row, work_through
 from napari_medgen.running.progress import Steps
+from napari_medgen.running.writing import write_whole
 
 TABLE = "extrapolated.csv"
 _SIDE_IN_NAME = re.compile(r"(?:^|[^A-Za-z])([LR])$|_(left|right)$", re.IGNORECASE)
@@ -46,7 +47,7 @@ def extrapolate_files(
         was asked for, how well it was projected, picture, remark) and a picture of each baseline beside its last
         prediction.
     side
-        Of the body, for all images; by default as the file says, or else its name by an L or R at its end.
+        Of the body, for images of which neither the file says it nor its name by an L or R at its end.
     anyway
         Whether an image that the model does not understand is extrapolated too, with a remark.
 
@@ -57,14 +58,14 @@ def extrapolate_files(
 
     Raises
     ------
-    ImageError
+    WritingError
         If the folder cannot be written.
     """
     table = out / f"{unused(out, TABLE.removesuffix('.csv'), ('.csv',))}.csv"
 
     def work(file: Path) -> Steps[Row]:
         image = read_radiograph(file)
-        image = replace(image, laterality=side or image.laterality or side_in_name(file.stem))
+        image = replace(image, laterality=image.laterality or side_in_name(file.stem) or side)
         model.check(image)
         doubts = list(model.grader.doubts(image))
         if doubts and not anyway:
@@ -79,7 +80,8 @@ def extrapolate_files(
             raise UnsuitableError(" ".join(doubts))
         forecast = Forecast(model, projected, (yield from model.look_ahead(projected, asked)))
         stem = unused(out, plain(f"{file.stem}_{model.name}"), (".png",))
-        picture = save_figure([forecast_pictures(forecast)], out / f"{stem}.png", _about(forecast))
+        content = figure_bytes([forecast_pictures(forecast)], ".png", _about(forecast))
+        picture = write_whole(out / f"{stem}.png", content, WritingError)
         return Row(_values(forecast, image, picture, doubts), (picture,))
 
     return (yield from work_through(files, table, work))

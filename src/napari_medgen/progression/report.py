@@ -20,7 +20,9 @@ from napari_medgen.running.figures import DRAWING
 NOTICE = "Not for diagnosis and not for prognosis."
 SHOWN = (12.0, 24.0, 48.0, 96.0)  # months that studies report
 _NEAR = 6.0  # months by which a picture may miss one of them
-_WIDE = 280  # points that a picture is wide: 74 mm on paper
+_WIDE = 260  # points that a picture is wide: 69 mm on paper
+_ON_FIRST, _ON_NEXT, _FEW = 2, 3, 9  # rows of pictures on a page, and months whose table fits below the plot
+_APART = 'style="page-break-before: always"'
 _LIMIT = 0.5  # grey values at which the difference has its full colour
 
 
@@ -61,13 +63,14 @@ def report(forecast: Forecast, shown: Sequence[float] = SHOWN, baseline: datetim
         doubts="".join(f'<p class="warn">{html.escape(doubt)}</p>' for doubt in projected.doubts),
         notice=NOTICE,
         knee=_knee(forecast, baseline),
-        images="".join(_row(row) for row in rows),
+        images=_pages(rows),
         bar=_change_bar(),
         limit=f"{_LIMIT:g}",
         error=f"{projected.psnr:.1f} dB PSNR; error larger than {projected.badness:.0%} and latent more unusual than "
         f"{projected.unusualness:.0%} of the cohort's knees",
         plot=_plot(prediction),
         risks=_risks(prediction),
+        apart=_APART if len(prediction.months) > _FEW else "",
         neighbours=_neighbours(forecast),
         about=_about(forecast),
     )
@@ -85,6 +88,13 @@ def _knee(forecast: Forecast, baseline: datetime.date | None) -> str:
     asked = ", ".join(f"{month:g}" for month in forecast.prediction.months[1:])
     lines = {"Side": side, "Baseline image taken": date, "Months asked for": asked}
     return "".join(f"<tr><th>{name}</th><td>{html.escape(text)}</td></tr>" for name, text in lines.items())
+
+
+def _pages(rows: Sequence[Sequence[tuple[str, str]]]) -> str:
+    """Tables of pictures, each of which fits a page: no picture is parted from its caption."""
+    parts = [rows[:_ON_FIRST], *(rows[start : start + _ON_NEXT] for start in range(_ON_FIRST, len(rows), _ON_NEXT))]
+    tables = ['<table class="images">' + "".join(_row(row) for row in part) + "</table>" for part in parts if part]
+    return f"<p {_APART}></p>".join(tables)
 
 
 def _row(cells: Sequence[tuple[str, str]]) -> str:
@@ -182,14 +192,15 @@ tr, img {{ page-break-inside: avoid; }}
 <p class="notice">SYNTHETIC images. {notice}</p>
 {surrogate}{doubts}
 <table>{knee}</table>
-<table class="images">{images}</table>
-<p>Change, counted from the projected baseline: darker by {limit} <img src="{bar}" width="130" height="10"> brighter by
+<p>Change is counted from the projected baseline: darker by {limit} <img src="{bar}" width="130" height="10"> brighter by
 {limit} of the range from black to white.</p>
+{images}
 <h2 style="page-break-before: always">Grades and risk</h2>
 <p>Grades are Kellgren and Lawrence's. Lines begin at the grades of the projection, dots are those of the real image; bands
 hold 8 of 10 neighbours' own ways. The risk is that of a rise by two grades or more from the start until that month, from the
 grade probabilities of the baseline and of the predicted image. Projection: {error}.</p>
 <img src="{plot}" width="600">
+<h3 {apart}>Month by month</h3>
 <table>{risks}</table>
 <h2 style="page-break-before: always">Neighbours</h2>
 <p>The knees of the cohort that are most like this one, whose ways are followed.</p>

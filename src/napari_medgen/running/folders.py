@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from napari_medgen.errors import MedGenError
+from napari_medgen.errors import MedGenError, WritingError
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.writing import write_whole
 
@@ -72,7 +72,7 @@ def work_through(files: Sequence[Path], table: Path, work: Callable[[Path], Step
 
     Raises
     ------
-    MedGenError
+    WritingError
         If the table or a picture cannot be written for want of room or rights.
     """
     report = FolderReport(table)
@@ -90,11 +90,13 @@ def work_through(files: Sequence[Path], table: Path, work: Callable[[Path], Step
                 yield Progress(number, len(files), file.name)
             row |= made.values
             report.pictures.extend(made.pictures)
+        except WritingError:
+            raise
         except MedGenError as error:
             row["remark"] = str(error)
             report.failed.append(file.name)
         report.rows.append(row)
-        write_whole(table, _csv(report.rows))
+        write_whole(table, _csv(report.rows), WritingError)
     yield Progress(len(files), len(files), "Done")
     return report
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from napari_medgen.errors import ImageError, UnsuitableError
+from napari_medgen.errors import UnsuitableError, WritingError
 from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.imaging.naming import plain, unused
 from napari_medgen.imaging.radiograph import Laterality
@@ -49,7 +49,7 @@ def explain_files(
 
     Raises
     ------
-    ImageError
+    WritingError
         If the folder cannot be written.
     """
     asked = request or ExplainRequest()
@@ -64,7 +64,7 @@ def explain_files(
             raise UnsuitableError(" ".join(look.doubts))
         found = look.map(asked)
         stem = unused(out, plain(f"{file.stem}_{found.label}_{found.request.method}"), (".png",))
-        picture = write_whole(out / f"{stem}.png", map_png(image, found, signed), ImageError)
+        picture = write_whole(out / f"{stem}.png", map_png(image, found, signed), WritingError)
         values: dict[str, str | int | float] = {"class": found.label}
         values |= {f"probability of {name}": p for name, p in found.answer.probabilities.items()}
         values |= {"model": classifier.name, "method": found.request.method, "picture": picture.name}

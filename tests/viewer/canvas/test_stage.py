@@ -161,3 +161,22 @@ def test_a_detail_that_is_looked_at_stays_in_view(viewer: ViewerModel, held: tup
     assert viewer.scene.camera.zoom == 50
     stage.show(larger)
     assert viewer.scene.camera.zoom < fitted
+
+
+def test_what_was_drawn_comes_back_after_a_scene(viewer: ViewerModel, held: tuple[Stage, _Widget]) -> None:
+    stage, _ = held
+    image(viewer, "patient")
+    viewer.add_shapes(np.zeros((1, 4, 2)), name="line")
+    scene(viewer, stage)
+    assert shown(viewer) == ["left", "right"]
+    stage.leave("me")
+    assert shown(viewer) == ["patient", "line"]
+
+
+def test_who_hides_the_subject_and_looks_at_another_has_chosen_it(viewer: ViewerModel, held: tuple[Stage, _Widget]) -> None:
+    stage, _ = held
+    first, second = image(viewer, "a"), image(viewer, "b")
+    first.visible = True
+    assert stage.subject is second  # both are looked at
+    second.visible = False
+    assert stage.subject is first

@@ -80,7 +80,8 @@ def test_probabilities_and_meaning_are_said_in_words(view: OverlayView) -> None:
     view.set_meaning("some", signed=True)
     assert view._bar.ends == ("against some", "for some")
     view.set_meaning("some", signed=False)
-    assert view._bar.ends[1] == "much influence on some"
+    assert view._bar.ends[1] == "much on some"
+    assert view._bar.unit == "0 to 3 SD"
 
 
 def test_the_verdict_of_the_shuffle_test_is_a_sentence(qtbot: QtBot) -> None:
@@ -196,7 +197,7 @@ def test_models_stand_side_by_side_with_one_contrast(coordinator: OverlayCoordin
     names = [layer.name.split(",")[0] for layer in viewer.layers]
     assert names[0] == "standard"
     assert names[2] == "dual (clean)"
-    assert [caption_of(layer).split(",")[0] for layer in viewer.layers] == ["standard", "", "dual (clean)", "", ""]
+    assert [caption_of(layer).split("\n")[0] for layer in viewer.layers] == ["standard", "", "dual (clean)", "", ""]
     assert [is_map(layer) for layer in viewer.layers] == [False, True, False, True, False]
     assert viewer.canvas.grid.enabled
     assert viewer.canvas.grid.stride == 2
@@ -451,3 +452,72 @@ def test_half_a_comparison_is_none(coordinator: OverlayCoordinator, qtbot: QtBot
         assert not any(is_comparison(layer) for layer in coordinator.viewer.layers)
         assert not coordinator.viewer.canvas.grid.enabled
         assert base.visible  # type: ignore[attr-defined]
+
+
+def test_methods_side_by_side_say_what_they_are_of_and_when_they_are_old(
+    coordinator: OverlayCoordinator, qtbot: QtBot
+) -> None:
+    stack = np.random.default_rng(0).integers(0, 255, (4, 40, 50)).astype(np.uint8)
+    coordinator.viewer.add_image(stack, name="stack", rgb=False)
+    coordinator.viewer.dims.set_current_step(0, 1)
+    finish(coordinator, qtbot)
+    coordinator.compare_methods()
+    finish(coordinator, qtbot)
+    pictures = [layer for layer in coordinator.viewer.layers if caption_of(layer)]
+    assert len(pictures) == 5
+    assert caption_of(pictures[0]).startswith("Input gradient (published)\ntiny, ")
+    assert caption_of(pictures[0]).endswith(", slice 1")
+    assert coordinator.view.stale == ""
+    coordinator.viewer.dims.set_current_step(0, 3)
+    assert "of slice 1" in coordinator.view.stale
+    assert caption_of(pictures[0]).endswith("OUT OF DATE")
+    coordinator.viewer.dims.set_current_step(0, 1)
+    assert coordinator.view.stale == ""
+    coordinator.view._method.value = "Grad-CAM"  # all methods are there
+    assert coordinator.view.stale == ""
+    coordinator.view._class.value = "none"
+    assert "Out of date" in coordinator.view.stale
+    coordinator.viewer.layers.remove(pictures[0])
+    assert not coordinator.view._buttons["Save values..."].isEnabled()
+    assert coordinator.view.stale == ""
+
+
+def test_a_closed_widget_gives_the_canvas_back(coordinator: OverlayCoordinator, qtbot: QtBot) -> None:
+    layer = add(coordinator)
+    finish(coordinator, qtbot)
+    coordinator.compare_methods()
+    finish(coordinator, qtbot)
+    viewer = coordinator.viewer
+    coordinator.close()
+    assert [one.name for one in viewer.layers if one.visible] == [layer.name]  # type: ignore[attr-defined]
+    assert not viewer.canvas.grid.enabled
+    newcomer = viewer.add_image(np.zeros((8, 8)), name="newcomer")
+    assert newcomer.visible
+
+
+def test_the_map_of_a_stack_says_which_slice_it_is_of(coordinator: OverlayCoordinator, qtbot: QtBot) -> None:
+    stack = np.random.default_rng(0).integers(0, 255, (4, 40, 50)).astype(np.uint8)
+    coordinator.viewer.add_image(stack, name="stack", rgb=False)
+    coordinator.viewer.dims.set_current_step(0, 2)
+    coordinator.explain()
+    finish(coordinator, qtbot)
+    (overlay,) = maps(coordinator)
+    assert overlay.name.endswith(", slice 2")  # type: ignore[attr-defined]
+    coordinator.viewer.dims.set_current_step(0, 3)
+    assert "of slice 2" in coordinator.view.stale
+    finish(coordinator, qtbot)
+    coordinator.viewer.dims.set_current_step(0, 2)
+    assert coordinator.view.stale == ""
+
+
+def test_page_keys_go_through_what_was_opened(coordinator: OverlayCoordinator, qtbot: QtBot) -> None:
+    for name in ("a", "b", "c"):
+        add(coordinator, name)
+    finish(coordinator, qtbot)
+    assert coordinator.view.form.image == "c"
+    coordinator.next_image()
+    assert coordinator.view.form.image == "a"
+    coordinator.previous_image()
+    coordinator.previous_image()
+    assert coordinator.view.form.image == "b"
+    assert [layer.name for layer in coordinator.viewer.layers if layer.visible] == ["b"]

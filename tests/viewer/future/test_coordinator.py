@@ -22,6 +22,7 @@ from napari_medgen.viewer.future.display import is_ours
 from napari_medgen.viewer.future.view import ExtrapolateView
 from napari_medgen.viewer.future.words import date_after, month_words
 from napari_medgen.viewer.layers.owner import is_synthetic
+from napari_medgen.viewer.layers.plane import Plane, half
 from napari_medgen.viewer.layers.radiographs import radiograph_layer
 from napari_medgen.viewer.work.models import extrapolators
 from napari_medgen.viewer.work.queue import WorkQueue, shared_queue
@@ -500,3 +501,63 @@ def test_cancel_ends_the_projection_and_leaves_what_is_being_saved(stage: Stage,
     assert len(stage.coordinator.written) == 13
     assert stage.view.work.status == f"Saved 13 files in {tmp_path / 'out'}"
     assert not stage.view.work._open.isHidden()
+
+
+def test_a_month_is_that_of_a_frame_whatever_else_has_a_slider(stage: Stage) -> None:
+    stage.view._step.value, stage.view._horizon.value = 9, 27
+    stage.idle()
+    stage.project()
+    assert not next(one for one in stage.view.findChildren(QPushButton) if one.text() == "12 mo").isEnabled()
+    stage.coordinator.display.show_month(12)
+    assert stage.view.now.startswith("After 9 months")
+    assert caption_of(stage.coordinator.display.layers["predicted"]).endswith("\n9 months")
+    stage.viewer.add_image(np.zeros((300, 8, 8), np.uint8), name="a stack")
+    stage.viewer.dims.set_point(0, 150)
+    assert caption_of(stage.coordinator.display.layers["predicted"]).endswith("\n27 months")
+    assert stage.view.now.startswith("After 27 months")
+    assert stage.viewer.dims.point[0] == 27
+    stage.viewer.add_image(np.zeros((5, 4, 8, 8), np.uint8), name="four")
+    stage.coordinator.display.show_month(18)
+    assert stage.viewer.dims.point[1] == 18
+    assert stage.view.now.startswith("After 18 months")
+    stage.viewer.layers["a stack"].visible = True
+    said = stage.view.now
+    stage.viewer.dims.set_point(1, 3)  # its own slices, and no months
+    assert stage.view.now == said
+
+
+def test_a_second_visit_is_gone_where_another_is_chosen_and_a_neighbour_where_others_are(stage: Stage) -> None:
+    stage.project()
+    stage.add(radiograph(7))
+    stage.view.second._image.value = "knee 7"
+    stage.press("Compare with the second visit")
+    assert stage.view.comparison
+    stage.view.second._months.value = 36
+    assert stage.view.comparison == ""
+    assert len(stage.layers()) == 3
+    stage.press("Open neighbour")
+    assert len(stage.layers()) == 5
+    stage.view._neighbours.value = 2
+    stage.idle()
+    assert len(stage.layers()) == 3
+
+
+def test_a_closed_widget_gives_the_canvas_back(stage: Stage) -> None:
+    stage.project()
+    stage.coordinator.close()
+    assert [layer.name for layer in stage.viewer.layers if layer.visible] == ["knee 0"]
+    assert not stage.viewer.canvas.grid.enabled
+
+
+def test_a_date_that_is_entered_is_known(stage: Stage) -> None:
+    assert stage.view.form.baseline_date is None
+    stage.view._date.value = datetime.date(2020, 1, 1)
+    assert stage.view.form.baseline_date == datetime.date(2020, 1, 1)
+
+
+def test_a_half_lies_where_it_lay(stage: Stage) -> None:
+    both = np.concatenate([radiograph(1).pixels, radiograph(2).pixels], 1)
+    layer = stage.add(Radiograph(both, (0, 255), name="both"))
+    layer.translate = (50, 70)
+    _, options = half(Plane.shown(stage.viewer, layer), "right", "L")
+    assert tuple(options["translate"]) == (50, 70 + both.shape[1] // 2)

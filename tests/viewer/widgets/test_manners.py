@@ -105,6 +105,14 @@ def test_the_wheel_changes_no_field_that_has_no_focus(view: Any) -> None:
         assert not field.hasFocus()
 
 
+def test_the_wheel_scrolls_tables_and_lists(qtbot: QtBot) -> None:
+    view = made(qtbot, ExtrapolateView)
+    view.set_neighbours([(f"900{row} L", "KL 0 to 1", "48", "0.10") for row in range(40)])
+    QApplication.processEvents()
+    turn_wheel(view._table.viewport())
+    assert view._table.verticalScrollBar().value() > 0
+
+
 def test_a_field_that_has_the_focus_follows_the_wheel(qtbot: QtBot) -> None:
     view = made(qtbot, SampleView)
     spin = (

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
+_FINER = 2  # times the screen's pixels, for a canvas that is photographed
 Box = tuple[float, float, float, float]
 
 
@@ -28,14 +29,16 @@ def snapshot(viewer: ViewerModel) -> list[list[Picture]]:
     Returns
     -------
     list of list of Picture
-        Empty where nothing is shown. The whole canvas is one picture where it shows three dimensions.
+        Empty where nothing is shown. The whole canvas is one picture, as the graphics card draws it, where it shows three
+        dimensions, a drawing, a mask, or an image that is turned or blended in another way than by covering.
     """
     from napari.layers import Image
 
     grid = viewer.canvas.grid
     shape = grid.actual_shape(viewer.layers) if grid.enabled else (1, 1)
-    if viewer.dims.ndisplay == 3:
-        return _screenshot(viewer)
+    simple = viewer.dims.ndisplay == 2 and all(_is_simple(layer) for layer in viewer.layers if layer.visible)
+    if not simple and (taken := _screenshot(viewer)):
+        return taken
     found = [_picture(viewer, [one for one in cell if isinstance(one, Image)], shape) for cell in cells(viewer)]
     pictures = [one for one in found if one is not None]
     return [pictures[start : start + shape[1]] for start in range(0, len(pictures), shape[1])]
@@ -47,6 +50,17 @@ def about(viewer: ViewerModel) -> dict[str, str]:
     return {"images": "; ".join(sorted(made - {""})), "notice": "Not for diagnosis."}
 
 
+def _is_simple(layer: Layer) -> bool:
+    """Whether a layer is an image that lies straight and covers what is below it."""
+    from napari.layers import Image
+
+    if not isinstance(layer, Image):
+        return False
+    linear = np.asarray(layer._transforms[1:].simplified.linear_matrix)
+    straight = bool((np.count_nonzero(np.abs(linear) > 1e-9, axis=0) <= 1).all()) and bool(np.diag(linear).all())
+    return straight and str(layer.blending) in ("translucent", "translucent_no_depth", "opaque")
+
+
 def _picture(viewer: ViewerModel, layers: list[Image], shape: tuple[int, int]) -> Picture | None:
     sheets = [(layer, sheet) for layer in layers if (sheet := _sheet(viewer, layer)) is not None]
     if not sheets:
@@ -56,7 +70,8 @@ def _picture(viewer: ViewerModel, layers: list[Image], shape: tuple[int, int]) -
     bottom, top = boxes[:, 2:].max(), boxes[:, 2:].min()
     window = _cut((left, right, bottom, top), viewer, shape)
     upward = "up" in str(viewer.scene.camera.orientation2d[0]).lower()
-    lengths = millimetres(tuple(layers[0].units)[-2:])
+    units = {tuple(str(unit) for unit in layer.units[-2:]) for layer in layers}
+    lengths = millimetres(next(iter(units))) if len(units) == 1 else None  # napari draws mixed units as bare numbers
     captions = [text for layer in reversed(layers) if (text := caption_of(layer))]
     return Picture(
         sheets=[sheet for _, sheet in sheets],
@@ -72,17 +87,17 @@ def _picture(viewer: ViewerModel, layers: list[Image], shape: tuple[int, int]) -
 
 def _sheet(viewer: ViewerModel, layer: Image) -> Sheet | None:
     """The slice of a layer that is shown, in its colours and with its opacity; None where the slice misses it."""
-    dims = viewer.dims
+    dims, data = viewer.dims, layer.data[0] if layer.multiscale else layer.data
     before = dims.ndim - layer.ndim
     shown = [axis - before for axis in dims.displayed]
     if min(shown) < 0:
         return None
     place = np.rint(np.asarray(layer.world_to_data(np.asarray(dims.point)))[-layer.ndim :]).astype(int)
     for axis in range(layer.ndim):
-        if axis not in shown and not 0 <= place[axis] < layer.data.shape[axis]:
+        if axis not in shown and not 0 <= place[axis] < data.shape[axis]:
             return None
     index = tuple(slice(None) if axis in shown else int(place[axis]) for axis in range(layer.ndim))
-    pixels = np.asarray(layer.data[index])
+    pixels = np.asarray(data[index])
     if shown[0] > shown[1]:
         pixels = np.swapaxes(pixels, 0, 1)
     smooth = str(layer.interpolation2d) != "nearest"
@@ -91,7 +106,7 @@ def _sheet(viewer: ViewerModel, layer: Image) -> Sheet | None:
 
 def _colours(layer: Image, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
     if layer.rgb:
-        scale = 255.0 if np.issubdtype(pixels.dtype, np.integer) else 1.0
+        scale = float(np.iinfo(str(pixels.dtype)).max) if np.issubdtype(pixels.dtype, np.integer) else 1.0
         colours = pixels.astype(np.float32) / scale
         if colours.shape[-1] == 3:
             colours = np.concatenate([colours, np.ones((*colours.shape[:2], 1), np.float32)], -1)
@@ -141,11 +156,13 @@ def _bar(layer: Image) -> Bar:
 
 
 def _screenshot(viewer: ViewerModel) -> list[list[Picture]]:
-    """Three dimensions are drawn by the graphics card alone."""
+    """The canvas as it is drawn, with what stands on it; nothing where there is none."""
     take = getattr(viewer, "screenshot", None)  # a ViewerModel has no canvas
     if take is None:
         return []
-    pixels = np.asarray(take(canvas_only=True, flash=False), np.float32) / 255
+    pixels = np.asarray(take(canvas_only=True, flash=False, scale=_FINER), np.float32) / 255
     rows, columns = pixels.shape[:2]
     box = (0.0, float(columns), float(rows), 0.0)
-    return [[Picture([Sheet(pixels, box)], box, mark=mark_in(viewer, [one for one in viewer.layers if one.visible]))]]
+    # In a grid each cell bears its mark in the picture already.
+    shown = [] if viewer.canvas.grid.enabled else [one for one in viewer.layers if one.visible]
+    return [[Picture([Sheet(pixels, box)], box, mark=mark_in(viewer, shown))]]

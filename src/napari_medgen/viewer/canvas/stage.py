@@ -217,8 +217,11 @@ class Stage:
     def _arrange(self, scene: _Scene) -> None:
         viewer, own = self.viewer, set(scene.layers)
         for other in self._visible():
-            if other not in own:
-                other.visible = False
+            if other in own:
+                continue
+            if not _is_image(other) and self.subject is not None:
+                self._drawn.setdefault(self.subject, weakref.WeakSet()).add(other)  # it comes back with what it lies over
+            other.visible = False
         # Cells of the grid are filled in the order of the layers.
         for place, layer in enumerate(scene.layers):
             if (now := viewer.layers.index(layer)) != place:
@@ -361,6 +364,11 @@ class Stage:
                     layer.visible = False
             else:
                 self._one_picture()
+        elif scene is None and self._holders and (self.subject is None or not self.subject.visible):
+            # Who hides the subject and looks at one other image has chosen that one.
+            seen = [one for one in self._visible() if is_subject(one)]
+            if len(seen) == 1:
+                self.show(seen[0])
         self._caption()
 
     def _renamed(self, event: Event | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from napari_medgen.saliency.maps import SaliencyMap
 from napari_medgen.saliency.request import METHODS, ExplainRequest
@@ -20,6 +21,8 @@ class Asked:
         Which layer (by identity), and the slice of it; None along shown axes, and for all slices.
     model, request, side, as_on_screen
         What the form said.
+    compared
+        What stands side by side: ``methods``, ``models``, or nothing.
     """
 
     image: int
@@ -28,6 +31,7 @@ class Asked:
     request: ExplainRequest
     side: str
     as_on_screen: bool
+    compared: Literal["", "methods", "models"] = ""
 
     @classmethod
     def of(cls, form: OverlayForm, plane: Plane, *, every_slice: bool = False) -> Asked:
@@ -37,6 +41,9 @@ class Asked:
 
     def stale(self, now: Asked, found: SaliencyMap) -> str:
         """In which way a map that was asked for so is out of date; empty where it is not."""
+        now = replace(now, compared=self.compared)
+        if self.compared == "methods":
+            now = replace(now, request=replace(now.request, method=self.request.method))
         if all(place is None for place in self.index):
             now = replace(now, index=self.index)
         if self == now or (
@@ -59,4 +66,5 @@ class Asked:
             parts.append(f"for {found.label}")
         if not parts:
             parts.append("with other settings")
-        return f"Out of date: this map is {', '.join(parts)}. Press Explain for a new one."
+        what, press = ("these maps are", "Compare") if self.compared else ("this map is", "Explain")
+        return f"Out of date: {what} {', '.join(parts)}. Press {press} for new ones."

@@ -91,7 +91,8 @@ class OverlayCoordinator(Coordinator):
         ):
             signal.connect(slot)
         self.images = self.choose_among(can_be_explained, self._layers_changed)
-        self.listen(self.viewer.layers.events.removing, self._removing)
+        self.listen(self.viewer.layers.events.removing, self._hold)
+        self.listen(self.viewer.layers.events.inserting, self._hold)
         self.listen(self.viewer.layers.selection.events.active, self._selection_changed)
         self.listen(self.viewer.dims.events.current_step, self._place_changed)
         self.listen(self.viewer.dims.events.order, self._place_changed)
@@ -99,7 +100,7 @@ class OverlayCoordinator(Coordinator):
         self.bind(NEXT_KEY, self.next_image)
         self.bind(PREVIOUS_KEY, self.previous_image)
         view.set_models([folder.name for folder in list_models("saliency")])
-        self.images.choose(self._at_first())
+        self.images.choose(self.at_first(self.images, can_be_explained))
         self._layers_changed(None)
         self._subject_changed()
 
@@ -144,11 +145,11 @@ class OverlayCoordinator(Coordinator):
         self._step(-1)
 
     def _step(self, by: int) -> None:
-        layers = self.images.layers
+        layers = [layer for layer in self.images.layers if is_subject(layer)]
         if not layers:
             return
         layer = self.images.layer
-        place = layers.index(layer) + by if layer is not None else 0
+        place = layers.index(layer) + by if layer is not None and layer in layers else 0
         self._choose(layers[place % len(layers)])
 
     def explain_all_slices(self) -> None:
@@ -242,6 +243,8 @@ class OverlayCoordinator(Coordinator):
     def close(self) -> None:
         """End all work of this widget, forget the models and let go of the viewer."""
         self.display.stop()
+        if self.viewer_lives:
+            self.display.leave()
         super().close()
 
     # -- work -----------------------------------------------------------------------------------------------------------
@@ -313,14 +316,17 @@ class OverlayCoordinator(Coordinator):
             return
         form = self.view.form
         if by_method:
-            titles, maps = [METHODS[found.request.method] for _, found in reading.maps], [one for _, one in reading.maps]
+            maps = [found for _, found in reading.maps]
+            titles = [f"{METHODS[found.request.method]}\n{found.provenance.model}, {found.label}" for found in maps]
         else:
             titles = [f"{variant}\n{found.label} {found.probability:.0%}" for variant, found in reading.in_order]
             maps = [found for _, found in reading.in_order]
+        place = next((place for place in plane.index if place is not None), None)
+        titles = titles if place is None else [f"{title}, slice {place}" for title in titles]
         self.display.compare(maps, titles, reading.image, plane, signed=form.signed, opacity=form.opacity)
-        self._asked = None  # the titles say what each of them is
+        self._asked = replace(asked, compared="methods" if by_method else "models")
         self.view.set_explained(True, seen=False)
-        self.view.set_stale("")
+        self._check_fresh()
         self._say_meaning(maps[0])
 
     def _say_meaning(self, found: SaliencyMap) -> None:
@@ -344,12 +350,13 @@ class OverlayCoordinator(Coordinator):
 
     def _check_fresh(self) -> None:
         """Say at once where the map on screen is not what the form asks for now."""
-        if self._asked is None or self.display.found is None:
+        found = self.display.compared[0][1] if self.display.compared else self.display.found
+        if self._asked is None or found is None:
             return
         words = ""
         if (layer := self.images.layer) is not None and self.viewer.dims.ndisplay == 2:
             try:
-                words = self._asked.stale(Asked.of(self.view.form, Plane.shown(self.viewer, layer)), self.display.found)
+                words = self._asked.stale(Asked.of(self.view.form, Plane.shown(self.viewer, layer)), found)
             except MedGenError:
                 words = ""
         self.view.set_stale(words)
@@ -367,16 +374,6 @@ class OverlayCoordinator(Coordinator):
     def _active_image(self) -> Image | None:
         active = self.viewer.layers.selection.active
         return active if active is not None and can_be_explained(active) else None
-
-    def _at_first(self) -> Image | None:
-        """What is looked at when the widget is opened: what somebody opened, before what was made of it."""
-        active, subject = self._active_image(), self.stage.subject
-        if active is not None and is_subject(active):
-            return active
-        if subject is not None and can_be_explained(subject):
-            return subject
-        seen = [layer for layer in self.images.layers if layer.visible]
-        return next(reversed(seen), None) or next(iter(self.images.layers), None)
 
     def _plane_on_screen(self) -> Plane | None:
         layer = self.images.layer
@@ -396,8 +393,8 @@ class OverlayCoordinator(Coordinator):
 
     def _layers_changed(self, added: Image | None) -> None:
         self.display.tidy()
-        if self.display.found is None and self._asked is not None:
-            self._forget_map()  # its layer was removed by hand
+        if self.view.explained and self.display.found is None and not self.display.compared:
+            self._forget_map()  # its layers were removed by hand, or by somebody who shows others
         self.view.set_images(self.images.names, self.images.name)
         if self.images.layer is None:
             self._subject_changed()
@@ -410,9 +407,8 @@ class OverlayCoordinator(Coordinator):
 
     def come_forward(self) -> None:
         """Show the chosen image, with its map."""
-        layer = self.images.layer
-        if layer is not None and self.stage.subject is not layer:
-            self.stage.show(layer, *self.display.belonging(layer))
+        if (layer := self.images.layer) is not None:
+            self._bring_on_stage(layer)
 
     def _bring_on_stage(self, layer: Image) -> None:
         """What is asked about is what is shown."""
@@ -424,8 +420,8 @@ class OverlayCoordinator(Coordinator):
         self.view.set_images(self.images.names, layer.name)
         self._subject_changed()
 
-    def _removing(self, event: Event) -> None:
-        # napari selects another layer then: that is no choice of the user's.
+    def _hold(self, event: Event) -> None:
+        # napari selects a layer that comes, or another where one goes: that is no choice of the user's.
         self._holding = True
         QTimer.singleShot(0, self._hold_no_longer)
 
@@ -435,7 +431,9 @@ class OverlayCoordinator(Coordinator):
     def _selection_changed(self, event: Event) -> None:
         active = self._active_image()
         # What stands in a captioned cell is not chosen by a click on its layer: it is looked at already.
-        if active is not None and not self._holding and active is not self.images.layer and self.stage.owner is None:
+        if self._holding or self.stage.owner is not None:
+            return
+        if active is not None and active is not self.images.layer:
             self._choose(active)
 
     def _place_changed(self, event: Event) -> None:
@@ -512,7 +510,7 @@ class OverlayCoordinator(Coordinator):
             return
         if self.viewer.dims.ndisplay != 2:
             return
-        if form.follow:
+        if form.follow and self.stage.owner is None and self.stage.subject is self.images.layer:
             self.explain()
         else:
             self._ask(_one, self._show_answer, "Looking at", explain=False)

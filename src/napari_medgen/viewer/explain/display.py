@@ -83,9 +83,14 @@ class MapDisplay:
         return (mine,) if there and mine is not None else ()
 
     def note(self, words: str) -> None:
-        """Write over the map what a reader must know of it; nothing for an empty text."""
+        """Write over the map, or into the captions, what a reader must know of it; nothing for an empty text."""
+        short = words.split(". ")[0]
         if self._layer is not None:
-            self._stage.note(self._layer, words.split(". ")[0])
+            doubtful = "Doubtful: no image for this model" if self.found is not None and self.found.warnings else ""
+            self._stage.note(self._layer, "\n".join(part for part in (doubtful, short) if part))
+        pictures = [one for one in self.viewer.layers if is_comparison(one) and not is_map(one)]
+        for layer, (title, _) in zip(pictures, self.compared, strict=False):
+            self._stage.caption(layer, f"{title}\nOUT OF DATE" if words else title)
 
     def cover(
         self, maps: NDArray[Any], found: SaliencyMap, image: Radiograph, plane: Plane, *, signed: bool, opacity: float
@@ -123,6 +128,13 @@ class MapDisplay:
         self._compared = 2 * len(maps)
         self.arriving, self._steps = True, steps
         one_each_turn(steps, partial(self._compared_whole, steps))
+
+    def leave(self) -> None:
+        """Give the stage back; a map that lies over its image stays."""
+        self.compared = []
+        close_comparison(self.viewer)
+        self._stage.leave("seen")
+        self._hide_seen()
 
     def stop(self) -> None:
         """Leave no half of a comparison; for the end of the widget."""

@@ -132,7 +132,8 @@ def compare_side_by_side(
 
     for one, title in zip(found, titles, strict=True):
         # The mark is there from the start: whoever hears of a new layer must not take it for an image to explain.
-        base = add(data, kept | {"name": title, "metadata": options["metadata"] | mark})
+        name = title.replace("\n", ", ")
+        base = add(data, kept | {"name": name, "metadata": options["metadata"] | mark})
         cells.append((Shown(base, title),))
         show()
         if len(added) > 1:
@@ -140,7 +141,7 @@ def compare_side_by_side(
         yield
         if not still_there():
             return
-        over = overlay_options(one, plane, signed=signed, opacity=opacity, name=f"{one.label}: {title}")
+        over = overlay_options(one, plane, signed=signed, opacity=opacity, name=f"{one.label}: {name}")
         over["metadata"] |= mark
         overlay = add(shown_values(plane.values(one.values), signed and one.signed), over)
         cells[-1] = (*cells[-1], Shown(overlay))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox
@@ -131,6 +132,7 @@ class OverlayView(QWidget):
         self._opacity.setAccessibleName("Opacity of the map")
         self._opacity.setToolTip("How strongly the map covers the image")
         self._answer, self._stale = sentence(), warning()
+        self._answer.setTextFormat(Qt.TextFormat.RichText)
         self._refusal = Refusal(
             (("Explain anyway", self.anyway_requested, "Make the map all the same; it is called doubtful"),)
         )
@@ -225,12 +227,12 @@ class OverlayView(QWidget):
         self._probabilities = dict(probabilities)
         self.set_answer_old(False)
         rows = [
-            f"<tr><td>{name}</td><td align='right'><b>{p:.0%}</b></td>"
+            f"<tr><td>{escape(name)}</td><td align='right'><b>{p:.0%}</b></td>"
             f"<td><span style='background-color:#3b82c4'>{'&nbsp;' * round(_BAR * p)}</span></td></tr>"
             for name, p in probabilities.items()
         ]
-        footer = f"<p style='margin:2px'>{note}</p>" if note else ""
-        self._answer.setText(f"<table cellpadding='1'>{''.join(rows)}</table>{footer}" if rows else note)
+        footer = f"<p style='margin:2px'>{escape(note)}</p>" if note else ""
+        self._answer.setText(f"<table cellpadding='1'>{''.join(rows)}</table>{footer}" if rows else escape(note))
 
     def set_answer_old(self, old: bool) -> None:
         """Whether the probabilities are of what was on screen before; they are grey until there are new ones."""
@@ -264,6 +266,7 @@ class OverlayView(QWidget):
 
     def set_explained(self, explained: bool, *, seen: bool = True) -> None:
         """Whether there is a map to save, and a view to show."""
+        self.explained = explained
         self._buttons["Save values..."].setEnabled(explained)
         self._buttons["Network's view"].setEnabled(explained and seen)
         self._bar.setVisible(explained)
@@ -323,7 +326,7 @@ class OverlayView(QWidget):
         opacity.addWidget(self._opacity, 1)
         layout.addLayout(opacity)
         keys = sentence()
-        keys.setText("Key H hides and shows the map; Page Down and Page Up choose the next image and the one before.")
+        keys.setText("Over the picture: H hides and shows the map, Page Down and Page Up choose another image.")
         for widget in (
             self._buttons,
             Folded("Models to compare with", self._compared),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,6 @@ from napari_medgen.errors import BothSidesError, CohortError, MedGenError, SideE
 from napari_medgen.models.catalogue import find_model, list_models
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.viewer.future.display import FutureDisplay
-from napari_medgen.viewer.future.months import ASKED_FOR
 from napari_medgen.viewer.future.plot import PlotPicture, draw
 from napari_medgen.viewer.future.view import ExtrapolateForm, ExtrapolateView
 from napari_medgen.viewer.future.words import (
@@ -26,7 +24,15 @@ from napari_medgen.viewer.future.words import (
     projection_words,
     surrogate_of,
 )
-from napari_medgen.viewer.future.work import Look, project_image
+from napari_medgen.viewer.future.work import (
+    Look,
+    compare_later,
+    extrapolate_folder,
+    load,
+    look_ahead,
+    open_visits,
+    project_image,
+)
 from napari_medgen.viewer.layers.adding import add_image
 from napari_medgen.viewer.layers.owner import is_subject, made_by
 from napari_medgen.viewer.layers.plane import Plane, half, radiograph_plane
@@ -91,6 +97,7 @@ class ExtrapolateCoordinator(Coordinator):
             (view.figure_requested, self.ask_for_figure),
             (view.folder_requested, self.ask_for_folder),
             (view.settings_changed, self._check_fresh),
+            (view.dated, self._month_changed),
             (view.blink_requested, self.blink),
             (view.beside_requested, self._side_by_side),
             (view.open_requested, self.open_neighbour),
@@ -109,7 +116,7 @@ class ExtrapolateCoordinator(Coordinator):
         self.listen(self.viewer.dims.events.current_step, self._month_changed)
         self.bind(BLINK_KEY, self.blink)
         view.set_models([folder.name for folder in list_models("progression")])
-        self.images.choose(self._at_first())
+        self.images.choose(self.at_first(self.images, is_subject))
         self._layers_changed(None)
         self._subject_changed()
         self._load()
@@ -206,16 +213,6 @@ class ExtrapolateCoordinator(Coordinator):
             return
         neighbour = forecast.prediction.extrapolation.neighbours[place]
 
-        def steps() -> Steps[list[VisitImage]]:
-            from napari_medgen.progression.visit_image import visit_image
-
-            pair: list[VisitImage] = []
-            yield Progress(0, 2, "Opening the neighbour")
-            for row in (neighbour.first, neighbour.last):
-                pair.append(visit_image(forecast.extrapolator, row, forecast.projected.frame))
-                yield Progress(len(pair), 2, "Opening the neighbour")
-            return pair
-
         def show(pair: list[VisitImage]) -> None:
             shown = [(one.title, one.pixels, made_by(one.provenance)) for one in pair]
             if forecast is self.forecast:
@@ -223,7 +220,7 @@ class ExtrapolateCoordinator(Coordinator):
                 self.display.show_pair(("neighbour", "neighbour later"), shown)
                 self.view.set_pair(True)
 
-        self.work.submit("open", f"Neighbour {place + 1}", steps, show)
+        self.work.submit("open", f"Neighbour {place + 1}", lambda: open_visits(forecast, neighbour), show)
 
     def compare(self) -> None:
         """Show the real second visit beside what was expected of it."""
@@ -238,13 +235,9 @@ class ExtrapolateCoordinator(Coordinator):
             self.sorry(error)
             return
 
-        def steps() -> Steps[VisitComparison]:
-            from napari_medgen.progression.second_visit import compare_visit
-
-            image, months = later.image(), form.second_months
-            return compare_visit(forecast.extrapolator, forecast.projected, image, months, form.extrapolation, form.patient)
-
-        self.work.submit("compare", "Second visit", steps, self._show_comparison)
+        self.work.submit(
+            "compare", "Second visit", lambda: compare_later(forecast, form, later.image), self._show_comparison
+        )
 
     def _show_month(self, months: float) -> None:
         self.display.show_again()
@@ -290,17 +283,13 @@ class ExtrapolateCoordinator(Coordinator):
     def folder_work(self, images: Path, out: Path) -> Callable[[], Steps[FolderReport]]:
         """Extrapolate every knee of a folder as the form says."""
         form = self.view.form
+        return lambda: extrapolate_folder(form, images, out)
 
-        def steps() -> Steps[FolderReport]:
-            from napari_medgen.imaging.files import radiographs_in
-            from napari_medgen.progression.folder import extrapolate_files
-
-            yield Progress(0, 0, "Loading the model")
-            model, files = extrapolators.get((form.model, form.cohort)), radiographs_in(images)
-            asked = replace(form.extrapolation, months=ASKED_FOR)
-            return (yield from extrapolate_files(model, files, out, asked, form.projection, side=form.side))
-
-        return steps
+    def close(self) -> None:
+        """End all work of this widget, forget the model, give the stage back and let go of the viewer."""
+        if self.viewer_lives:
+            self.display.leave()
+        super().close()
 
     def cancel(self) -> None:
         """End what runs and what waits; what was whole before is on screen again, and nothing half-made."""
@@ -322,12 +311,7 @@ class ExtrapolateCoordinator(Coordinator):
         if not form.model:
             return
 
-        def steps() -> Steps[None]:
-            yield Progress(0, 0, "Loading the model")
-            extrapolators.get((form.model, form.cohort))
-            import matplotlib.figure  # noqa: F401 (the first import takes a third of a second)
-
-        self.work.submit("load", form.model, steps, lambda nothing: None)
+        self.work.submit("load", form.model, lambda: load(form), lambda nothing: None)
 
     def _refuse(self, error: Exception, plane: Plane, form: ExtrapolateForm) -> None:
         """Say why an image was not projected, with what can be done about it, and show it."""
@@ -376,16 +360,13 @@ class ExtrapolateCoordinator(Coordinator):
         if projected is None or asked is None:
             return
         self.view.set_looked_ahead(False)  # what is saved is what is on screen, and that changes now
+        self._close_pair()  # it was of the other neighbours
         self.work.drop("plot")
         size = self.view.plot.wanted
 
         def steps() -> Steps[tuple[Forecast, PlotPicture]]:
-            from napari_medgen.progression.forecast import Forecast
-
-            yield Progress(0, 0, "Looking ahead")
-            model = extrapolators.get((asked.model, asked.cohort))
-            prediction = yield from model.look_ahead(projected, form.extrapolation, form.patient)
-            return Forecast(model, projected, prediction), draw(prediction, size)
+            made = yield from look_ahead(asked, form, projected)
+            return made, draw(made.prediction, size)
 
         def progress(step: Progress) -> None:
             if step.preview is not None:
@@ -473,13 +454,6 @@ class ExtrapolateCoordinator(Coordinator):
         if not self.display.show_again() and layer is not None and self.stage.subject is not layer:
             self.stage.show(layer)
 
-    def _at_first(self) -> Image | None:
-        subject = self.stage.subject
-        if subject is not None and is_subject(subject):
-            return subject
-        seen = [layer for layer in self.images.layers if layer.visible]
-        return next(reversed(seen), None) or next(iter(self.images.layers), None)
-
     def _choose(self, layer: Image) -> None:
         self.images.choose(layer)
         self._offer_images()
@@ -520,6 +494,8 @@ class ExtrapolateCoordinator(Coordinator):
             self.view.set_images(self.images.names, self.images.name, self.second.name)
 
     def _second_changed(self) -> None:
+        if self.view.comparison:
+            self._close_pair()  # it was of another image, or of another time
         self.second.choose_name(self.view.form.second)
 
     def _subject_changed(self) -> None:
@@ -542,7 +518,7 @@ class ExtrapolateCoordinator(Coordinator):
 
     def _month_changed(self, event: Event | None = None) -> None:
         forecast = self.forecast
-        if forecast is None or not self.display.there:
+        if forecast is None or not self.display.there or not self.display.on_stage:
             return
         months = forecast.prediction.months
         index = int(np.abs(months - self.display.month).argmin())

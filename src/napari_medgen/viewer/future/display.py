@@ -144,24 +144,40 @@ class FutureDisplay:
             predicted.visible = not predicted.visible
 
     def show_month(self, months: float) -> None:
-        """Move the viewer's own slider."""
-        if "change" in self._layers:
-            self.viewer.dims.set_point(0, months)
+        """Move the viewer's own slider to the frame that is nearest to a month."""
+        predicted = self._layers.get("predicted")
+        if predicted is not None and "change" in self._layers:
+            step = float(predicted.scale[0])
+            frame = min(max(round(months / step), 0), predicted.data.shape[0] - 1)
+            self.viewer.dims.set_point(self._axis, frame * step)
             self.caption_month()
 
     def caption_month(self) -> None:
-        """Say under which month's pictures stand."""
-        if not self.there:
+        """Say under which month's pictures stand, if they are on the canvas."""
+        if not self.there or not self.on_stage:
             return
-        name_slider(self.viewer, f"{self.month:g}")
+        month = self.month
+        if abs(float(self.viewer.dims.point[self._axis]) - month) > 1e-6:
+            self.viewer.dims.set_point(self._axis, month)  # another layer's slider goes further than the frames
+        name_slider(self.viewer, self._axis, f"{month:g}")
         for role, text in self._captions_now().items():
             if role in self._layers:
                 self._stage.caption(self._layers[role], text)
 
     @property
+    def _axis(self) -> int:
+        """The viewer's axis that counts months."""
+        return int(self.viewer.dims.ndim) - 3
+
+    @property
     def month(self) -> float:
-        """The month on screen; 0 where there are no frames."""
-        return float(self.viewer.dims.point[0]) if "change" in self._layers else 0.0
+        """The month whose frame is on screen; 0 where there are no frames."""
+        predicted = self._layers.get("predicted")
+        if predicted is None or predicted.ndim < 3 or "change" not in self._layers:
+            return 0.0
+        step = float(predicted.scale[0])
+        frame = round(float(self.viewer.dims.point[self._axis]) / step)
+        return min(max(frame, 0), predicted.data.shape[0] - 1) * step
 
     @property
     def there(self) -> bool:
@@ -194,9 +210,7 @@ class FutureDisplay:
 
     def clear(self) -> None:
         """Take everything away; the image that was chosen is what is shown then."""
-        self._stage.leave(id(self))
-        if "change" in self._layers:
-            name_slider(self.viewer, "")
+        self.leave()
         for role in _ROLES:
             self._drop(role)
         self._captions.clear()
@@ -274,8 +288,16 @@ class FutureDisplay:
             made["change"] = f"change of brightness\n{months}"
         return {role: made.get(role, role) for role in _ROLES}
 
+    def leave(self) -> None:
+        """Give the stage back; the layers stay, hidden, until they are asked for again."""
+        if self.on_stage:
+            self._left()
+            self._stage.leave(id(self))
+
     def _left(self) -> None:
-        """Somebody else has the stage; the layers stay, hidden, until they are asked for again."""
+        """Somebody else has the stage."""
+        if "change" in self._layers:
+            name_slider(self.viewer, self._axis, "")
 
     def _one_picture(self) -> None:
         """The grid was taken away: the prediction lies over the projected baseline."""

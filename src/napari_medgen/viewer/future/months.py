@@ -48,13 +48,13 @@ class MonthBar(QWidget):
             layout.addWidget(button, 1, column)
 
     def set_months(self, months: Sequence[float]) -> None:
-        """Offer months; those buttons are off that lie beyond the last."""
+        """Offer months; the buttons of others are off."""
         self._months = tuple(float(month) for month in months)
         self._slider.blockSignals(True)
         self._slider.setRange(0, max(len(self._months) - 1, 0))
         self._slider.blockSignals(False)
         for month, button in self._buttons.items():
-            button.setEnabled(bool(self._months) and month <= self._months[-1])
+            button.setEnabled(any(abs(month - there) < 0.5 for there in self._months))
 
     def show_month(self, months: float) -> None:
         """Say which month is on screen."""
@@ -74,21 +74,23 @@ class MonthBar(QWidget):
             self.month_requested.emit(self._months[index])
 
 
-def name_slider(viewer: ViewerModel, words: str) -> None:
+def name_slider(viewer: ViewerModel, axis: int, words: str) -> None:
     """Let napari's own slider say months, in the place of the number of a step; an empty text gives it back.
 
     Parameters
     ----------
+    axis
+        Of the viewer.
     words
         For example ``54``; the axis is called months.
     """
     window = getattr(viewer, "window", None)  # a ViewerModel has none
-    if window is None or viewer.dims.ndim < 3:
+    if window is None or not 0 <= axis < viewer.dims.ndim:
         return
     sliders = window._qt_viewer.dims.slider_widgets
-    if not sliders:
+    if axis >= len(sliders):
         return
-    step, last = sliders[0].curslice_label, sliders[0].totslice_label
+    step, last = sliders[axis].curslice_label, sliders[axis].totslice_label
     step.setVisible(not words)
-    last.setText(words or str(viewer.dims.nsteps[0] - 1))
+    last.setText(words or str(viewer.dims.nsteps[axis] - 1))
     last.setMinimumWidth(last.fontMetrics().horizontalAdvance(words) + 6 if words else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ def _pdf(text: str, title: str, foot: str) -> bytes:
     document = QTextDocument()
     document.setDocumentMargin(0)  # the page has its own
     document.setPageSize(QSizeF(width, room))
-    document.setHtml(text.replace(f'<p class="foot">{foot}</p>', ""))
+    document.setHtml(re.sub(r'<p class="foot">.*?</p>', "", text, flags=re.DOTALL))  # the pages have their own
     pages = document.pageCount()
     painter = QPainter(writer)
     small = QFont("sans-serif")

@@ -21,7 +21,7 @@ class SecondVisit(Folded):
     compare_requested
         The button was pressed.
     chosen
-        Another image, or none.
+        Another image, none, or another time.
     """
 
     compare_requested = Signal()
@@ -40,6 +40,7 @@ class SecondVisit(Folded):
             self.addWidget(widget)
         self._compare.clicked.connect(lambda: self.compare_requested.emit())
         self._image.changed.connect(self._choose)
+        self._months.changed.connect(lambda: self.chosen.emit())
         self.set_there(False)
 
     def set_images(self, names: Sequence[str], chosen: str) -> None:

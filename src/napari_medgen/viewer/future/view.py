@@ -86,6 +86,8 @@ class ExtrapolateView(QWidget):
         A button was pressed; with it ``left`` or ``right`` of a picture that shows both knees, or the side of the body.
     month_requested
         Another month.
+    dated
+        The baseline's date was said, or taken back.
     settings_changed
         Side, model or way of projection changed: what is shown was made with others.
     future_changed
@@ -103,6 +105,7 @@ class ExtrapolateView(QWidget):
     figure_requested = Signal()
     folder_requested = Signal()
     settings_changed = Signal()
+    dated = Signal()
     blink_requested = Signal()
     beside_requested = Signal()
     open_requested = Signal(int)
@@ -405,6 +408,8 @@ class ExtrapolateView(QWidget):
             field.changed.connect(lambda: self.subject_changed.emit())
         for setting in (self._side.changed, self._method.changed, self._space.changed, self._cohort.changed):
             setting.connect(lambda: self.settings_changed.emit())
+        self._date.changed.connect(self._tick_date)
+        self._dated.changed.connect(lambda: self.dated.emit())
         self.months.month_requested.connect(self.month_requested)
         self._left_half.connect(lambda: self.half_requested.emit("left"))
         self._right_half.connect(lambda: self.half_requested.emit("right"))
@@ -412,3 +417,8 @@ class ExtrapolateView(QWidget):
         self._right_knee.connect(lambda: self.side_requested.emit("R"))
         self.second.chosen.connect(self.second_changed)
         self.second.compare_requested.connect(self.compare_requested)
+
+    def _tick_date(self) -> None:
+        """Who says when the image was taken knows it."""
+        self._dated.value = True
+        self.dated.emit()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_medgen.errors import UnsuitableError, WrongSideError
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.viewer.future.months import ASKED_FOR
 from napari_medgen.viewer.work.models import extrapolators
 
 if TYPE_CHECKING:
@@ -17,7 +19,12 @@ if TYPE_CHECKING:
     from napari_medgen.imaging.network_view import NetworkView
     from napari_medgen.imaging.provenance import Provenance
     from napari_medgen.imaging.radiograph import Radiograph
+    from napari_medgen.progression.forecast import Forecast
     from napari_medgen.progression.model import Extrapolator, ProjectedRadiograph
+    from napari_medgen.progression.second_visit import VisitComparison
+    from napari_medgen.progression.trajectories import Neighbour
+    from napari_medgen.progression.visit_image import VisitImage
+    from napari_medgen.running.folders import FolderReport
     from napari_medgen.viewer.future.view import ExtrapolateForm
 
 
@@ -107,3 +114,63 @@ def _doubt(model: Extrapolator, image: Radiograph, *, sure: bool) -> None:
         )
     if doubts:
         raise UnsuitableError(" ".join(doubts))
+
+
+def load(form: ExtrapolateForm) -> Steps[None]:
+    """Load the model that a form names, and what draws plots."""
+    yield Progress(0, 0, "Loading the model")
+    extrapolators.get((form.model, form.cohort))
+    import matplotlib.figure  # noqa: F401 (the first import takes a third of a second)
+
+
+def look_ahead(asked: ExtrapolateForm, form: ExtrapolateForm, projected: ProjectedRadiograph) -> Steps[Forecast]:
+    """Follow the neighbours of a projection.
+
+    Parameters
+    ----------
+    asked
+        What the projection was made with: its model and cohort.
+    form
+        Which neighbours, and which months.
+
+    Yields
+    ------
+    Progress
+        Previews are frames (T, H, W) as the networks see them, NaN where there is none yet.
+    """
+    from napari_medgen.progression.forecast import Forecast
+
+    yield Progress(0, 0, "Looking ahead")
+    model = extrapolators.get((asked.model, asked.cohort))
+    return Forecast(model, projected, (yield from model.look_ahead(projected, form.extrapolation, form.patient)))
+
+
+def open_visits(forecast: Forecast, neighbour: Neighbour) -> Steps[list[VisitImage]]:
+    """Both visits of a neighbour: the real images where they are at hand, else their projections."""
+    from napari_medgen.progression.visit_image import visit_image
+
+    pair: list[VisitImage] = []
+    yield Progress(0, 2, "Opening the neighbour")
+    for row in (neighbour.first, neighbour.last):
+        pair.append(visit_image(forecast.extrapolator, row, forecast.projected.frame))
+        yield Progress(len(pair), 2, "Opening the neighbour")
+    return pair
+
+
+def compare_later(forecast: Forecast, form: ExtrapolateForm, take: Callable[[], Radiograph]) -> Steps[VisitComparison]:
+    """A real later image beside what was expected of it."""
+    from napari_medgen.progression.second_visit import compare_visit
+
+    request, months = form.extrapolation, form.second_months
+    return compare_visit(forecast.extrapolator, forecast.projected, take(), months, request, form.patient)
+
+
+def extrapolate_folder(form: ExtrapolateForm, images: Path, out: Path) -> Steps[FolderReport]:
+    """Every knee of a folder, at the months that studies report."""
+    from napari_medgen.imaging.files import radiographs_in
+    from napari_medgen.progression.folder import extrapolate_files
+
+    yield Progress(0, 0, "Loading the model")
+    model, files = extrapolators.get((form.model, form.cohort)), radiographs_in(images)
+    asked = replace(form.extrapolation, months=ASKED_FOR)
+    return (yield from extrapolate_files(model, files, out, asked, form.projection, side=form.side))

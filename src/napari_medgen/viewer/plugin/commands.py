@@ -111,6 +111,7 @@ def reconstruct_selected(viewer: ViewerModel, model: str = "") -> int:
         ):
             added = add_image(viewer, shown.voxels, **image_options(shown, limits) | {"name": name, "visible": False})
             cells.append((Shown(added, caption),))
+        stage_of(viewer).show(layer)  # what is shown again afterwards
         stage_of(viewer).set_scene("reconstruct", cells, left=lambda: None)
 
     return shared_queue().submit(

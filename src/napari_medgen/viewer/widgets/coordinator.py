@@ -20,6 +20,7 @@ from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.viewer.canvas.snapshot import about, snapshot
 from napari_medgen.viewer.canvas.stage import stage_of
 from napari_medgen.viewer.canvas.watch import watch
+from napari_medgen.viewer.layers.owner import is_subject
 from napari_medgen.viewer.layers.proxy import unwrapped
 from napari_medgen.viewer.widgets.card_dialog import CardDialog
 from napari_medgen.viewer.widgets.fields import LayerField
@@ -140,6 +141,15 @@ class Coordinator(QObject):
         self._undo.append(timer.stop)
         return timer
 
+    @property
+    def viewer_lives(self) -> bool:
+        """Whether the viewer will be looked at when this widget is closed; its window may be closing too."""
+        window = getattr(self.viewer, "window", None)  # a ViewerModel has none
+        try:
+            return window is None or bool(window._qt_window.isVisible())
+        except RuntimeError:
+            return False
+
     def close(self) -> None:
         """End all work of this widget, forget its models, and let go of the viewer."""
         while self._undo:
@@ -172,6 +182,16 @@ class Coordinator(QObject):
         if folder:
             self.save(Path(folder))
 
+    def at_first(self, images: LayerField, accept: Callable[[Layer], TypeGuard[Image]]) -> Image | None:
+        """What is looked at when the widget is opened: what somebody opened, before what was made of it."""
+        active, subject = self.viewer.layers.selection.active, self.stage.subject
+        if active is not None and is_subject(active) and accept(active):
+            return active
+        if subject is not None and accept(subject):
+            return subject
+        seen = [layer for layer in images.layers if layer.visible]
+        return next(reversed(seen), None) or next(iter(images.layers), None)
+
     def ask_for_figure(self) -> FigureDialog:
         """Ask how a figure of the canvas should be, and for its file."""
         dialog = FigureDialog(cast(QWidget, self.parent()))
@@ -181,7 +201,11 @@ class Coordinator(QObject):
 
     def save_figure(self, path: Path, options: FigureOptions) -> None:
         """Save what is on the canvas as a figure, in the background."""
-        rows = snapshot(self.viewer)
+        try:
+            rows = snapshot(self.viewer)
+        except Exception as error:  # a layer of somebody else's may be of any kind
+            self.sorry(error)
+            return
         options = replace(options, about=about(self.viewer))
         self.write("Saving the figure", lambda: [save_figure(rows, path, options)])
 

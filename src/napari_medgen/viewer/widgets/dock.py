@@ -105,7 +105,9 @@ class DockWidget(QWidget):
             beside = other._dock()
             if beside is None or beside is dock or beside.isFloating() or beside.isHidden() or not other._open:
                 continue
-            if main.dockWidgetArea(beside) == main.dockWidgetArea(dock) and dock not in main.tabifiedDockWidgets(beside):
+            if main.dockWidgetArea(beside) != main.dockWidgetArea(dock):
+                continue
+            if dock not in main.tabifiedDockWidgets(beside):
                 main.tabifyDockWidget(beside, dock)
                 dock.show()
                 dock.raise_()

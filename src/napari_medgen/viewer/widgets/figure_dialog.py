@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QVBoxLayout, QWidget
 
 from napari_medgen.imaging.figure import FORMATS, FigureOptions
+from napari_medgen.imaging.naming import unused
 from napari_medgen.viewer.widgets.manners import Manners
 
 _KINDS = {
@@ -74,7 +75,8 @@ class FigureDialog(QDialog):
     def choose(self, path: Path) -> None:
         """Take a file for the figure; its ending is the chosen format's unless it is another format's."""
         if path.suffix.lower() not in (*FORMATS, ".tif"):
-            path = path.with_name(path.name + self.ending)
+            # Nobody was asked about a file of that name.
+            path = path.with_name(unused(path.parent, path.name, (self.ending,)) + self.ending)
         self.chosen.emit(path, self.options)
         self.close()
 

@@ -25,7 +25,7 @@ _FIELDS = (QAbstractSpinBox, QComboBox, QAbstractSlider)
 _NAMED = (*_FIELDS, QLineEdit, QAbstractButton, QAbstractItemView)
 _LETTERS = 12  # that a list of entries shows at least
 # Qt draws hardly any frame in napari's themes.
-_FOCUS = "*:focus {{ border: 2px solid {}; }}"
+_FOCUS = "QPushButton {{ border: 2px solid transparent; }} *:focus {{ border: 2px solid {}; }}"
 FOCUS_ON_DARK, FOCUS_ON_LIGHT = "#ff9f1c", "#a04a00"
 _SPOKEN = QLocale(QLocale.Language.C)
 _SPOKEN.setNumberOptions(QLocale.NumberOption.RejectGroupSeparator | QLocale.NumberOption.OmitGroupSeparator)
@@ -63,7 +63,8 @@ class Manners(QObject):
         kind = event.type()
         if watched is self._root and kind in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange, QEvent.Type.Show):
             self._frame_focus()
-        if kind == QEvent.Type.Wheel and isinstance(watched, _FIELDS) and not _has_focus(watched):
+        field = isinstance(watched, _FIELDS) and not isinstance(watched, QScrollBar)
+        if kind == QEvent.Type.Wheel and field and isinstance(watched, QWidget) and not _has_focus(watched):
             event.ignore()
             return True
         if kind == QEvent.Type.ChildPolished and isinstance(event, QChildEvent):

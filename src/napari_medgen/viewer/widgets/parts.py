@@ -49,6 +49,7 @@ def notice(text: str) -> QLabel:
 def sentence(*, bold: bool = False) -> QLabel:
     """A line that wraps, however long, and does not widen the dock."""
     label = QLabel()
+    label.setTextFormat(Qt.TextFormat.PlainText)  # a file may be called like markup
     label.setWordWrap(True)
     label.setMinimumWidth(1)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -125,6 +126,7 @@ class Refusal(QFrame):
         self.setObjectName("refusal")
         self.setStyleSheet(
             f"#refusal {{ background: {_AMBER}; border-radius: 3px; }} #refusal QLabel {{ color: {_ON_AMBER}; }}"
+            f"#refusal QPushButton:focus {{ border: 2px solid {_ON_AMBER}; }}"
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
-from qtpy.QtCore import QUrl, Signal
+from qtpy.QtCore import Qt, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
@@ -35,6 +35,8 @@ class WorkPanel(QWidget):
         self._cancel.setToolTip("End what runs here and what waits behind it")
         self._open.setToolTip("Show the folder that was written to")
         # A long line wraps rather than widening the dock.
+        for label in (self._status, self._error):
+            label.setTextFormat(Qt.TextFormat.PlainText)  # a file may be called like markup
         self._status.setWordWrap(True)
         self._status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         row = QHBoxLayout()
