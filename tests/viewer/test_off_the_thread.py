@@ -15,6 +15,7 @@ from nibabel.testing import data_path
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
+from napari_medgen.imaging.figure import FigureOptions
 from napari_medgen.viewer.work.models import extrapolators
 from napari_medgen.viewer.work.queue import file_queue, shared_queue
 from progression_support import loaded, three_visit_cohort, write_model
@@ -32,7 +33,8 @@ LONG = {
     "a plot": "napari_medgen.viewer.future.coordinator:draw",
     "a report": "napari_medgen.viewer.future.report_file:report",
     "a PDF": "napari_medgen.viewer.future.report_file:_pdf",
-    "frames": "napari_medgen.progression.report:export_forecast",
+    "frames": "napari_medgen.progression.export:export_forecast",
+    "a figure": "napari_medgen.viewer.widgets.coordinator:save_figure",
     "a map's files": "napari_medgen.saliency.export:export_map",
 }
 
@@ -122,6 +124,7 @@ def test_nothing_long_runs_in_the_windows_thread(
     for write in (
         lambda: future.coordinator.write_report(tmp_path / "report.pdf"),
         lambda: future.coordinator.save(tmp_path / "frames"),
+        lambda: future.coordinator.save_figure(tmp_path / "figure.png", FigureOptions(dpi=72)),
     ):
         write()
         idle()

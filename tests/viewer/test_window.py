@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QTimer
 
 from napari_medgen.errors import ImageError
+from napari_medgen.viewer.canvas.captions import caption_of, mark_of
 from napari_medgen.viewer.plugin.commands import reconstruct_selected
 from napari_medgen.viewer.sample.coordinator import SampleVolumes
 from napari_medgen.viewer.work.models import generators
@@ -104,14 +105,13 @@ def test_a_real_volume_and_its_reconstruction_stand_side_by_side(make_napari_vie
     viewer.layers.selection = {layer}
     reconstruct_selected(viewer, "brain-t1")
     idle(qtbot)
-    assert [layer.name for layer in viewer.layers] == [
-        "anatomical",
-        "Network's view: anatomical",
-        "SYNTHETIC: anatomical decoded",
-    ]
-    assert [layer.visible for layer in viewer.layers] == [False, True, True]
+    shown = [layer for layer in viewer.layers if layer.visible]
+    assert [layer.name for layer in shown] == ["Network's view: anatomical", "SYNTHETIC: anatomical decoded"]
+    assert [caption_of(layer) for layer in shown] == ["what the network sees", "encoded and decoded"]
+    assert [mark_of(layer) for layer in shown] == ["", "SYNTHETIC"]
     assert viewer.canvas.grid.enabled
-    assert viewer.canvas.overlays["medgen_synthetic"].visible
+    viewer.canvas.grid.enabled = False  # napari's own button
+    assert [layer.name for layer in viewer.layers if layer.visible] == ["anatomical"]
     generators.forget()
 
 
@@ -129,7 +129,7 @@ def test_a_real_head_hangs_right_and_goes_through_the_starter_autoencoder(
     viewer.layers.selection = {layer}
     reconstruct_selected(viewer, "brain-t1")
     idle(qtbot)
-    seen, made = viewer.layers[1].data, viewer.layers[2].data
+    seen, made = (layer.data for layer in viewer.layers if layer.visible)
     assert np.corrcoef(seen.ravel(), made.ravel())[0, 1] > 0.9
     generators.forget()
 
