@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_medgen.errors import ImageError
+from napari_medgen.errors import ImageError, WritingError
 from napari_medgen.running.console import PlainLines
 from napari_medgen.running.folders import Row, work_through
 from napari_medgen.running.progress import Progress, Steps, drive
@@ -15,6 +15,8 @@ from napari_medgen.running.progress import Progress, Steps, drive
 
 def work(file: Path) -> Steps[Row]:
     yield Progress(0, 1)
+    if "odd" in file.name:
+        raise ZeroDivisionError("nobody foresaw this")
     if "bad" in file.name:
         raise ImageError(f"{file.name} cannot be read.")
     return Row({"grade": 1.5, "class": "=cmd"})
@@ -53,3 +55,15 @@ def test_a_log_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "train: Learning, step 0 of 4"
     assert said[2].startswith("train: Learning, step 2 of 4, about 0 s left")
+
+
+def test_what_nobody_foresaw_ends_no_folder_and_a_full_disk_does(tmp_path: Path) -> None:
+    report = drive(work_through([Path("odd.png"), Path("a.png")], tmp_path / "table.csv", work))
+    assert [bool(row.get("remark")) for row in report.rows] == [True, False]
+
+    def full(file: Path) -> Steps[Row]:
+        yield Progress(0, 1)
+        raise WritingError("The disk is full.")
+
+    with pytest.raises(WritingError):
+        drive(work_through([Path("a.png")], tmp_path / "other.csv", full))

@@ -95,6 +95,9 @@ def work_through(files: Sequence[Path], table: Path, work: Callable[[Path], Step
         except MedGenError as error:
             row["remark"] = str(error)
             report.failed.append(file.name)
+        except Exception as error:  # of a thousand images, one that nobody foresaw must not end the others
+            row["remark"] = f"Something unexpected went wrong: {error}"
+            report.failed.append(file.name)
         report.rows.append(row)
         write_whole(table, _csv(report.rows), WritingError)
     yield Progress(len(files), len(files), "Done")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import numpy as np
@@ -180,3 +182,16 @@ def test_who_hides_the_subject_and_looks_at_another_has_chosen_it(viewer: Viewer
     assert stage.subject is second  # both are looked at
     second.visible = False
     assert stage.subject is first
+
+
+def test_a_stage_does_not_keep_its_viewer() -> None:
+    viewer = ViewerModel()
+    watch(viewer)
+    stage, widget = stage_of(viewer), _Widget()
+    stage.hold(widget)
+    image(viewer, "patient")
+    scene(viewer, stage)
+    gone = weakref.ref(viewer)
+    del viewer, stage
+    gc.collect()
+    assert gone() is None

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -443,12 +444,20 @@ def _is_image(layer: Layer) -> bool:
     return isinstance(layer, Image)
 
 
-_stages: weakref.WeakKeyDictionary[ViewerModel, Stage] = weakref.WeakKeyDictionary()
+# By identity and weakly: a stage reaches its viewer through the layers on it, and must not keep it alive.
+_stages: weakref.WeakValueDictionary[int, Stage] = weakref.WeakValueDictionary()
 
 
 def stage_of(viewer: ViewerModel) -> Stage:
-    """The stage of a viewer; there is one for each."""
+    """The stage of a viewer; there is one for each, which lives as long as the viewer."""
     viewer = unwrapped(viewer)
-    if viewer not in _stages:
-        _stages[viewer] = Stage(viewer)
-    return _stages[viewer]
+    stage = _stages.get(id(viewer))
+    if stage is None or stage.viewer is not viewer:
+        stage = _stages[id(viewer)] = Stage(viewer)
+        # napari keeps functions strongly and methods weakly: this is what keeps the stage.
+        viewer.layers.events.inserted.connect(partial(_keep, stage))
+    return stage
+
+
+def _keep(stage: Stage, event: Event) -> None:
+    """Nothing: a viewer holds its stage by this."""

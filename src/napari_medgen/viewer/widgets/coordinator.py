@@ -234,7 +234,8 @@ class Coordinator(QObject):
                 self._panel.say(f"Ended early; what is done is in {out}", folder=out)
 
         steps = self.folder_work(images, out)
-        self.work.submit(FOLDER, f"Images of {images.name}", steps, done.append, on_end=end)
+        # Each by itself: a second folder waits for the first.
+        self.work.submit(f"{FOLDER} {next(_saves)}", f"Images of {images.name}", steps, done.append, on_end=end)
 
     def folder_work(self, images: Path, out: Path) -> Callable[[], Steps[FolderReport]]:
         """What :meth:`work_through` does in the background, by what the form says now."""
