@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
+from napari.utils import progress
 from nibabel.testing import data_path
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QTimer
@@ -104,7 +105,9 @@ def test_a_real_volume_and_its_reconstruction_stand_side_by_side(make_napari_vie
     (layer,) = viewer.open(Path(data_path) / "anatomical.nii", plugin="napari-medgen")
     viewer.layers.selection = {layer}
     reconstruct_selected(viewer, "brain-t1")
+    assert [one.desc for one in progress._all_instances] == ["Reconstructing anatomical"]  # in the activity dock
     idle(qtbot)
+    assert not progress._all_instances
     shown = [layer for layer in viewer.layers if layer.visible]
     assert [layer.name for layer in shown] == ["Network's view: anatomical", "SYNTHETIC: anatomical decoded"]
     assert [caption_of(layer) for layer in shown] == ["what the network sees", "encoded and decoded"]

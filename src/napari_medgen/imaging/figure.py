@@ -253,7 +253,7 @@ def _draw_scale(axes: Axes, one: Picture, points: float) -> None:
     width = abs(right - left) * (one.millimetres or 1.0)
     length = nice_length(width / 4)
     share = length / width
-    axes.plot([0.97 - share, 0.97], [0.045, 0.045], transform=axes.transAxes, color="white", linewidth=2)
+    axes.plot([0.97 - share, 0.97], [0.045, 0.045], transform=axes.transAxes, color="white", linewidth=points / 4)
     words = f"{length:g} mm"
     axes.text(
         0.97 - share / 2,
@@ -261,7 +261,7 @@ def _draw_scale(axes: Axes, one: Picture, points: float) -> None:
         words,
         transform=axes.transAxes,
         color="white",
-        fontsize=_POINTS - 1,
+        fontsize=points - 1,
         ha="center",
         va="bottom",
     )

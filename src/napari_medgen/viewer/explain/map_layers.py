@@ -39,7 +39,7 @@ def overlay_options(
         "rgb": False,
         "opacity": opacity,
         "blending": "translucent",
-        "interpolation2d": "nearest",
+        "interpolation2d": "linear",  # enlarged pixels of a map would look like findings
         "metadata": {
             KEY: found.provenance.model_dump(exclude_none=True),
             SALIENCY: {

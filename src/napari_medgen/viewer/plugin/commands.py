@@ -14,6 +14,7 @@ from napari_medgen.viewer.canvas.watch import watch
 from napari_medgen.viewer.layers.adding import add_image
 from napari_medgen.viewer.layers.proxy import unwrapped
 from napari_medgen.viewer.layers.volumes import contrast_limits, image_options, volume_of
+from napari_medgen.viewer.plugin.activity import shown_as_activity
 from napari_medgen.viewer.work.models import generators
 from napari_medgen.viewer.work.queue import Job, shared_queue
 
@@ -50,14 +51,13 @@ def make_upright(viewer: ViewerModel) -> int:
         viewer.add_image(made.voxels, **image_options(made, (low, high)) | {"name": f"{volume.name}, upright"})
         layer.visible = False
 
-    return shared_queue().submit(
-        Job(
-            f"Making {volume.name} upright",
-            lambda: upright(volume),
-            on_result=show,
-            on_error=lambda error: show_error(str(error)),
-        )
+    work = Job(
+        f"Making {volume.name} upright",
+        lambda: upright(volume),
+        on_result=show,
+        on_error=lambda error: show_error(str(error)),
     )
+    return shared_queue().submit(shown_as_activity(work))
 
 
 def _selected_volume(viewer: ViewerModel) -> tuple[Image, Volume]:
@@ -114,6 +114,5 @@ def reconstruct_selected(viewer: ViewerModel, model: str = "") -> int:
         stage_of(viewer).show(layer)  # what is shown again afterwards
         stage_of(viewer).set_scene("reconstruct", cells, left=lambda: None)
 
-    return shared_queue().submit(
-        Job(f"Reconstructing {volume.name}", steps, on_result=show, on_error=lambda error: show_error(str(error)))
-    )
+    work = Job(f"Reconstructing {volume.name}", steps, on_result=show, on_error=lambda error: show_error(str(error)))
+    return shared_queue().submit(shown_as_activity(work))

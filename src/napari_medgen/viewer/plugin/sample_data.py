@@ -16,6 +16,7 @@ from napari_medgen.viewer.canvas.watch import watch
 from napari_medgen.viewer.layers.owner import KEY
 from napari_medgen.viewer.layers.proxy import unwrapped
 from napari_medgen.viewer.layers.volumes import LayerData, image_options
+from napari_medgen.viewer.plugin.activity import shown_as_activity
 from napari_medgen.viewer.work.models import generators
 from napari_medgen.viewer.work.queue import Job, shared_queue
 
@@ -70,7 +71,8 @@ def sampled_brain() -> list[LayerData]:
         show_error(str(error))
 
     watch(viewer)
-    number = shared_queue().submit(Job("A sampled brain", _sample, on_result=show, on_error=sorry))
+    work = Job("A sampled brain", _sample, on_result=show, on_error=sorry)
+    number = shared_queue().submit(shown_as_activity(work))
 
     def removed(event: Event) -> None:
         if event.value.metadata.get(_FORMING) == token:
