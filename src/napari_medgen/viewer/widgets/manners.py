@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 
 _FIELDS = (QAbstractSpinBox, QComboBox, QAbstractSlider)
 _NAMED = (*_FIELDS, QLineEdit, QAbstractButton, QAbstractItemView)
-_LETTERS = 12  # that a list of entries shows at least
+_LETTERS = 8  # that a list of entries shows at least
 # Qt draws hardly any frame in napari's themes.
 _FOCUS = "QPushButton {{ border: 2px solid transparent; }} *:focus {{ border: 2px solid {}; }}"
 FOCUS_ON_DARK, FOCUS_ON_LIGHT = "#ff9f1c", "#a04a00"

@@ -106,6 +106,9 @@ class Folded(QCollapsible):
         super().__init__(title)
         for widget in widgets:
             self.addWidget(widget)
+        # A long title does not widen the dock beyond a small screen.
+        self.toggleButton().setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.toggleButton().setToolTip(title)
         self.content().setVisible(False)
         self.toggled.connect(self.content().setVisible)
         self.setDuration(0)
