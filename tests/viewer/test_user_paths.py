@@ -16,7 +16,7 @@ from user_paths import PATHS, User
 def test_a_user_gets_where_they_want(who: str, make_napari_viewer: Any, tmp_path: Path) -> None:
     viewer = make_napari_viewer(show=True)
     viewer.window._qt_window.resize(1366, 768)
-    user = User(viewer, tmp_path)
+    user = User(viewer, tmp_path, sketch=True)
     user.settle(0.2)
     PATHS[who](user)
     for widget in list(viewer.window._qt_window.findChildren(object)):

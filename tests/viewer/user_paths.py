@@ -35,10 +35,12 @@ class User:
         Where files may be written.
     shoot
         Takes a picture of the window under a name.
+    sketch
+        Sample in a few steps, where nobody looks.
     """
 
-    def __init__(self, viewer: Any, folder: Path, shoot: Shoot = lambda name: None) -> None:
-        self.viewer, self.folder, self.shoot = viewer, folder, shoot
+    def __init__(self, viewer: Any, folder: Path, shoot: Shoot = lambda name: None, *, sketch: bool = False) -> None:
+        self.viewer, self.folder, self.shoot, self.sketch = viewer, folder, shoot, sketch
         self.window = viewer.window._qt_window
 
     # -- hands ----------------------------------------------------------------------------------------------------------
@@ -165,7 +167,8 @@ def radiologist(user: User) -> None:
     """The first volume: sample, look from three sides, compare with a real head, save."""
     sample = user.widget("Sample volumes")
     view = sample.view
-    user.type(view._steps, "4")  # a sketch is enough here; the tutorial keeps 20
+    if user.sketch:
+        user.type(view._steps, "4")
     user.shoot("1-opened")
     user.click(sample, "Sample")
     user.wait(lambda: view._table.rowCount() == 1)
@@ -344,9 +347,11 @@ def newcomer(user: User) -> None:
         user.menu("File", "Open Sample", OURS, name)
     user.wait()
     assert len(user.viewer.layers) == 4
+    user.shoot("0-samples")
     overlay = user.widget("Overlay saliency")
     user.wait()
     assert len(user.seen) == 1
+    user.shoot("0-one-of-them")
     future = user.widget("Extrapolate radiograph")
     user.wait()
     assert future._dock() in user.window.tabifiedDockWidgets(overlay._dock())
