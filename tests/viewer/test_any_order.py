@@ -307,7 +307,7 @@ def _marked(layer: Any) -> bool:
 
 @pytest.fixture
 def examples() -> Iterator[int]:
-    yield int(os.environ.get("MEDGEN_SEQUENCES", "12"))
+    yield int(os.environ.get("MEDGEN_SEQUENCES", "8"))
 
 
 @pytest.mark.usefixtures("models", "qtbot")

@@ -22,7 +22,7 @@ from napari_medgen.viewer.explain.map_layers import toggle_maps
 from napari_medgen.viewer.explain.shuffle_dialog import SurvivalDialog
 from napari_medgen.viewer.explain.view import OverlayForm, OverlayView
 from napari_medgen.viewer.explain.work import Question, Reading, ask_models, fitting_model, one_of_each_family
-from napari_medgen.viewer.layers.owner import FUTURE, can_be_explained, is_subject
+from napari_medgen.viewer.layers.owner import COMPARISON, FUTURE, can_be_explained, is_subject
 from napari_medgen.viewer.layers.plane import Excerpt, Plane
 from napari_medgen.viewer.widgets.coordinator import FOLDER, Coordinator
 from napari_medgen.viewer.widgets.dock import DockWidget
@@ -314,6 +314,8 @@ class OverlayCoordinator(Coordinator):
         if not reading.maps:
             self._forget_map()
             return
+        if self.stage.owner not in (None, COMPARISON, "seen"):
+            return  # another widget was asked since, and has the canvas
         form = self.view.form
         if by_method:
             maps = [found for _, found in reading.maps]

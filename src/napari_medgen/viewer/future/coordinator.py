@@ -156,7 +156,7 @@ class ExtrapolateCoordinator(Coordinator):
                 return
             if not begun:
                 begun = True
-                self.display.begin(plane, look.frame.box, look.baseline)
+                self.display.begin(plane, look.frame.box, look.baseline, asked=True)
             if look.projection is not None:
                 self.display.show_projection(look.projection, look.provenance)
 

@@ -57,7 +57,13 @@ class FutureDisplay:
         self.side_by_side = True
 
     def begin(
-        self, plane: Plane, box: tuple[float, float, float, float], seen: NDArray[np.float32], *, same: bool = False
+        self,
+        plane: Plane,
+        box: tuple[float, float, float, float],
+        seen: NDArray[np.float32],
+        *,
+        same: bool = False,
+        asked: bool = False,
     ) -> None:
         """Take away what was there of another image, and show the real frame as the baseline.
 
@@ -71,6 +77,8 @@ class FutureDisplay:
             (H, W) in [0, 1], as the patient's side shows it.
         same
             Whether the projection on screen is this run's own.
+        asked
+            Whether somebody asked for it just now, so that it comes before what was asked for earlier of the same image.
         """
         place = plane.part(box, (seen.shape[0], seen.shape[1]))
         again = self._source is not None and self._source() is plane.layer and place == self._place
@@ -85,7 +93,7 @@ class FutureDisplay:
         # The crop's own mark, so that the baseline of a synthetic image is marked as synthetic too.
         own = {KEY: plane.layer.metadata[KEY]} if KEY in plane.layer.metadata else {}
         self._put("baseline", seen, "baseline", own, _grey())
-        self._arrange()
+        self._arrange(asked=asked and self._stage.subject is plane.layer)
 
     def show_projection(self, image: NDArray[np.float32], provenance: Provenance) -> None:
         """The projection (H, W) as it comes, in the place of the prediction."""
