@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from types import MethodType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -167,7 +168,8 @@ class Stage:
         cells
             Layers of each cell from below; all but the last have the same number of layers.
         left
-            Called when somebody else takes the stage, after these layers were hidden; holds no strong reference to a viewer.
+            Called when somebody else takes the stage, after these layers were hidden. A method is held weakly; a function
+            must hold no strong reference to a viewer.
         single
             Called where the grid is taken away (by napari's own button, or because somebody draws): shows what can lie on
             one picture. Without it the scene is left.
@@ -179,7 +181,13 @@ class Stage:
         with self._working():
             if self._scene is not None and self._scene.owner != owner:
                 self._drop_scene()
-            scene = self._scene = _Scene(owner, [tuple(cell) for cell in cells if cell], rows, left, single)
+            scene = self._scene = _Scene(
+                owner,
+                [tuple(cell) for cell in cells if cell],
+                rows,
+                _weakly(left),
+                None if single is None else _weakly(single),
+            )
             scene.captions = {shown.layer: shown.caption for cell in scene.cells for shown in cell}
             for cell in scene.cells:
                 for shown in cell:
@@ -399,6 +407,18 @@ class Stage:
             yield
         finally:
             self._busy = before
+
+
+def _weakly(function: Callable[[], None]) -> Callable[[], None]:
+    """A call of a method whose object may be gone by then; a function as it is."""
+    if not isinstance(function, MethodType):
+        return function
+    method = weakref.WeakMethod(function)
+    return lambda: (method() or _nothing)()
+
+
+def _nothing() -> None:
+    """What is called where there is nobody any more."""
 
 
 def _best_rows(viewer: ViewerModel, layers: Sequence[Layer], count: int) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -188,9 +187,8 @@ class MapDisplay:
             **plane.part(found.view.box, (seen.shape[0], seen.shape[1])),
         )
         image = (Shown(plane.layer, plane.layer.name), *(Shown(one) for one in self.belonging(plane.layer)))
-        gone = weakref.WeakMethod(self._hide_seen)
         cells = [image, (Shown(added, "what the network sees"),)]
-        self._stage.set_scene("seen", cells, left=lambda: _call(gone()))
+        self._stage.set_scene("seen", cells, left=self._hide_seen)
 
     def _hide_seen(self) -> None:
         layer, self._seen = self._seen, None
@@ -240,8 +238,3 @@ class MapDisplay:
         old, self._layer = self._layer, None
         if old is not None and old in self.viewer.layers:
             self.viewer.layers.remove(old)
-
-
-def _call(function: Callable[[], None] | None) -> None:
-    if function is not None:
-        function()

@@ -17,8 +17,6 @@ from napari_medgen.viewer.layers.owner import FUTURE, KEY, UNIT, made_by
 from napari_medgen.viewer.layers.plane import Plane
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
@@ -280,8 +278,9 @@ class FutureDisplay:
         else:
             order = [role for role in there if role != _PROJECTED]
             cells = [(Shown(self._layers[role], captions[role]),) for role in order]
-        left, single = weakref.WeakMethod(self._left), weakref.WeakMethod(self._one_picture)
-        self._stage.set_scene(id(self), cells, left=_late(left), single=_late(single), rows=2 if pair and not over else None)
+        self._stage.set_scene(
+            id(self), cells, left=self._left, single=self._one_picture, rows=2 if pair and not over else None
+        )
         for role in ("baseline", _PROJECTED):
             _link(self._layers.get(role), self._layers.get("predicted"))
         if "predicted" in self._layers:
@@ -311,14 +310,6 @@ class FutureDisplay:
         """The grid was taken away: the prediction lies over the projected baseline."""
         self._layers = {role: layer for role, layer in self._layers.items() if layer in self.viewer.layers}
         self.arrange(side_by_side=False)
-
-
-def _late(method: weakref.WeakMethod[Callable[[], None]]) -> Callable[[], None]:
-    def call() -> None:
-        if (there := method()) is not None:
-            there()
-
-    return call
 
 
 def _grey() -> dict[str, Any]:
