@@ -8,6 +8,7 @@ Affines map an array's indices to millimetres in nibabel's RAS+ world.
 from __future__ import annotations
 
 import functools
+import math
 from typing import cast
 
 import numpy as np
@@ -21,6 +22,8 @@ Affine = NDArray[np.float64]
 CANONICAL: Codes = ("S", "P", "L")
 # The canonical directions in RAS+, a column each.
 CANONICAL_AXES: NDArray[np.float64] = np.array([(0.0, 0.0, 1.0), (0.0, -1.0, 0.0), (-1.0, 0.0, 0.0)]).T
+_SECOND_LETTER = math.sin(math.radians(15))
+_OPPOSITE = str.maketrans("LRPAIS", "RLAPSI")
 
 
 def axis_codes(affine: Affine) -> Codes:
@@ -89,6 +92,34 @@ def _known_directions(affine: bytes) -> NDArray[np.float64]:
     found: NDArray[np.float64] = orientations.io_orientation(np.frombuffer(affine).reshape(4, 4))
     found.flags.writeable = False
     return found
+
+
+def side_letters(direction: NDArray[np.float64]) -> str:
+    """Letters of the patient's sides towards which a direction points, the nearest first (``A``, ``RA``).
+
+    A second and third letter stand only where the direction is at least 15 degrees off: of a scan that lies a little askew
+    one letter says what a reader needs.
+
+    Parameters
+    ----------
+    direction
+        (3,) in RAS+.
+    """
+    unit = np.asarray(direction, np.float64) / np.linalg.norm(direction)
+    order = np.argsort(-np.abs(unit), kind="stable")
+    letters = [("LR", "PA", "IS")[axis][int(unit[axis] > 0)] for axis in order]
+    return "".join(letter for rank, letter in enumerate(letters) if rank == 0 or abs(unit[order[rank]]) >= _SECOND_LETTER)
+
+
+def opposite_letters(letters: str) -> str:
+    """Letters of the other side."""
+    return letters.translate(_OPPOSITE)
+
+
+def spoken_place(place: NDArray[np.float64]) -> str:
+    """A place in RAS+ millimetres for a reader: ``L 12.3  A 4.0  S 30.1 mm``."""
+    sides = [("LR", "PA", "IS")[axis][int(value >= 0)] for axis, value in enumerate(place)]
+    return "  ".join(f"{side} {abs(value):.1f}" for side, value in zip(sides, place, strict=True)) + " mm"
 
 
 def obliquity(affine: Affine) -> float:

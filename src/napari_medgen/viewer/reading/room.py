@@ -1,0 +1,641 @@
+"""The room: views that are linked by one crosshair, one zoom and one place, and what is hung in them.
+
+It knows napari's models and no window, so that it can be driven and tested without one; :mod:`.widgets` shows it.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.utils.events import EventEmitter
+from numpy.typing import NDArray
+
+from napari_medgen.imaging.hanging import LAYOUTS, Hanging, Layout, PlaneName, SlabKind, Subject, ViewState, hanging_for
+from napari_medgen.imaging.windows import HOUNSFIELD
+from napari_medgen.viewer.canvas.captions import caption_of
+from napari_medgen.viewer.canvas.seen import cells as cells_of
+from napari_medgen.viewer.layers.owner import RADIOGRAPH, is_map, provenance_of
+from napari_medgen.viewer.layers.proxy import unwrapped
+from napari_medgen.viewer.reading import window_level
+from napari_medgen.viewer.reading.blend import Blend, BlendKind
+from napari_medgen.viewer.reading.pane import Box, Pane
+from napari_medgen.viewer.reading.planes import PLANES, is_volume
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
+    from napari.utils.events import Event
+
+_MOST = 6  # views at once
+_FILLED = 0.94  # of a view, by what is fitted to it
+_NEAREST, _FARTHEST = 0.2, 60.0  # zoom, where 1 fits the image
+_SAME_PLACE = 0.3  # of the smaller volume must lie within the other to be taken as in the same place
+Shape = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Slab:
+    """Thickness in millimetres (0: a single slice), and how its slices become one."""
+
+    thickness: float = 0.0
+    kind: SlabKind = "mip"
+
+
+class Room:
+    """Linked views of what a viewer shows.
+
+    Parameters
+    ----------
+    viewer
+        The viewer, whose layers are shown and whose sliders follow.
+
+    Attributes
+    ----------
+    changed
+        Event: lines, letters, texts or the crosshair changed, and nothing else.
+    arranged
+        Event: other views are shown, or in other places.
+    moved
+        Event: the crosshair was moved here, so that the viewer's own sliders must follow.
+    crosshair, overlays, linked
+        Whether lines are drawn; whether maps, labels and drawings are shown; whether zoom and place of one view are all
+        views'.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self.viewer = unwrapped(viewer)
+        self.changed = EventEmitter(source=None, type_name="changed")
+        self.arranged = EventEmitter(source=None, type_name="arranged")
+        self.moved = EventEmitter(source=None, type_name="moved")
+        self.panes: list[Pane] = []
+        self.shape: Shape = (1, 1)
+        self.hanging = Hanging()
+        self.active = 0
+        self.maximised: int | None = None
+        self.crosshair, self.overlays = True, True
+        self.slab = Slab()
+        self.blend: Blend | None = None
+        self.place: NDArray[np.float64] = np.zeros(self.viewer.dims.ndim)
+        self.offset: NDArray[np.float64] = np.zeros(3)
+        self.zoom = 1.0
+        self.canvas: dict[int, tuple[float, float]] = {}  # height and width of each view, told by what shows it
+        self.plane: PlaneName = "axial"  # of views that stand beside each other to be compared
+        self.hover: tuple[Pane, NDArray[np.float64]] | None = None  # the view under the pointer, and the place in it
+        self.size: tuple[float, float] = (3.0, 4.0)  # height and width of the place for all views
+        self._fitted: dict[int, object] = {}
+        self._subject: Subject | None = None
+        self._box: tuple[float, ...] = ()
+        self._hung: weakref.WeakSet[Layer] = weakref.WeakSet()
+        self._busy = False
+
+    # -- following the viewer -------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Show what the viewer shows now: its visible layers, or the cells of its grid beside each other."""
+        cells = [cell for cell in cells_of(self.viewer) if cell]
+        compared = self.viewer.canvas.grid.enabled and len(cells) > 1
+        if self.blend is not None and not self.blend.is_there(self.viewer):
+            self.blend = None
+        if compared:
+            self._hang_cells(cells[:_MOST])
+        else:
+            self._hang_one(cells[0] if cells else [])
+        self._follow_ndim()
+        self.set_place(self.place, told=False)
+        self.changed()
+
+    @property
+    def shown(self) -> list[int]:
+        """Which views are on the screen: all, the one that fills it, or the one that two pictures are laid into."""
+        if self.blend is not None:
+            return [0] if self.panes else []
+        return list(range(len(self.panes))) if self.maximised is None else [self.maximised]
+
+    @property
+    def grid(self) -> Shape:
+        """Rows and columns that are on the screen."""
+        return self.shape if len(self.shown) > 1 else (1, 1)
+
+    @property
+    def compared(self) -> bool:
+        """Whether pictures stand beside each other, one a view, instead of one volume in several planes."""
+        return len({pane.sources for pane in self.panes}) > 1
+
+    def _hang_one(self, layers: list[Layer]) -> None:
+        layers = [layer for layer in layers if self._is_shown(layer)]
+        subject = self._main(layers)
+        known = subject_of(subject) if subject is not None else Subject()
+        box = _rounded(subject)
+        new = known != self._subject or not _alike(box, self._box)
+        if new and subject is not None:
+            self._subject, self._box = known, box
+            self.hanging = hanging_for(known)
+            self.zoom, self.offset = self.hanging.zoom, np.zeros(3)
+            self.slab = Slab(self.hanging.slab, self.hanging.slab_kind)
+            self.maximised = None
+            self.active = 0
+        volumes = subject is not None and is_volume(subject)
+        planes = self._planes(volumes)
+        self._set_panes([(tuple(layers), plane, "") for plane in planes], self._shape(len(planes)))
+        if new and subject is not None:
+            self._hang_window(subject)
+            self._go_to(self.hanging.slice)
+        elif subject is not None and subject not in self._hung:
+            self._hang_window(subject)
+
+    def _planes(self, volumes: bool) -> tuple[PlaneName, ...]:
+        if not volumes:
+            return ("picture",)
+        views = self.hanging.views
+        return tuple(plane for plane in views if plane != "picture") or LAYOUTS[self.hanging.layout]
+
+    def _shape(self, count: int) -> Shape:
+        rows, columns = (int(part) for part in self.hanging.layout.split("x"))
+        return (rows, columns) if rows * columns >= count > 1 else (1, 1) if count == 1 else best_shape(count, (1.0, 1.0), (1.0, 1.0))
+
+    def _hang_cells(self, cells: list[list[Layer]]) -> None:
+        shown = [([layer for layer in cell if self._is_shown(layer)] or cell, cell) for cell in cells]
+        first = self._main(shown[0][0])
+        volumes = first is not None and is_volume(first)
+        plane: PlaneName = self.plane if volumes else "picture"
+        box = _rounded(first)
+        if not _alike(box, self._box):
+            self._box, self._subject = box, None
+            self.zoom, self.offset = 1.0, np.zeros(3)
+        named = [next((text for layer in reversed(cell) if (text := caption_of(layer))), "") for _, cell in shown]
+        pictured = first.extent.world if first is not None else np.zeros((2, 2))
+        lengths = np.asarray(pictured[1] - pictured[0], float)
+        vertical, horizontal = PLANES[plane].displayed
+        high, wide = float(lengths[vertical]), float(lengths[horizontal])
+        shape = best_shape(len(cells), self.size, (max(high, 1e-6), max(wide, 1e-6)))
+        self._set_panes([(tuple(layers), plane, text) for (layers, _), text in zip(shown, named, strict=True)], shape)
+        for layers, _ in shown:
+            if (subject := self._main(layers)) is not None and is_volume(subject):
+                self._hang_window(subject)
+
+    def _is_shown(self, layer: Layer) -> bool:
+        return self.overlays or not _is_overlay(layer)
+
+    @staticmethod
+    def _main(layers: Sequence[Layer]) -> Image | None:
+        """The image that a view is about: the uppermost that is no map."""
+        from napari.layers import Image
+
+        images = [layer for layer in reversed(layers) if isinstance(layer, Image) and not is_map(layer)]
+        return next((image for image in images if is_volume(image)), None) or next(iter(images), None)
+
+    def _set_panes(self, wanted: Sequence[tuple[tuple[Layer, ...], PlaneName, str]], shape: Shape) -> None:
+        before = (len(self.panes), self.shape, [pane.plane for pane in self.panes])
+        while len(self.panes) > len(wanted):
+            self.panes.pop().clear()
+        while len(self.panes) < len(wanted):
+            self.panes.append(Pane())
+        for pane, (layers, plane, caption) in zip(self.panes, wanted, strict=True):
+            pane.show(layers, plane)
+            pane.caption = caption
+            pane.set_slab(self.slab.thickness, self.slab.kind)
+        self.shape = shape
+        self._align()
+        if self.maximised is not None and self.maximised >= len(self.panes):
+            self.maximised = None
+        self.active = min(self.active, len(self.panes) - 1) if self.panes else 0
+        if before != (len(self.panes), self.shape, [pane.plane for pane in self.panes]):
+            self.arranged()
+        self.fit()
+
+    def _align(self) -> None:
+        """Move images that lie in quite another place than the first ones, middle on middle, to be compared at all."""
+        boxes = [pane.box for pane in self.panes]
+        first = next((box for box in boxes if box is not None), None)
+        for pane, box in zip(self.panes, boxes, strict=True):
+            pane.shift = np.zeros(3)
+            if first is None or box is None or len(box.low) != 3 or len(first.low) != 3:
+                continue
+            common = np.minimum(box.high, first.high) - np.maximum(box.low, first.low)
+            share = float(np.prod(np.maximum(common, 0)) / min(np.prod(box.size), np.prod(first.size)))
+            if share < _SAME_PLACE:
+                pane.shift = box.middle - first.middle
+
+    def _hang_window(self, layer: Image) -> None:
+        if layer in self._hung or not window_level.windowed(layer):
+            return
+        self._hung.add(layer)
+        window_level.remember(layer)
+        wanted = hanging_for(subject_of(layer)).window
+        if wanted == "automatic":
+            window_level.set_window(layer, window_level.automatic_window(layer))
+        elif wanted != "file" and window_level.modality(layer) == "CT":
+            preset = next((one for one in HOUNSFIELD if one.name.lower() == wanted.lower()), None)
+            if preset is not None:
+                window_level.set_window(layer, preset)
+
+    def layer_removed(self, event: Event) -> None:
+        """Forget a layer that is gone."""
+        for pane in self.panes:
+            pane.forget(event.value)
+
+    def _follow_ndim(self) -> None:
+        count = self.viewer.dims.ndim
+        if len(self.place) == count:
+            return
+        place = np.array(self.viewer.dims.point, float)
+        kept = min(count, len(self.place))
+        if kept:
+            place[count - kept :] = self.place[len(self.place) - kept :]
+        self.place = place
+
+    def viewer_moved(self) -> None:
+        """Take over what the viewer's own sliders say: the axes that no view shows, such as months; and its slice."""
+        if not self._busy:
+            self._follow_ndim()
+            self.set_place(np.array(self.viewer.dims.point, float), told=False)
+
+    # -- the crosshair --------------------------------------------------------------------------------------------------
+
+    def set_place(self, place: NDArray[np.float64], *, told: bool = True) -> None:
+        """Move the crosshair to a place in the viewer's world; ``told`` where the viewer's own sliders must follow."""
+        self.place = np.asarray(place, float)
+        for pane in self.panes:
+            pane.set_point(self.place)
+        if self.blend is not None:
+            self.blend.update(self.panes, self.place)
+        if told:
+            self.moved()
+        self.changed()
+
+    def _go_to(self, fractions: tuple[float, float, float]) -> None:
+        box = self._first_box
+        if box is None or len(box.low) != 3:
+            self.place = np.array(self.viewer.dims.point, float)
+            return
+        place = np.array(self.viewer.dims.point, float)
+        place[-3:] = self._on_voxel(box.low + np.asarray(fractions) * box.size)
+        self.set_place(place)
+
+    def _on_voxel(self, place: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The middle of the voxel of the first image at a place."""
+        subject = self.subject
+        if subject is None:
+            return place
+        scale, first = np.asarray(subject.scale, float)[-3:], np.asarray(subject.translate, float)[-3:]
+        last = np.array(np.shape(subject.data)[-3:]) - 1
+        return np.asarray(first + scale * np.round((place - first) / scale).clip(0, last), float)
+
+    def tell_viewer(self) -> None:
+        """Move the viewer's own sliders to the crosshair, and turn it to the plane of the view that is used."""
+        self._busy = True
+        try:
+            dims = self.viewer.dims
+            if len(self.place) == dims.ndim:
+                axes = [axis for axis in range(dims.ndim) if not np.isclose(dims.point[axis], self.place[axis])]
+                if axes:
+                    dims.set_point(axes, [float(self.place[axis]) for axis in axes])
+            plane = self.active_pane.plane if self.panes else None
+            if plane is not None and plane.through is not None and dims.ndim > 2 and dims.ndisplay == 2:
+                first = dims.ndim - 3
+                cut = first + plane.through
+                order = (*range(first), cut, *(axis for axis in range(first, dims.ndim) if axis != cut))
+                if tuple(dims.order) != order:
+                    dims.order = order
+        finally:
+            self._busy = False
+
+    # -- slices ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def active_pane(self) -> Pane:
+        """The view that keys act on."""
+        return self.panes[self.active]
+
+    @property
+    def subject(self) -> Image | None:
+        """The image that the used view is about."""
+        return self._main(self.active_pane.sources) if self.panes else None
+
+    @property
+    def _first_box(self) -> Box | None:
+        return next((box for pane in self.panes if (box := pane.box) is not None), None)
+
+    def scroll_axis(self, pane: Pane) -> int | None:
+        """The viewer's axis that a wheel over a view steps along: through its plane, or months of a picture; None for none."""
+        through, ndim = pane.plane.through, self.viewer.dims.ndim
+        if through is not None and pane.axes == 3:
+            return ndim - 3 + through
+        ahead = [source.ndim for source in pane.sources]
+        return ndim - max(ahead) if ahead and max(ahead) > pane.axes and pane.plane.name != "3d" else None
+
+    def slices(self, pane: Pane) -> tuple[int, int]:
+        """Which slice a view shows, from 0, and how many there are."""
+        axis = self.scroll_axis(pane)
+        first, step, count = self._steps(pane, axis)
+        if axis is None or count < 2:
+            return 0, 1
+        shift = pane.shift[axis - self.viewer.dims.ndim + 3] if pane.axes == 3 else 0.0
+        return int(np.clip(round((self.place[axis] + shift - first) / step), 0, count - 1)), count
+
+    def _steps(self, pane: Pane, axis: int | None) -> tuple[float, float, int]:
+        """First place, step and count of what a wheel goes through, on the grid of the image that the view is about."""
+        subject = self._main(pane.sources)
+        longest = max(pane.sources, key=lambda source: source.ndim, default=None)
+        image = subject if subject is not None and pane.axes == 3 else longest
+        if axis is None or image is None:
+            return 0.0, 1.0, 1
+        own = axis - self.viewer.dims.ndim + image.ndim
+        if own < 0:
+            return 0.0, 1.0, 1
+        extent, step = np.asarray(image.extent.world, float)[:, own], float(np.asarray(image.extent.step)[own])
+        return float(extent[0]), step, round(float(extent[1] - extent[0]) / step) + 1
+
+    def scroll(self, steps: int, pane: Pane | None = None) -> None:
+        """Go some slices on, upward in the body or onward in time."""
+        pane = pane or self.active_pane
+        index, _ = self.slices(pane)
+        self.go_to_slice(index + steps, pane)
+
+    def go_to_slice(self, index: int, pane: Pane | None = None) -> None:
+        """Show one slice, counted from 0; the first or last where there is none of that number."""
+        pane = pane or self.active_pane
+        axis = self.scroll_axis(pane)
+        first, step, count = self._steps(pane, axis)
+        if axis is None:
+            return
+        shift = pane.shift[axis - self.viewer.dims.ndim + 3] if pane.axes == 3 else 0.0
+        place = self.place.copy()
+        place[axis] = first + step * min(max(index, 0), count - 1) - shift
+        if not np.isclose(place[axis], self.place[axis]):
+            self.set_place(place)
+
+    def point_at(self, pane: Pane, right: float, down: float) -> None:
+        """Move the crosshair to the voxel under a point of a view's canvas."""
+        if pane.plane.name == "3d" or pane not in self.panes:
+            return
+        place = self.place.copy()
+        found = pane.from_canvas(right, down, self.size_of(pane), place[-pane.axes :])
+        box = pane.box
+        if box is not None:
+            shift = pane.shift if pane.axes == 3 else 0.0
+            found = np.clip(found, box.low - shift, box.high - shift)
+        place[-pane.axes :] = self._on_voxel(found) if pane.axes == 3 else found
+        self.set_place(place)
+
+    def set_slab(self, slab: Slab) -> None:
+        """Show so many millimetres as one slice."""
+        self.slab = Slab(float(np.clip(slab.thickness, 0.0, 1000.0)), slab.kind)
+        for pane in self.panes:
+            pane.set_slab(self.slab.thickness, self.slab.kind)
+        self.changed()
+
+    # -- zoom and place -------------------------------------------------------------------------------------------------
+
+    def size_of(self, pane: Pane) -> tuple[float, float]:
+        """Height and width of a view's canvas in points."""
+        return self.canvas.get(self.panes.index(pane), (400.0, 400.0))
+
+    def resized(self, pane: Pane, size: tuple[float, float]) -> None:
+        """A view's canvas has another size."""
+        if pane in self.panes and min(size) > 1:
+            index = self.panes.index(pane)
+            if self.canvas.get(index) != size:
+                self.canvas[index] = size
+                self.fit()
+
+    def fit(self) -> None:
+        """Point all cameras: by the common zoom and place, so that a millimetre is as long in every view."""
+        scale = self.points_per_unit
+        for index, pane in enumerate(self.panes):
+            box = pane.box
+            if box is None:
+                continue
+            if pane.plane.name == "3d":
+                fitted = (tuple(np.round(box.low, 3)), tuple(np.round(box.high, 3)), self.canvas.get(index))
+                if self._fitted.get(index) != fitted:
+                    self._fitted[index] = fitted
+                    pane.look_at_whole(self.canvas.get(index, (400.0, 400.0)))
+                continue
+            own = scale if self._one_scale else self._fitting(pane) * self.zoom
+            base = self._first_box if self._one_scale else box
+            middle = base.middle if base is not None else box.middle
+            ratio = 1.0 if self._one_scale else scale / max(own, 1e-9)
+            pane.look(middle + self.offset[-len(middle) :] * ratio, own)
+
+    @property
+    def _one_scale(self) -> bool:
+        """Whether all views count in the same unit from the same place: volumes, and pictures that cover the same."""
+        boxes = [box for pane in self.panes if (box := pane.box) is not None]
+        if not boxes or any(len(box.low) == 3 for box in boxes):
+            return True
+        return all(np.allclose(box.low, boxes[0].low, atol=0.5) and np.allclose(box.high, boxes[0].high, atol=0.5) for box in boxes)
+
+    def _fitting(self, pane: Pane) -> float:
+        box = pane.box
+        if box is None or pane.plane.name == "3d":
+            return np.inf
+        high, wide = self.size_of(pane)
+        vertical, horizontal = pane.plane.displayed
+        return _FILLED * min(high / box.size[vertical], wide / box.size[horizontal])
+
+    @property
+    def points_per_unit(self) -> float:
+        """Points of the screen that a millimetre (of a picture of unknown size, a pixel) is long."""
+        fitting = min((self._fitting(self.panes[index]) for index in self.shown), default=np.inf)
+        return (fitting if np.isfinite(fitting) else 1.0) * self.zoom
+
+    def zoom_by(self, factor: float, pane: Pane | None = None, at: tuple[float, float] | None = None) -> None:
+        """Zoom all slices; what lies under a point (right, down) of a view's canvas stays there."""
+        before = self.zoom
+        self.zoom = float(np.clip(self.zoom * factor, _NEAREST, _FARTHEST))
+        if pane is not None and at is not None and pane.plane.name != "3d":
+            high, wide = self.size_of(pane)
+            scale = self.points_per_unit
+            ratio = 1 - before / self.zoom
+            self._move(pane, (at[0] - wide / 2) * ratio * self.zoom / before / scale, (at[1] - high / 2) * ratio * self.zoom / before / scale)
+        self.fit()
+        self.changed()
+
+    def pan_by(self, pane: Pane, right: float, down: float) -> None:
+        """Move the image by points of the screen, in every view."""
+        scale = self.points_per_unit
+        self._move(pane, -right / scale, -down / scale)
+        self.fit()
+        self.changed()
+
+    def _move(self, pane: Pane, right: float, down: float) -> None:
+        vertical, horizontal = pane.plane.displayed
+        self.offset = self.offset.copy()
+        self.offset[horizontal] += right
+        self.offset[vertical] += -down if pane.plane.upward else down
+
+    def reset_view(self) -> None:
+        """Fit the image to its views."""
+        self.zoom, self.offset = 1.0, np.zeros(3)
+        self._fitted.clear()
+        for pane in self.panes:
+            if pane.plane.name == "3d":
+                pane._turn()
+        self.fit()
+        self.changed()
+
+    # -- views ----------------------------------------------------------------------------------------------------------
+
+    def set_layout(self, layout: Layout) -> None:
+        """Show so many views; their planes are those of the layout."""
+        self.hanging = replace_hanging(self.hanging, layout=layout, planes=())
+        self.maximised = None
+        self.refresh()
+
+    def set_plane(self, plane: PlaneName) -> None:
+        """Show another plane in the used view; where pictures are compared, in all of them."""
+        if not self.panes or self.active_pane.axes != 3:
+            return
+        if self.compared:
+            self.plane = plane
+        else:
+            views = list(self.hanging.views)
+            if self.active < len(views):
+                views[self.active] = plane
+                self.hanging = replace_hanging(self.hanging, planes=tuple(views))
+        self.refresh()
+
+    def maximise(self, index: int | None) -> None:
+        """Show one view alone, or all again."""
+        self.maximised = None if self.maximised is not None or len(self.panes) < 2 else index
+        if self.maximised is not None:
+            self.active = self.maximised
+        self.arranged()
+        self.fit()
+        self.changed()
+
+    def use(self, index: int) -> None:
+        """Use a view: keys act on it."""
+        if 0 <= index < len(self.panes) and index != self.active:
+            self.active = index
+            self.moved()  # the viewer's own plane follows
+            self.changed()
+
+    def show_overlays(self, shown: bool) -> None:
+        """Show or hide maps, labels and drawings in all views; the viewer's own layers stay as they are."""
+        self.overlays = shown
+        self.refresh()
+
+    # -- two pictures in one --------------------------------------------------------------------------------------------
+
+    def set_blend(self, kind: BlendKind | None) -> None:
+        """Lay the first two images that are compared into one view, or beside each other again."""
+        pair = self.pair
+        if self.blend is not None:
+            self.blend.close(self.panes)
+            self.blend = None
+        if kind is not None and pair is not None:
+            self.blend = Blend(kind, *pair)
+            self.maximised = None
+        self.arranged()
+        self.fit()
+        self.set_place(self.place, told=False)
+
+    @property
+    def pair(self) -> tuple[Image, Image] | None:
+        """The two images that can be laid into one; None where there are not two."""
+        images = [image for pane in self.panes if (image := self._main(pane.sources)) is not None]
+        distinct = list(dict.fromkeys(images))
+        return (distinct[0], distinct[1]) if len(distinct) > 1 else None
+
+    # -- as a value -----------------------------------------------------------------------------------------------------
+
+    def capture(self) -> ViewState:
+        """What the reader sees now."""
+        planes = tuple(pane.plane.name for pane in self.panes)
+        hanging = replace_hanging(
+            self.hanging,
+            planes=() if self.compared else planes,
+            zoom=self.zoom,
+            slab=self.slab.thickness,
+            slab_kind=self.slab.kind,
+        )
+        subjects = [subject for pane in self.panes if (subject := self._main(pane.sources)) is not None]
+        windows = tuple(tuple(float(value) for value in layer.contrast_limits) for layer in dict.fromkeys(subjects))
+        offset = (float(self.offset[0]), float(self.offset[1]), float(self.offset[2]))
+        return ViewState(
+            hanging=hanging,
+            place=tuple(float(value) for value in self.place),
+            offset=offset,
+            windows=windows,
+            active=self.active,
+        )
+
+    def restore(self, state: ViewState) -> None:
+        """Show again what was captured, of what is shown now."""
+        self.hanging, self.zoom, self.offset = state.hanging, state.hanging.zoom, np.array(state.offset)
+        self.slab, self.maximised = Slab(state.hanging.slab, state.hanging.slab_kind), None
+        self.refresh()
+        subjects = [subject for pane in self.panes if (subject := self._main(pane.sources)) is not None]
+        for layer, (low, high) in zip(dict.fromkeys(subjects), state.windows, strict=False):
+            first, last = layer.contrast_limits_range
+            layer.contrast_limits_range = (min(low, first), max(high, last))
+            layer.contrast_limits = (low, high)
+        self.use(state.active)
+        place = np.array(self.place)
+        count = min(len(place), len(state.place))
+        place[len(place) - count :] = state.place[len(state.place) - count :]
+        self.fit()
+        self.set_place(place)
+
+    def close(self) -> None:
+        """Let go of all layers."""
+        for pane in self.panes:
+            pane.clear()
+        self.panes = []
+
+
+def subject_of(layer: Layer) -> Subject:
+    """What the rules of hanging may ask of an image."""
+    about = layer.metadata.get(RADIOGRAPH, {})
+    return Subject(
+        kind="volume" if is_volume(layer) else "radiograph",
+        modality=window_level.modality(layer),
+        body_part=str(about.get("body_part", "")),
+        model=provenance_of(layer).model or "",
+    )
+
+
+def replace_hanging(hanging: Hanging, **changes: object) -> Hanging:
+    """A hanging with other entries, checked."""
+    return Hanging.model_validate(hanging.model_dump() | changes)
+
+
+def best_shape(count: int, room: tuple[float, float], picture: tuple[float, float]) -> Shape:
+    """Rows and columns in which so many pictures are largest in a place; heights and widths of both."""
+
+    def scale(rows: int) -> float:
+        return min(room[0] / rows / picture[0], room[1] / -(-count // rows) / picture[1])
+
+    rows = max(range(1, count + 1), key=lambda rows: (round(scale(rows), 6), -rows))
+    return rows, -(-count // rows)
+
+
+def _is_overlay(layer: Layer) -> bool:
+    from napari.layers import Image
+
+    return not isinstance(layer, Image) or is_map(layer)
+
+
+def _rounded(layer: Layer | None) -> tuple[float, ...]:
+    if layer is None:
+        return ()
+    extent = np.asarray(layer.extent.world, float)
+    return tuple(float(value) for value in np.round(extent[:, -3:].ravel(), 1))
+
+
+def _alike(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Whether two images cover so nearly the same that a reader's slice and zoom of the one are right for the other."""
+    if len(one) != len(other) or not one:
+        return False
+    first, second = np.array(one).reshape(2, -1), np.array(other).reshape(2, -1)
+    size = np.maximum(first[1] - first[0], 1e-6)
+    return bool((np.abs(first - second) < 0.1 * size).all())
+
+
+__all__ = ["Room", "Slab", "best_shape", "replace", "subject_of"]

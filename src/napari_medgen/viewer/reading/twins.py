@@ -1,0 +1,134 @@
+"""Layers of a view: each follows a layer of the viewer and shares its array.
+
+A napari layer keeps the slice that it shows, so that one layer cannot be in two views; its array can.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.utils.events import Event
+
+# What a twin takes over when it changes. What is of the view itself (slab, 3D rendering) is not among it.
+_FOLLOWED = (
+    "data",
+    "contrast_limits_range",
+    "contrast_limits",
+    "gamma",
+    "colormap",
+    "opacity",
+    "blending",
+    "interpolation2d",
+    "scale",
+    "translate",
+    "rotate",
+    "shear",
+    "affine",
+    "units",
+    "axis_labels",
+    "contour",
+    "selected_label",
+    "show_selected_label",
+)
+# Voxels along the longest side in 3D: without a graphics card a frame of more takes longer than a blink.
+_FINEST_3D = 128
+_OF_THE_SLICE = ("corner_pixels", "thumbnail", "loaded", "set_data", "extent", "status", "help", "cursor", "mode")
+
+
+class Twin:
+    """A layer in one view that follows one of the viewer.
+
+    Parameters
+    ----------
+    source
+        The layer that is followed.
+    whole
+        Whether the view shows the whole in three dimensions: then every so many voxels only, a view into the same array.
+
+    Attributes
+    ----------
+    layer
+        The twin itself.
+    """
+
+    def __init__(self, source: Layer, *, whole: bool = False) -> None:
+        from napari.layers import Layer as Base
+
+        self.source, self._whole = source, whole
+        data, options, kind = source.as_layer_data_tuple()
+        self._every = _step(source) if whole else 1
+        options = options | {"visible": True}
+        if self._every > 1:
+            data = self._thinned(data)
+            options["scale"] = self._scale(options["scale"])
+        if kind == "image":
+            options["projection_mode"] = "none"
+            if whole:
+                options |= {"rendering": "attenuated_mip", "attenuation": 0.02, "interpolation3d": "linear"}
+        options.pop("experimental_clipping_planes", None)
+        self.layer: Layer = Base.create(data, options, kind)
+        source.events.connect(self._changed)
+
+    def close(self) -> None:
+        """Follow no more."""
+        self.source.events.disconnect(self._changed)
+
+    @property
+    def stale(self) -> bool:
+        """Whether the source has become something that this twin cannot show, such as data with another number of axes."""
+        return self.layer.ndim != self.source.ndim or type(self.layer) is not type(self.source)
+
+    def _changed(self, event: Event) -> None:
+        what, layer = event.type, self.layer
+        if what in ("paint", "labels_update"):
+            layer.refresh()
+            return
+        if what not in _FOLLOWED or not hasattr(layer, what):
+            return
+        value: Any = getattr(self.source, what)
+        if what == "data":
+            if np.ndim(value) != layer.ndim:
+                return  # the view makes another twin
+            value = self._thinned(value)
+            if value is layer.data:
+                layer.refresh()
+                return
+        elif what == "scale":
+            value = self._scale(value)
+        if what != "data" and _same(getattr(layer, what), value):
+            return
+        setattr(layer, what, value)
+
+    def _thinned(self, data: Any) -> Any:
+        if self._every == 1:
+            return data
+        return data[(..., *(slice(None, None, self._every),) * 3)]
+
+    def _scale(self, scale: Any) -> Any:
+        if self._every == 1:
+            return scale
+        return np.asarray(scale, float) * np.r_[np.ones(len(scale) - 3), np.full(3, self._every)]
+
+
+def _step(source: Layer) -> int:
+    from napari.layers import Image, Labels
+
+    if not isinstance(source, Image | Labels) or source.ndim < 3:
+        return 1
+    return -(-max(np.shape(source.data)[-3:]) // _FINEST_3D)
+
+
+def _same(one: Any, other: Any) -> bool:
+    if one is other:
+        return True
+    try:
+        return bool(np.array_equal(np.asarray(one, float), np.asarray(other, float)))
+    except (TypeError, ValueError):
+        try:
+            return bool(one == other)
+        except (TypeError, ValueError):
+            return False
