@@ -20,7 +20,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEnd
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.decoding import DECODING, NoDecoderError
-from napari_medgen.imaging.dicom_grey import grey_values, has_odd_bits, of_words, quiet, words_of
+from napari_medgen.imaging.dicom_grey import asks_for_sigmoid, grey_values, has_odd_bits, of_words, quiet, words_of
 from napari_medgen.imaging.geometry import plausible, spoken
 from napari_medgen.imaging.opening import opened_image
 from napari_medgen.imaging.provenance import Provenance
@@ -109,6 +109,9 @@ def _radiograph(data: Dataset, stored: NDArray[Any], notes: list[str]) -> Radiog
         notes=tuple(note for note in (*notes, *changed, turned, said) if note),
         provenance=kept or Provenance(software=""),
         identity=_identity(data),
+        curve="sigmoid" if asks_for_sigmoid(data) else "linear",
+        modality=_coded(data, "Modality"),
+        body_part=_coded(data, "BodyPartExamined"),
     )
 
 
@@ -258,6 +261,11 @@ def _spacing(data: Dataset) -> tuple[tuple[float, float] | None, str]:
 
 def _first(data: Dataset, *keywords: str) -> str:
     return next((str(data[key].value) for key in keywords if key in data and data[key].value), "")
+
+
+def _coded(data: Dataset, keyword: str) -> str:
+    """A coded tag in capitals, without anything that no code holds."""
+    return "".join(c for c in _first(data, keyword).upper() if c.isalnum() or c in " -").strip()[:16]
 
 
 def _name(data: Dataset) -> str:

@@ -214,6 +214,12 @@ def _window(
     return pixels, shown
 
 
+def asks_for_sigmoid(data: Dataset) -> bool:
+    """Whether a screen should show the window of a file as a sigmoid, and no table goes before it."""
+    function = str(data.get("VOILUTFunction", "LINEAR"))
+    return function == "SIGMOID" and not data.get("VOILUTSequence") and bool(data.get("WindowWidth"))
+
+
 def _decimal(data: Dataset, keyword: str, absent: float) -> float:
     value = _number(data, keyword)
     return absent if value is None else value

@@ -13,6 +13,7 @@ from napari_medgen.errors import ImageError
 from napari_medgen.imaging.naming import shown
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.pseudonym import origin_name
+from napari_medgen.imaging.windows import Curve
 
 Laterality = Literal["", "L", "R", "B"]
 Identity = Literal["removed", "present", "unknown"]
@@ -29,6 +30,9 @@ class Radiograph:
         (rows, columns) array, row down and column right, float32 or an integer type.
     window
         Grey values that are shown black and white; what lies outside is clipped.
+    curve
+        How brightness grows between them: ``linear``, or ``sigmoid`` where a DICOM file asks for it on a screen (PS3.3
+        C.11.2.1.3.1; the window is where it is steepest). What networks see is always linear.
     spacing
         Distance of rows and of columns in millimetres; None where nobody knows.
     aspect
@@ -37,6 +41,8 @@ class Radiograph:
         Side of the body: "L", "R", "B" for both; empty where nobody knows.
     view
         Projection as DICOM names it, for example "AP" or "PA"; may be empty.
+    modality, body_part
+        As DICOM names them, for example "DX" and "KNEE"; may be empty.
     coloured
         It was a colour picture whose channels differ, as those of a radiograph do not.
     name
@@ -66,6 +72,9 @@ class Radiograph:
     provenance: Provenance = field(default_factory=Provenance)
     identity: Identity = "unknown"
     aspect: float = 1.0
+    curve: Curve = "linear"
+    modality: str = ""
+    body_part: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", shown(self.name))

@@ -39,6 +39,19 @@ class Settings(BaseModel):
     largest_model: float = Field(8.0, gt=0, allow_inf_nan=False)
 
 
+_preferred: dict[str, object] = {}
+
+
+def prefer(values: dict[str, object]) -> None:
+    """Take entries for this process from elsewhere, as a window's page of preferences is.
+
+    They go over the settings file and below the environment variables. An entry that the file's form does not allow is
+    refused when the settings are loaded, as one of the file is.
+    """
+    _preferred.clear()
+    _preferred.update(values)
+
+
 def settings_file() -> Path:
     """Where the settings are: ``settings.json`` in the user's configuration folder."""
     return platformdirs.user_config_path("napari-medgen") / "settings.json"
@@ -57,6 +70,7 @@ def load_settings() -> Settings:
     try:
         if file.is_file():
             values = json.loads(file.read_text(encoding="utf-8"))
+        values |= _preferred
         for name in ("device", "precision", "largest_image", "largest_model"):
             if value := os.environ.get(f"NAPARI_MEDGEN_{name.upper()}"):
                 values[name] = value

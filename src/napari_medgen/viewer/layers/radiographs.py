@@ -5,29 +5,37 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from napari.utils import Colormap
 from numpy.typing import NDArray
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.radiograph import Radiograph, natural_window
+from napari_medgen.imaging.windows import sigmoid
 from napari_medgen.viewer.layers.owner import KEY, RADIOGRAPH, provenance_in
 from napari_medgen.viewer.layers.place import millimetres
 from napari_medgen.viewer.layers.volumes import LayerData
 
 AXES = ("row", "column")
+SIGMOID = "medgen sigmoid"  # the name of the colours that show it
 
 
 def radiograph_layer(image: Radiograph) -> LayerData:
     """Everything that makes a layer: true size where it is known, the file's window, and its provenance."""
     known = image.spacing is not None
     low, high = float(image.pixels.min()), float(image.pixels.max())
+    sigmoid = image.curve == "sigmoid"
+    limits = image.window
+    if sigmoid:  # the curve needs twice the room of its steepest part
+        half = (limits[1] - limits[0]) / 2
+        limits = (limits[0] - half, limits[1] + half)
     return (
         image.pixels,
         {
             "name": image.name,
             "rgb": False,
-            "colormap": "gray",
+            "colormap": sigmoid_colours() if sigmoid else "gray",
             "interpolation2d": "linear",
-            "contrast_limits": image.window,
+            "contrast_limits": limits,
             "scale": image.spacing or (image.aspect, 1.0),
             "units": ("mm", "mm") if known else ("pixel", "pixel"),
             "axis_labels": AXES,
@@ -38,6 +46,9 @@ def radiograph_layer(image: Radiograph) -> LayerData:
                     "range": (low, high),
                     "laterality": image.laterality,
                     "view": image.view,
+                    "modality": image.modality,
+                    "body_part": image.body_part,
+                    "curve": image.curve,
                     "coloured": image.coloured,
                     "notes": image.notes,
                     "identity": image.identity,
@@ -46,6 +57,11 @@ def radiograph_layer(image: Radiograph) -> LayerData:
         },
         "image",
     )
+
+
+def sigmoid_colours() -> Colormap:
+    """Shades of grey along the sigmoid of DICOM, over twice its width."""
+    return Colormap(np.repeat(sigmoid()[:, None], 3, axis=1), name=SIGMOID)
 
 
 def radiograph_of(data: Any, meta: dict[str, Any]) -> Radiograph:
@@ -72,6 +88,9 @@ def radiograph_of(data: Any, meta: dict[str, Any]) -> Radiograph:
         spacing=pixel_spacing(meta.get("scale", (1, 1)), units),
         laterality=about.get("laterality", ""),
         view=about.get("view", ""),
+        modality=about.get("modality", ""),
+        body_part=about.get("body_part", ""),
+        curve=about.get("curve", "linear"),
         coloured=about.get("coloured", False),
         name=name,
         provenance=provenance_in(meta.get("metadata", {})),

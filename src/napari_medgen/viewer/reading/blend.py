@@ -56,6 +56,12 @@ class Blend:
         widest = max(float(layer.contrast_limits[1] - layer.contrast_limits[0]) for layer in (self.first, self.second))
         return -widest / 2, widest / 2
 
+    def across(self, pane: Pane) -> tuple[float, float]:
+        """Left and right border of the first image in a view's world."""
+        extent = np.asarray(self.first.extent.world, float)[:, pane.plane.displayed[1]]
+        half = float(np.asarray(self.first.extent.step)[pane.plane.displayed[1]]) / 2
+        return float(extent[0]) - half, float(extent[1]) + half
+
     def update(self, panes: Sequence[Pane], place: NDArray[np.float64]) -> None:
         """Make the picture of the slice that is shown; the first view shows it."""
         pane, shift = panes[0], panes[1].shift if len(panes) > 1 else np.zeros(3)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_medgen.imaging.orientation import spoken_place
 from napari_medgen.viewer.canvas.marks import mark_in
-from napari_medgen.viewer.layers.owner import KEY, is_map
+from napari_medgen.viewer.layers.owner import KEY, RADIOGRAPH, is_map
 from napari_medgen.viewer.reading import window_level
 from napari_medgen.viewer.reading.pane import Pane
 from napari_medgen.viewer.reading.planes import PLANES, SLICES, edges, patient_place, sides
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 _LONGEST_RULER = 0.3  # of the view
 _SLABS = {"mean": "mean", "mip": "MIP", "minip": "MinIP"}
+_SPOKEN_SIDES = {"L": "left side", "R": "right side", "B": "both sides"}
 _TITLES = {"swipe": "Swipe", "checkerboard": "Checkerboard", "blink": "Blink", "difference": "Difference"}
 
 
@@ -91,8 +92,6 @@ def furniture_of(room: Room, index: int) -> Furniture:
     letters: dict[str, str] = {}
     if growing is not None:
         letters = _letters_of_whole(pane, growing) if whole else edges(pane.plane, growing)
-    elif "laterality" not in subject.metadata:
-        letters = {}
     active = index == room.active and len(room.shown) > 1
     blended = room.blend is not None
     return Furniture(
@@ -122,6 +121,9 @@ def _upper(room: Room, pane: Pane, subject: Image) -> tuple[str, ...]:
     index, count = room.slices(pane)
     if count > 1 and pane.axes == 3 and pane.plane.name != "3d":
         said.append(f"slice {index + 1} of {count}")
+    side = subject.metadata.get(RADIOGRAPH, {}).get("laterality", "")
+    if side in _SPOKEN_SIDES and pane.axes == 2:
+        said.append(_SPOKEN_SIDES[side])
     askew = str(subject.metadata.get(f"{KEY}_askew", ""))
     if askew:
         said.append(f"along its own axes: {askew}")

@@ -11,7 +11,6 @@ from napari_medgen.viewer.reading.furniture import Furniture
 
 _MARGIN = 7.0
 _LETTER, _TEXT, _MARK = "#8ecae6", "#e8eef2", "#ff9f1c"
-_MARK_PLACES = ("top right", "bottom centre", "top centre")
 
 
 class Glass(QWidget):
@@ -28,7 +27,7 @@ class Glass(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.furniture = Furniture()
-        self.mark_place = "top right"
+        self.mark_place = "upper right"  # or "upper left", "lower left"
         self.rubber: QRectF | None = None
 
     def set_furniture(self, furniture: Furniture) -> None:
@@ -61,12 +60,14 @@ class Glass(QWidget):
         top = _MARGIN
         room = wide - 2 * _MARGIN
         title_font = _font(self, 1.0, bold=True)
-        mark_width = QFontMetricsF(_font(self, 1.0, bold=True)).horizontalAdvance(thing.mark) + 2 * _MARGIN if thing.mark else 0.0
-        beside = room - mark_width if self.mark_place == "top right" else room
+        mark_width = QFontMetricsF(title_font).horizontalAdvance(thing.mark) + 2 * _MARGIN if thing.mark else 0.0
+        beside = room - mark_width if self.mark_place == "upper right" else room
+        if thing.mark and self.mark_place == "upper left":
+            self._paint_mark(painter, _MARGIN, top, room)
+            top += QFontMetricsF(title_font).height() + 4
         if thing.title:
             _write(painter, title_font, thing.title, _MARGIN, top, beside, thing.colour)
             top += QFontMetricsF(title_font).height()
-        middle = wide / 2 - 2.0 * QFontMetricsF(letter).horizontalAdvance("M")
         for text in thing.upper:
             _write(painter, small, text, _MARGIN, top, beside if top < 2.2 * row else room, _TEXT)
             top += row
@@ -81,13 +82,15 @@ class Glass(QWidget):
         for text in reversed(thing.lower):
             _write(painter, small, text, _MARGIN, bottom, room - taken - _MARGIN, _TEXT)
             bottom -= row
+        if thing.mark and self.mark_place == "lower left":
+            self._paint_mark(painter, _MARGIN, bottom - 4, room)
         if thing.ruler is not None:
             self._paint_ruler(painter, small, wide, lowest - row * max(len(thing.window), 1))
-        self._paint_letters(painter, letter, wide, high, row, middle)
+        self._paint_letters(painter, letter, wide, high)
         if thing.bar is not None:
             self._paint_bar(painter, small, wide, high)
-        if thing.mark:
-            self._paint_mark(painter, wide, high)
+        if thing.mark and self.mark_place == "upper right":
+            self._paint_mark(painter, wide - mark_width, _MARGIN, room)
         if self.rubber is not None:
             painter.setPen(QPen(QColor(_MARK), 1.0, Qt.PenStyle.DashLine))
             painter.drawRect(self.rubber)
@@ -96,7 +99,7 @@ class Glass(QWidget):
             painter.drawRect(QRectF(0.5, 0.5, wide - 1, high - 1))
         painter.end()
 
-    def _paint_letters(self, painter: QPainter, font: QFont, wide: float, high: float, row: float, middle: float) -> None:
+    def _paint_letters(self, painter: QPainter, font: QFont, wide: float, high: float) -> None:
         measure = QFontMetricsF(font)
         for side, text in self.furniture.edges.items():
             if not text:
@@ -139,17 +142,12 @@ class Glass(QWidget):
         for text, y in ((top, place.top()), ("0", place.center().y() - measure.height() / 2), (low, place.bottom() - measure.height())):
             _write(painter, font, text, place.left() - 4 - measure.horizontalAdvance(text), y, wide, _TEXT)
 
-    def _paint_mark(self, painter: QPainter, wide: float, high: float) -> None:
+    def _paint_mark(self, painter: QPainter, x: float, y: float, room: float) -> None:
         font = _font(self, 1.0, bold=True)
         measure = QFontMetricsF(font)
-        text = measure.elidedText(self.furniture.mark, Qt.TextElideMode.ElideRight, wide - 2 * _MARGIN)
-        width, height = measure.horizontalAdvance(text) + 8, measure.height() + 2
-        x, y = wide - width - _MARGIN, _MARGIN
-        if self.mark_place != "top right":
-            x = (wide - width) / 2
-            y = high - height - 3.2 * measure.height() if self.mark_place == "bottom centre" else _MARGIN + 1.6 * measure.height()
-        painter.fillRect(QRectF(x, y, width, height), QColor("#000000"))
-        _write(painter, font, text, x + 4, y + 1, width, _MARK)
+        text = measure.elidedText(self.furniture.mark, Qt.TextElideMode.ElideRight, room)
+        painter.fillRect(QRectF(x, y, measure.horizontalAdvance(text) + 8, measure.height() + 2), QColor("#000000"))
+        _write(painter, font, text, x + 4, y + 1, room, _MARK)
 
 
 def _font(widget: QWidget, factor: float, *, bold: bool = False) -> QFont:

@@ -55,6 +55,8 @@ class Pane:
         What stands over it.
     shift
         By how much its images are moved against the common crosshair, where they lie in another place than the first ones.
+    own_zoom, own_offset
+        What this view was zoomed and moved by, beside what all were, while they are not linked.
     """
 
     def __init__(self) -> None:
@@ -63,6 +65,7 @@ class Pane:
         self.sources: tuple[Layer, ...] = ()
         self.caption = ""
         self.shift: NDArray[np.float64] = np.zeros(3)
+        self.own_zoom, self.own_offset = 1.0, np.zeros(3)
         self._twins: dict[Layer, Twin] = {}
         self._slab: tuple[float, SlabKind] = (0.0, "mip")
 

@@ -24,6 +24,7 @@ from napari_medgen.viewer.reading import window_level
 from napari_medgen.viewer.reading.blend import Blend, BlendKind
 from napari_medgen.viewer.reading.pane import Box, Pane
 from napari_medgen.viewer.reading.planes import PLANES, is_volume
+from napari_medgen.viewer.work.preferences import preferences
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -61,9 +62,9 @@ class Room:
         Event: other views are shown, or in other places.
     moved
         Event: the crosshair was moved here, so that the viewer's own sliders must follow.
-    crosshair, overlays, linked
+    crosshair, overlays, linked, windows_together
         Whether lines are drawn; whether maps, labels and drawings are shown; whether zoom and place of one view are all
-        views'.
+        views'; whether the windows of images that are compared are set together.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
@@ -76,7 +77,7 @@ class Room:
         self.hanging = Hanging()
         self.active = 0
         self.maximised: int | None = None
-        self.crosshair, self.overlays = True, True
+        self.crosshair, self.overlays, self.linked, self.windows_together = True, True, True, True
         self.slab = Slab()
         self.blend: Blend | None = None
         self.place: NDArray[np.float64] = np.zeros(self.viewer.dims.ndim)
@@ -229,7 +230,7 @@ class Room:
         if wanted == "automatic":
             window_level.set_window(layer, window_level.automatic_window(layer))
         elif wanted != "file" and window_level.modality(layer) == "CT":
-            preset = next((one for one in HOUNSFIELD if one.name.lower() == wanted.lower()), None)
+            preset = next((one for one in (*preferences().presets, *HOUNSFIELD) if one.name.lower() == wanted.lower()), None)
             if preset is not None:
                 window_level.set_window(layer, preset)
 
@@ -248,11 +249,21 @@ class Room:
             place[count - kept :] = self.place[len(self.place) - kept :]
         self.place = place
 
-    def viewer_moved(self) -> None:
-        """Take over what the viewer's own sliders say: the axes that no view shows, such as months; and its slice."""
-        if not self._busy:
+    def follow(self, before: Sequence[float], now: Sequence[float]) -> None:
+        """Take over what was moved with the viewer's own sliders, and nothing else: the crosshair may be on its way there."""
+        if len(now) != len(self.place) or len(before) != len(now):
             self._follow_ndim()
-            self.set_place(np.array(self.viewer.dims.point, float), told=False)
+            return
+        moved = [axis for axis in range(len(now)) if not np.isclose(before[axis], now[axis])]
+        if moved:
+            place = self.place.copy()
+            place[moved] = [now[axis] for axis in moved]
+            self.set_place(place, told=False)
+
+    @property
+    def telling(self) -> bool:
+        """Whether the viewer's sliders are being moved by the room itself."""
+        return self._busy
 
     # -- the crosshair --------------------------------------------------------------------------------------------------
 
@@ -405,7 +416,7 @@ class Room:
 
     def fit(self) -> None:
         """Point all cameras: by the common zoom and place, so that a millimetre is as long in every view."""
-        scale = self.points_per_unit
+        scale, one_scale = self.points_per_unit, self._one_scale
         for index, pane in enumerate(self.panes):
             box = pane.box
             if box is None:
@@ -416,11 +427,11 @@ class Room:
                     self._fitted[index] = fitted
                     pane.look_at_whole(self.canvas.get(index, (400.0, 400.0)))
                 continue
-            own = scale if self._one_scale else self._fitting(pane) * self.zoom
-            base = self._first_box if self._one_scale else box
+            own = scale if one_scale else self._fitting(pane) * self.zoom
+            base = self._first_box if one_scale else box
             middle = base.middle if base is not None else box.middle
-            ratio = 1.0 if self._one_scale else scale / max(own, 1e-9)
-            pane.look(middle + self.offset[-len(middle) :] * ratio, own)
+            offset = self.offset * (1.0 if one_scale else scale / max(own, 1e-9)) + pane.own_offset
+            pane.look(middle + offset[-len(middle) :], own * pane.own_zoom)
 
     @property
     def _one_scale(self) -> bool:
@@ -446,34 +457,43 @@ class Room:
 
     def zoom_by(self, factor: float, pane: Pane | None = None, at: tuple[float, float] | None = None) -> None:
         """Zoom all slices; what lies under a point (right, down) of a view's canvas stays there."""
-        before = self.zoom
-        self.zoom = float(np.clip(self.zoom * factor, _NEAREST, _FARTHEST))
+        alone = pane is not None and not self.linked
+        before = pane.own_zoom if pane is not None and alone else self.zoom
+        after = float(np.clip(before * factor, _NEAREST, _FARTHEST))
+        if pane is not None and alone:
+            pane.own_zoom = after
+        else:
+            self.zoom = after
         if pane is not None and at is not None and pane.plane.name != "3d":
             high, wide = self.size_of(pane)
-            scale = self.points_per_unit
-            ratio = 1 - before / self.zoom
-            self._move(pane, (at[0] - wide / 2) * ratio * self.zoom / before / scale, (at[1] - high / 2) * ratio * self.zoom / before / scale)
+            # What was so far from the middle is farther by the factor now.
+            apart = (after / before - 1) / (self.points_per_unit * pane.own_zoom)
+            self._move(pane, (at[0] - wide / 2) * apart, (at[1] - high / 2) * apart)
         self.fit()
         self.changed()
 
     def pan_by(self, pane: Pane, right: float, down: float) -> None:
         """Move the image by points of the screen, in every view."""
-        scale = self.points_per_unit
+        scale = self.points_per_unit * pane.own_zoom
         self._move(pane, -right / scale, -down / scale)
         self.fit()
         self.changed()
 
     def _move(self, pane: Pane, right: float, down: float) -> None:
         vertical, horizontal = pane.plane.displayed
-        self.offset = self.offset.copy()
-        self.offset[horizontal] += right
-        self.offset[vertical] += -down if pane.plane.upward else down
+        by = np.zeros(3)
+        by[horizontal], by[vertical] = right, -down if pane.plane.upward else down
+        if self.linked:
+            self.offset = self.offset + by
+        else:
+            pane.own_offset = pane.own_offset + by
 
     def reset_view(self) -> None:
         """Fit the image to its views."""
         self.zoom, self.offset = 1.0, np.zeros(3)
         self._fitted.clear()
         for pane in self.panes:
+            pane.own_zoom, pane.own_offset = 1.0, np.zeros(3)
             if pane.plane.name == "3d":
                 pane._turn()
         self.fit()
@@ -516,6 +536,34 @@ class Room:
             self.moved()  # the viewer's own plane follows
             self.changed()
 
+    def link(self, linked: bool) -> None:
+        """Link zoom and place of all views, or let each go its own way; linked again, all are as the used one is."""
+        if linked and not self.linked and self.panes:
+            used = self.active_pane
+            self.zoom = float(np.clip(self.zoom * used.own_zoom, _NEAREST, _FARTHEST))
+            self.offset = self.offset + used.own_offset
+            for pane in self.panes:
+                pane.own_zoom, pane.own_offset = 1.0, np.zeros(3)
+        self.linked = linked
+        self.fit()
+        self.changed()
+
+    def window_targets(self, pane: Pane) -> list[Image]:
+        """The images whose window is set from a view."""
+        if self.blend is not None:
+            return [image for image in (self.blend.first, self.blend.second) if window_level.windowed(image)]
+        own = window_level.targets(self.viewer, pane.images)
+        if self.windows_together and self.compared and own:
+            others = [image for one in self.panes if (image := self._main(one.sources)) is not None]
+            own = [image for image in dict.fromkeys([*own, *others]) if window_level.windowed(image)]
+        return own
+
+    def windows_changed(self) -> None:
+        """Show what follows from other windows."""
+        if self.blend is not None:
+            self.blend.update(self.panes, self.place)
+        self.changed()
+
     def show_overlays(self, shown: bool) -> None:
         """Show or hide maps, labels and drawings in all views; the viewer's own layers stay as they are."""
         self.overlays = shown
@@ -535,6 +583,36 @@ class Room:
         self.arranged()
         self.fit()
         self.set_place(self.place, told=False)
+
+    def swipe_edge(self, pane: Pane) -> float | None:
+        """Where the line of a swipe is on a view's canvas, in points from the left; None where there is none."""
+        blend = self.blend
+        if blend is None or blend.kind != "swipe":
+            return None
+        low, high = blend.across(pane)
+        place = self.place[-pane.axes :].copy()
+        place[pane.plane.displayed[1]] = low + blend.at * (high - low)
+        return pane.to_canvas(place, self.size_of(pane))[0]
+
+    def swipe_to(self, pane: Pane, right: float) -> None:
+        """Put the line of a swipe under a point of a view's canvas."""
+        blend = self.blend
+        if blend is None or blend.kind != "swipe":
+            return
+        low, high = blend.across(pane)
+        place = pane.from_canvas(right, 0.0, self.size_of(pane), self.place[-pane.axes :])
+        blend.at = float(np.clip((place[pane.plane.displayed[1]] - low) / max(high - low, 1e-9), 0, 1))
+        blend.update(self.panes, self.place)
+        self.changed()
+
+    def blink(self) -> None:
+        """Show the other one of two images that are laid into one view."""
+        if self.blend is None or self.blend.kind != "blink":
+            self.set_blend("blink")
+        if self.blend is not None:
+            self.blend.swapped = not self.blend.swapped
+            self.blend.update(self.panes, self.place)
+            self.changed()
 
     @property
     def pair(self) -> tuple[Image, Image] | None:

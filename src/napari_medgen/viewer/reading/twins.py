@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_medgen.viewer.reading.window_level import modality
+
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.utils.events import Event
@@ -36,6 +38,7 @@ _FOLLOWED = (
 )
 # Voxels along the longest side in 3D: without a graphics card a frame of more takes longer than a blink.
 _FINEST_3D = 128
+_BONE_3D = (100.0, 1300.0)  # Hounsfield units
 _OF_THE_SLICE = ("corner_pixels", "thumbnail", "loaded", "set_data", "extent", "status", "help", "cursor", "mode")
 
 
@@ -65,10 +68,15 @@ class Twin:
         if self._every > 1:
             data = self._thinned(data)
             options["scale"] = self._scale(options["scale"])
+        self._fixed: tuple[str, ...] = ()
         if kind == "image":
             options["projection_mode"] = "none"
             if whole:
                 options |= {"rendering": "attenuated_mip", "attenuation": 0.02, "interpolation3d": "linear"}
+            if whole and modality(source) == "CT":
+                # The brightest voxels of a CT are bone and contrast, whatever window its slices have.
+                options |= {"rendering": "mip", "contrast_limits": _BONE_3D}
+                self._fixed = ("contrast_limits", "contrast_limits_range")
         options.pop("experimental_clipping_planes", None)
         self.layer: Layer = Base.create(data, options, kind)
         source.events.connect(self._changed)
@@ -87,7 +95,7 @@ class Twin:
         if what in ("paint", "labels_update"):
             layer.refresh()
             return
-        if what not in _FOLLOWED or not hasattr(layer, what):
+        if what not in _FOLLOWED or what in self._fixed or not hasattr(layer, what):
             return
         value: Any = getattr(self.source, what)
         if what == "data":

@@ -10,14 +10,15 @@ import numpy as np
 from napari.utils import Colormap
 from numpy.typing import NDArray
 
-from napari_medgen.imaging.windows import HOUNSFIELD, Modality, Window, automatic, modality_of, named
+from napari_medgen.imaging.windows import Modality, Window, automatic, modality_of, named
 from napari_medgen.viewer.layers.owner import RADIOGRAPH, SALIENCY
+from napari_medgen.viewer.layers.radiographs import SIGMOID
+from napari_medgen.viewer.work.preferences import preferences
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
-SIGMOID = "medgen sigmoid"
 _REVERSED = "_r"
 _first_windows: weakref.WeakKeyDictionary[Layer, Window] = weakref.WeakKeyDictionary()
 _modalities: weakref.WeakKeyDictionary[Layer, tuple[int, Modality]] = weakref.WeakKeyDictionary()
@@ -97,7 +98,7 @@ def reset_window(layer: Image) -> None:
 
 def known_windows(layer: Image) -> tuple[Window, ...]:
     """Windows that have a name for this image: those of the Hounsfield scale for a CT; and the one it was opened with."""
-    return (*(HOUNSFIELD if modality(layer) == "CT" else ()), remember(layer))
+    return (*(preferences().presets if modality(layer) == "CT" else ()), remember(layer))
 
 
 def automatic_window(layer: Image) -> Window:
@@ -106,6 +107,12 @@ def automatic_window(layer: Image) -> Window:
     if found is None or found[0] != id(layer.data):
         found = _automatic[layer] = (id(layer.data), automatic(np.asarray(layer.data)))
     return found[1]
+
+
+def automatic_window_known(layer: Image) -> Window | None:
+    """The automatic window, as its limits are set, where it was asked for already; it is not computed for this."""
+    found = _automatic.get(layer)
+    return None if found is None else Window(found[1].level, found[1].width)
 
 
 def modality(layer: Layer) -> str:

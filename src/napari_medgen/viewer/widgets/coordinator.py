@@ -28,6 +28,7 @@ from napari_medgen.viewer.widgets.figure_dialog import FigureDialog
 from napari_medgen.viewer.work.latest import SAVE, LatestWork
 from napari_medgen.viewer.work.models import LoadedModels
 from napari_medgen.viewer.work.panel import WorkPanel
+from napari_medgen.viewer.work.preferences import hand_down, on_change
 from napari_medgen.viewer.work.queue import WorkQueue
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class Coordinator(QObject):
         for kind in models:
             kind.hold(self)
             self._undo.append(partial(kind.release, self))
+        hand_down()
+        self._undo.append(on_change(self.preferences_changed))
         view.work.cancel_requested.connect(self.cancel)
         watch(self.viewer)
         self.stage = stage_of(self.viewer)
@@ -159,6 +162,10 @@ class Coordinator(QObject):
 
     def subject_chosen(self, event: Event | None = None) -> None:
         """Follow the stage, which shows another subject, or none."""
+
+    def preferences_changed(self) -> None:
+        """Follow what was set on napari's page of preferences."""
+        hand_down()
 
     def come_forward(self) -> None:
         """Show this widget's own pictures, when its tab is brought to the front."""

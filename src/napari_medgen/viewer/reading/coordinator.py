@@ -1,0 +1,608 @@
+"""The coordinator of the **Reading room**: it lends the middle of the window to the room, and gives it back."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QDockWidget, QFileDialog, QMainWindow, QWidget
+
+from napari_medgen.errors import MedGenError
+from napari_medgen.imaging.hanging import ViewState
+from napari_medgen.imaging.worklist import read_worklist
+from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.viewer.canvas.stage import Shown, fit_view
+from napari_medgen.viewer.layers.adding import add_image
+from napari_medgen.viewer.layers.owner import is_subject
+from napari_medgen.viewer.reading import window_level
+from napari_medgen.viewer.reading.actions import Actions
+from napari_medgen.viewer.reading.cases import Cases, Loaded, read_case
+from napari_medgen.viewer.reading.central import Central
+from napari_medgen.viewer.reading.cheat_sheet import CheatSheet
+from napari_medgen.viewer.reading.hands import Habits
+from napari_medgen.viewer.reading.room import Room, Slab
+from napari_medgen.viewer.reading.room_widget import RoomWidget
+from napari_medgen.viewer.reading.strip import Strip
+from napari_medgen.viewer.reading.view import ReadingState, ReadingView
+from napari_medgen.viewer.widgets.coordinator import Coordinator
+from napari_medgen.viewer.widgets.dock import DockWidget
+from napari_medgen.viewer.work.preferences import preferences
+from napari_medgen.viewer.work.queue import WorkQueue, file_queue, shared_queue
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
+    from napari.utils.events import Event
+
+    from napari_medgen.imaging.worklist import Case
+
+_REST = 120  # milliseconds after the crosshair's last move until napari's own sliders follow
+_SHOWN = 50  # milliseconds until a canvas that is shown again has its size
+_OWNER = "reading"
+
+
+@dataclass(frozen=True)
+class _Canvas:
+    """What of napari's own canvas the room changes: which way it is turned, and, by what it hangs, where it looks."""
+
+    order: tuple[int, ...]
+    ndisplay: int
+    shown: tuple[Layer, ...]
+    centre: tuple[float, ...]
+    zoom: float
+
+    @classmethod
+    def of(cls, viewer: ViewerModel) -> _Canvas:
+        camera, shown = viewer.scene.camera, tuple(layer for layer in viewer.layers if layer.visible)
+        return cls(tuple(viewer.dims.order), viewer.dims.ndisplay, shown, tuple(camera.center), float(camera.zoom))
+
+    def restore(self, viewer: ViewerModel) -> None:
+        """Turn the canvas as it was; look where it looked, or at the whole of what is shown now if that is something else."""
+        dims = viewer.dims
+        if len(self.order) == dims.ndim and tuple(dims.order) != self.order:
+            dims.order = self.order
+        # The canvas has its size only a moment after it is shown again, and napari zooms by what it grew.
+        QTimer.singleShot(_SHOWN, partial(self._look, weakref.ref(viewer)))
+
+    def _look(self, reference: weakref.ref[ViewerModel]) -> None:
+        viewer = reference()
+        shown = tuple(layer for layer in viewer.layers if layer.visible) if viewer is not None else ()
+        if viewer is None or not shown:
+            return
+        if shown == self.shown and viewer.dims.ndisplay == self.ndisplay:
+            viewer.scene.camera.center, viewer.scene.camera.zoom = self.centre, self.zoom
+        else:
+            fit_view(viewer, shown, viewer.canvas.grid.actual_shape(viewer.layers))
+
+
+class ReadingCoordinator(Coordinator):
+    """Turns what the form and the views ask for into what the room shows.
+
+    Parameters
+    ----------
+    view
+        The form.
+    viewer
+        A napari viewer or ``ViewerModel``.
+    queue, files
+        Where models compute, and where files are read.
+
+    Attributes
+    ----------
+    room, actions
+        What is shown, and what can be done with it.
+    widget
+        The views on the screen; None where the room was left.
+    """
+
+    def __init__(self, view: ReadingView, viewer: ViewerModel, queue: WorkQueue, files: WorkQueue | None = None) -> None:
+        super().__init__(view, viewer, queue, files)
+        self.view = view
+        self.habits = Habits()
+        self.room = Room(self.viewer)
+        self.actions = Actions(self.room, self)
+        self.widget: RoomWidget | None = None
+        self.strip: Strip | None = None
+        self.cases = Cases()
+        self._central: Central | None = None
+        self._kept: ViewState | None = None
+        self._case_layer: Callable[[], Layer | None] = lambda: None
+        self._panels: list[QDockWidget] = []
+        self._before: _Canvas | None = None
+        self._left = False
+        self._watched: weakref.WeakSet[Layer] = weakref.WeakSet()
+        self._point = tuple(self.viewer.dims.point)
+        self._soon = self.settled(0, self._refresh)
+        self._rest = self.settled(_REST, self._tell_viewer)
+        self._connect()
+        for layer in self.viewer.layers:
+            self._watch(layer)
+        self._offer_images()
+        self.room.refresh()
+
+    def _connect(self) -> None:
+        view, actions, layers = self.view, self.actions, self.viewer.layers
+        view.layout_requested.connect(self._by_key(actions.set_layout))
+        view.plane_requested.connect(self._by_key(self.room.set_plane))
+        view.window_requested.connect(self._by_key(self._set_window))
+        view.flag_requested.connect(self._set_flag)
+        view.slab_requested.connect(lambda thickness, kind: actions.set_slab(Slab(thickness, kind)))
+        view.cine_requested.connect(self._by_key(lambda: actions.cine()))
+        view.speed_requested.connect(actions.set_speed)
+        view.compare_requested.connect(lambda indices: self.compare([self._images[index] for index in indices]))
+        view.blend_requested.connect(self._by_key(lambda kind: actions.set_blend(kind or None)))
+        view.folder_requested.connect(self._ask_for_folder_of_cases)
+        view.table_requested.connect(self._ask_for_table)
+        view.samples_requested.connect(self.read_samples)
+        view.previous_requested.connect(self._by_key(lambda: self.turn_page(-1)))
+        view.next_requested.connect(self._by_key(lambda: self.turn_page(1)))
+        view.keep_requested.connect(self.keep_view)
+        view.restore_requested.connect(self.restore_view)
+        view.help_requested.connect(self.show_keys)
+        view.figure_requested.connect(self.ask_for_figure)
+        view.panels_requested.connect(self.toggle_panels)
+        view.leave_requested.connect(self.leave_or_enter)
+        actions.said.connect(self._panel.say)
+        actions.changed.connect(self._show_state)
+        actions.case_requested.connect(self.turn_page)
+        actions.help_requested.connect(self.show_keys)
+        self.room.moved.connect(self._room_moved)
+        self.room.changed.connect(self._room_changed)
+        self.listen(layers.events.inserted, self._inserted)
+        self.listen(layers.events.removed, self._removed)
+        self.listen(layers.events.reordered, self._look_again)
+        self.listen(self.viewer.canvas.grid.events, self._look_again)
+        self.listen(self.viewer.dims.events.point, self._viewer_moved)
+        self.listen(self.viewer.dims.events.ndim, self._look_again)
+
+    # -- entering and leaving -------------------------------------------------------------------------------------------
+
+    def come_forward(self) -> None:
+        """Enter the room when its tab is brought to the front, unless somebody left it."""
+        if self.widget is None and not self._left:
+            self.enter()
+
+    def enter(self) -> None:
+        """Show the views in the middle of the window."""
+        main = self._main_window()
+        if self.widget is not None or main is None:
+            return
+        self._left = False
+        self._before = _Canvas.of(self.viewer)
+        self.room.refresh()
+        self.widget = RoomWidget(self.room, self.habits)
+        self.widget.pressed.connect(self._press)
+        self.preferences_changed()
+        self.strip = Strip()
+        self.strip.chosen.connect(self.show_case)
+        self.strip.hide()
+        self.widget.add_below(self.strip)
+        self._central = Central(main)
+        if not self._central.lend(self.widget):
+            self._drop_widget()
+            return
+        if self.cases.entries:
+            self._fill_strip()
+        if preferences().lists:
+            self.view.set_panels(True)
+        else:
+            self.toggle_panels()
+        self.widget.focus()
+        self.view.set_open(True)
+        self._look_again()
+
+    def leave(self) -> None:
+        """Give the middle of the window back, and show napari's canvas where the room was."""
+        self.actions.end()
+        if self.widget is None:
+            return
+        try:
+            self.room.tell_viewer()
+        finally:
+            if self._panels:
+                self.toggle_panels()
+            if self._central is not None:
+                self._central.give_back()
+            self._central = None
+            self._drop_widget()
+            self.room.close()
+            self.view.set_open(False)
+            if self._before is not None and self.viewer_lives:
+                self._before.restore(self.viewer)
+            self._before = None
+
+    def leave_or_enter(self) -> None:
+        """Leave the room, or enter it again."""
+        if self.widget is None:
+            self._left = False
+            self.enter()
+        else:
+            self._left = True
+            self.leave()
+
+    def close(self) -> None:
+        """Leave, and let go of the viewer."""
+        self.leave()
+        if self.stage.owner == _OWNER and self.viewer_lives:
+            self.stage.leave(_OWNER)
+        super().close()
+        self.room.close()
+
+    def _drop_widget(self) -> None:
+        widget, self.widget, self.strip = self.widget, None, None
+        if widget is not None:
+            widget.end()
+            widget.hide()
+            widget.deleteLater()
+
+    def _main_window(self) -> QMainWindow | None:
+        """The main window that the form is docked in, by what Qt itself says."""
+        window: object = cast(QWidget, self.view).window()
+        while window is not None and not isinstance(window, QMainWindow):
+            window = window.parent() if isinstance(window, QWidget) else None
+        return window if isinstance(window, QMainWindow) else None
+
+    def _failed(self, error: Exception) -> None:
+        """Whatever goes wrong in the room, napari's own canvas comes back."""
+        self._left = True
+        self.leave()
+        self._panel.show_error(MedGenError(f"The reading room was closed, because it could not show this: {error}"))
+
+    def preferences_changed(self) -> None:
+        """Follow what was set on napari's page of preferences."""
+        super().preferences_changed()
+        set_ = preferences()
+        self.habits.wheel_scrolls, self.habits.up_lowers = set_.wheel_scrolls, set_.up_lowers
+        if self.widget is not None:
+            self.widget.mark_place = set_.mark
+            self.room.changed()
+
+    # -- following the viewer -------------------------------------------------------------------------------------------
+
+    def _watch(self, layer: Layer) -> None:
+        if layer not in self._watched:
+            self._watched.add(layer)
+            self.listen(layer.events.visible, self._look_again)
+            self.listen(layer.events.name, self._renamed)
+            if hasattr(layer.events, "contrast_limits"):
+                self.listen(layer.events.contrast_limits, self._window_moved)
+                self.listen(layer.events.colormap, self._window_moved)
+
+    def _inserted(self, event: Event) -> None:
+        self._watch(event.value)
+        self._offer_images()
+        self._look_again()
+
+    def _removed(self, event: Event) -> None:
+        self.room.layer_removed(event)
+        self._offer_images()
+        self._look_again()
+
+    def _renamed(self, event: Event | None = None) -> None:
+        self._offer_images()
+        self._look_again()
+
+    def _look_again(self, event: Event | None = None) -> None:
+        self._soon.start()
+
+    def _window_moved(self, event: Event | None = None) -> None:
+        if self.widget is not None:
+            self.room.windows_changed()
+
+    def subject_chosen(self, event: Event | None = None) -> None:
+        """Hang what the stage shows now."""
+        self._look_again()
+
+    def _refresh(self) -> None:
+        if self.widget is None:
+            return
+        try:
+            self.room.refresh()
+        except Exception as error:
+            self._failed(error)
+            raise
+        self._show_state()
+
+    def _viewer_moved(self, event: Event | None = None) -> None:
+        """Take over what somebody moved with napari's own sliders, or with a slider of another widget."""
+        before, self._point = self._point, tuple(self.viewer.dims.point)
+        if self.widget is None or self.room.telling:
+            return
+        self.room.follow(before, self._point)
+        self._look_again()
+
+    def _room_moved(self, event: Event | None = None) -> None:
+        self._rest.start()
+
+    def _tell_viewer(self) -> None:
+        if self.widget is not None:
+            self.room.tell_viewer()
+
+    def _room_changed(self, event: Event | None = None) -> None:
+        if self.widget is not None:
+            self._show_window()
+
+    # -- what the form asks for -----------------------------------------------------------------------------------------
+
+    def _press(self, key: object) -> None:
+        try:
+            self.actions.press(key)  # type: ignore[arg-type]
+        except Exception as error:
+            self._failed(error)
+            raise
+
+    def _by_key(self, action: Callable[..., object]) -> Callable[..., None]:
+        """The action, and the keys go to the views again: a form that keeps them would take the next arrow."""
+
+        def act(*arguments: object) -> None:
+            if self.room.panes:
+                action(*(one for one in arguments if not isinstance(one, bool)))
+            if self.widget is not None:
+                self.widget.focus()
+
+        return act
+
+    def _set_window(self, name: str) -> None:
+        if name == "own":
+            self.actions.own_window()
+        elif name == "automatic":
+            self.actions.automatic()
+        elif name.isdigit():
+            self.actions.preset(int(name))
+
+    def _set_flag(self, name: str, wanted: bool) -> None:
+        if name == "overlays":
+            self.room.show_overlays(wanted)
+        elif name == "linked":
+            self.room.link(wanted)
+        else:
+            setattr(self.room, {"crosshair": "crosshair", "together": "windows_together"}[name], wanted)
+            self.room.changed()
+
+    def keep_view(self) -> None:
+        """Remember what the reader sees."""
+        self._kept = self.room.capture()
+        self._panel.say("Layout, slice, zoom and window are kept.")
+
+    def restore_view(self) -> None:
+        """Show again what was kept."""
+        if self._kept is None:
+            self._panel.say("No view was kept yet.")
+        else:
+            self.room.restore(self._kept)
+            self._show_state()
+
+    def show_keys(self) -> CheatSheet:
+        """Open the sheet of keys."""
+        sheet = CheatSheet(preferences().presets, cast(QWidget, self.view).window())
+        sheet.show()
+        return sheet
+
+    def toggle_panels(self) -> None:
+        """Hide all panels of the window, or show those again that were hidden."""
+        main = self._main_window()
+        if self._panels:
+            hidden, self._panels = self._panels, []
+            for dock in hidden:
+                dock.show()
+            self.view.set_panels(True)
+        elif main is not None:
+            own = cast(QWidget, self.view).window()
+            docks = [dock for dock in main.findChildren(QDockWidget) if dock.isVisible() and not dock.isFloating()]
+            self._panels = [dock for dock in docks if dock is not own and not dock.isAncestorOf(cast(QWidget, self.view))]
+            # Docks that share their place with the form's own are tabs, and take nothing from the views.
+            self._panels = [dock for dock in self._panels if main.dockWidgetArea(dock) != main.dockWidgetArea(self._dock())]
+            for dock in self._panels:
+                dock.hide()
+            self.view.set_panels(False)
+
+    def _dock(self) -> QDockWidget:
+        parent: QWidget | None = cast(QWidget, self.view)
+        while parent is not None and not isinstance(parent, QDockWidget):
+            parent = parent.parentWidget()
+        return parent or QDockWidget()
+
+    # -- comparison -----------------------------------------------------------------------------------------------------
+
+    def compare(self, images: list[Image], captions: list[str] | None = None) -> None:
+        """Show images beside each other."""
+        images = [image for image in images if image in self.viewer.layers]
+        if len(images) < 2:
+            return
+        titles = captions or [image.name for image in images]
+        cells = [(Shown(image, title),) for image, title in zip(images, titles, strict=True)]
+        self.stage.set_scene(_OWNER, cells, left=self._scene_left)
+        self._look_again()
+
+    def _scene_left(self) -> None:
+        self._look_again()
+
+    def _offer_images(self) -> None:
+        self._images = [layer for layer in self.viewer.layers if is_subject(layer)]
+        shown = {source for pane in self.room.panes for source in pane.sources} if self.room.compared else set()
+        self.view.set_images([image.name for image in self._images], [i for i, one in enumerate(self._images) if one in shown])
+
+    # -- cases ----------------------------------------------------------------------------------------------------------
+
+    def _ask_for_folder_of_cases(self) -> None:
+        folder = QFileDialog.getExistingDirectory(cast(QWidget, self.view), "Cases of this folder")
+        if folder:
+            self.read_cases(Path(folder))
+
+    def _ask_for_table(self) -> None:
+        file, _ = QFileDialog.getOpenFileName(cast(QWidget, self.view), "Table of cases", "", "Tables (*.csv)")
+        if file:
+            self.read_cases(Path(file))
+
+    def read_cases(self, source: Path) -> None:
+        """Go through the images of a folder or of a table."""
+
+        def steps() -> Steps[list[Case]]:
+            yield Progress(0, 0, "Looking for cases")
+            return read_worklist(source)
+
+        def show(cases: list[Case]) -> None:
+            self._begin_cases(Cases.of_files(cases))
+
+        self.work.submit("cases", f"Cases of {source.name}", steps, show, file=True, brief=True)
+
+    def read_samples(self) -> None:
+        """Go through the images that are open."""
+        layers = [layer for layer in self.viewer.layers if is_subject(layer)]
+        if not layers:
+            self._panel.say("Nothing is open yet: sample a volume, or open a file.")
+            return
+        self._begin_cases(Cases.of_layers(layers))
+
+    def _begin_cases(self, cases: Cases) -> None:
+        self.work.drop("case")
+        self.work.drop("ahead")
+        self.cases = cases
+        self._fill_strip()
+        self.show_case(0)
+
+    def _fill_strip(self) -> None:
+        if self.strip is None:
+            return
+        self.strip.fill([entry.name for entry in self.cases.entries])
+        for index, entry in enumerate(self.cases.entries):
+            if entry.thumbnail is not None:
+                self.strip.set_picture(index, entry.thumbnail)
+        self.strip.setVisible(bool(self.cases.entries))
+        self.strip.choose(self.cases.index)
+
+    def turn_page(self, by: int) -> None:
+        """Show the next case, or the one before."""
+        if not self.cases.entries:
+            self._panel.say("No list of cases is open: choose a folder, a table or the samples.")
+            return
+        index = self.cases.index + by
+        if 0 <= index < len(self.cases.entries):
+            self.show_case(index)
+        else:
+            self._panel.say("This is the last case." if by > 0 else "This is the first case.")
+
+    def show_case(self, index: int) -> None:
+        """Show a case; at once where it was read ahead."""
+        entry = self.cases.entries[index]
+        self.cases.index = index
+        self.cases.tidy()
+        self.view.set_cases(f"{index + 1} of {len(self.cases.entries)}: {entry.name}")
+        if self.strip is not None:
+            self.strip.choose(index)
+        layer = entry.layer() if entry.layer is not None else None
+        if layer is not None and layer in self.viewer.layers:
+            self.stage.show(layer)
+        elif entry.case is None:
+            self._panel.say(f"{entry.name} was removed.")
+        elif index in self.cases.ahead:
+            self.work.drop("case")
+            self._show_loaded(index, self.cases.ahead[index])
+        else:
+            self.work.drop("ahead")
+            case = entry.case
+            self.work.submit(
+                "case",
+                f"Reading {entry.name}",
+                lambda: read_case(case),
+                lambda loaded: self._case_read(index, loaded),
+                on_error=lambda error: self._case_failed(index, error),
+                file=True,
+                brief=True,
+            )
+
+    def _case_read(self, index: int, loaded: Loaded) -> None:
+        self._keep(index, loaded)
+        if index == self.cases.index:
+            self._show_loaded(index, loaded)
+
+    def _case_failed(self, index: int, error: Exception) -> None:
+        self.cases.entries[index].fault = str(error)
+        if self.strip is not None:
+            self.strip.set_fault(index, str(error))
+        if index == self.cases.index:
+            self._drop_case_layer()  # never the case before under this one's name
+            self._panel.show_error(error)
+            self._read_ahead()
+
+    def _keep(self, index: int, loaded: Loaded) -> None:
+        self.cases.keep(index, loaded)
+        if self.strip is not None:
+            self.strip.set_picture(index, loaded.thumbnail)
+
+    def _show_loaded(self, index: int, loaded: Loaded) -> None:
+        data, options, _ = loaded.layer
+        before = self._case_layer()
+        layer = add_image(self.viewer, data, **options | {"visible": False})
+        self._case_layer = weakref.ref(layer)
+        self.stage.show(layer)
+        if before is not None and before in self.viewer.layers:
+            self.viewer.layers.remove(before)
+        self._panel.clear_error()
+        self._refresh()
+        self._read_ahead()
+
+    def _drop_case_layer(self) -> None:
+        layer, self._case_layer = self._case_layer(), lambda: None
+        if layer is not None and layer in self.viewer.layers:
+            self.viewer.layers.remove(layer)
+
+    def _read_ahead(self) -> None:
+        wanted = self.cases.wanted
+        case = self.cases.entries[wanted].case if wanted is not None else None
+        if wanted is None or case is None:
+            return
+
+        def kept(loaded: Loaded) -> None:
+            self._keep(wanted, loaded)
+            self._read_ahead()
+
+        def failed(error: Exception) -> None:
+            self.cases.entries[wanted].fault = str(error)
+            self._read_ahead()
+
+        self.work.submit("ahead", f"Reading {case.name}", lambda: read_case(case), kept, on_error=failed, shown=False, file=True)
+
+    # -- what the form says ---------------------------------------------------------------------------------------------
+
+    def _show_state(self) -> None:
+        room = self.room
+        self.view.set_state(
+            ReadingState(
+                layout=room.hanging.layout,
+                crosshair=room.crosshair,
+                overlays=room.overlays,
+                linked=room.linked,
+                together=room.windows_together,
+                thickness=room.slab.thickness,
+                slab_kind=room.slab.kind,
+                playing=self.actions.playing,
+                speed=self.actions.speed,
+                blend=room.blend.kind if room.blend is not None else "",
+            )
+        )
+        self.view.set_pair(room.pair is not None)
+        self._show_window()
+
+    def _show_window(self) -> None:
+        subject = self.room.subject
+        if subject is not None and window_level.windowed(subject):
+            window = window_level.window_of(subject)
+            now = window.name
+            if not now and window_level.automatic_window_known(subject) == window:
+                now = "Automatic"
+            self.view.set_windows(preferences().presets if window_level.modality(subject) == "CT" else (), now)
+
+
+class ReadingRoom(DockWidget):
+    """The dock widget **Reading room**."""
+
+    def __init__(self, napari_viewer: ViewerModel) -> None:
+        self.view = ReadingView()
+        self.coordinator = ReadingCoordinator(self.view, napari_viewer, shared_queue(), file_queue())
+        super().__init__(self.view, self.coordinator)
