@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from nibabel import orientations
 
-from napari_medgen.imaging.orientation import CANONICAL, axis_codes, obliquity, reorient
+from napari_medgen.imaging.orientation import (
+    CANONICAL,
+    axis_codes,
+    obliquity,
+    opposite_letters,
+    reorient,
+    side_letters,
+    spoken_place,
+)
 from napari_medgen.imaging.volume import Volume
 
 ALL_48 = [
@@ -71,3 +79,14 @@ def test_the_rotation_of_an_oblique_scan_is_kept() -> None:
 def test_an_affine_that_spans_nothing_is_refused(bad: np.ndarray) -> None:
     with pytest.raises(ValueError, match="affine"):
         axis_codes(bad)
+
+
+def test_a_direction_askew_has_two_letters_and_nearly_straight_has_one() -> None:
+    assert side_letters(np.array([0.0, 0.0, 1.0])) == "S"
+    assert side_letters(np.array([-0.2, 1.0, 0.0])) == "A"  # 11 degrees off
+    assert side_letters(np.array([0.5, 1.0, 0.0])) == "AR"
+    assert opposite_letters("AR") == "PL"
+
+
+def test_a_place_is_spoken_with_the_sides_that_it_lies_on() -> None:
+    assert spoken_place(np.array([-12.34, 4.0, -0.1])) == "L 12.3  A 4.0  I 0.1 mm"

@@ -1,4 +1,4 @@
-"""``make demo``: the window with **Sample volumes** docked and one brain sampled.
+"""``make demo``: one brain sampled, and read in four linked views: **Sample volumes** and the **Reading room** docked.
 
 With a display the window stays open. Without one (``--screenshots FOLDER``, under a virtual display) it writes pictures of
 the window and the sampled volume as NIfTI, and ends.
@@ -15,6 +15,7 @@ from typing import Any
 import napari
 from qtpy.QtWidgets import QApplication
 
+from napari_medgen.viewer.reading.coordinator import ReadingRoom
 from napari_medgen.viewer.sample.coordinator import SampleVolumes
 from napari_medgen.viewer.work.queue import shared_queue
 
@@ -28,26 +29,31 @@ def main() -> None:
     parser.add_argument("--model", default="brain-t1")
     options = parser.parse_args()
     viewer = napari.Viewer(title="napari-medgen demo")
-    widget = dock(viewer)
+    widget, room = dock(viewer)
     if options.screenshots is None:
-        print("Press Sample for more volumes; scroll with the slider below the picture. Close the window to end.")
+        print("Press Sample for more volumes; scroll with the wheel, F1 shows all keys. Close the window to end.")
         widget.coordinator.sample()
         napari.run()
     else:
         viewer.window.resize(1400, 900)
-        record(viewer, widget, options.screenshots)
+        record(viewer, widget, room, options.screenshots)
+        room.close()
         widget.close()
         viewer.close()
 
 
-def dock(viewer: napari.Viewer) -> SampleVolumes:
-    """Dock the widget as the plugin menu does."""
+def dock(viewer: napari.Viewer) -> tuple[SampleVolumes, ReadingRoom]:
+    """Dock both widgets as the plugin menu does; the room takes the middle of the window."""
     _, widget = viewer.window.add_plugin_dock_widget("napari-medgen", "Sample volumes")
-    return widget
+    settle(0.1)
+    _, room = viewer.window.add_plugin_dock_widget("napari-medgen", "Reading room")
+    settle(0.1)
+    return widget, room
 
 
-def record(viewer: napari.Viewer, widget: SampleVolumes, folder: Path) -> None:
-    """Sample, look at it from three sides, save it, open it again; a picture of each."""
+def record(viewer: napari.Viewer, widget: SampleVolumes, room: ReadingRoom, folder: Path) -> None:
+    """Sample, look at it in linked views, move the crosshair, save it, open it again; a picture of each."""
+    reading = room.coordinator
     folder.mkdir(parents=True, exist_ok=True)
 
     def picture(name: str) -> None:
@@ -62,12 +68,12 @@ def record(viewer: napari.Viewer, widget: SampleVolumes, folder: Path) -> None:
     settle()
     if widget.view.work.error:
         raise SystemExit(widget.view.work.error)
-    picture("2-axial")
-    for name, order in (("3-coronal", (1, 0, 2)), ("4-sagittal", (2, 0, 1))):
-        viewer.dims.order = order
-        viewer.reset_view()
-        picture(name)
-    viewer.dims.order = (0, 1, 2)
+    picture("2-linked-views")
+    reading.room.scroll(6)
+    picture("3-scrolled")
+    reading.room.maximise(1)
+    picture("4-sagittal")
+    reading.room.maximise(None)
     widget.coordinator.save(folder)
     wait_for(lambda: widget.coordinator.written or widget.view.work.error)
     written = widget.coordinator.written
@@ -75,7 +81,6 @@ def record(viewer: napari.Viewer, widget: SampleVolumes, folder: Path) -> None:
         print(f"Wrote {path}")
     viewer.layers.clear()
     viewer.open(written[0], plugin="napari-medgen")
-    viewer.reset_view()
     picture("5-saved-and-opened-again")
 
 

@@ -17,7 +17,6 @@ from napari_medgen.imaging.hanging import ViewState
 from napari_medgen.imaging.worklist import read_worklist
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.viewer.canvas.stage import Shown, fit_view
-from napari_medgen.viewer.layers.adding import add_image
 from napari_medgen.viewer.layers.owner import is_subject
 from napari_medgen.viewer.reading import window_level
 from napari_medgen.viewer.reading.actions import Actions
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from napari_medgen.imaging.worklist import Case
 
 _REST = 120  # milliseconds after the crosshair's last move until napari's own sliders follow
+_SETTLED = 150  # milliseconds without a further page until a case becomes a layer of the viewer
 _SHOWN = 50  # milliseconds until a canvas that is shown again has its size
 _OWNER = "reading"
 
@@ -119,6 +119,7 @@ class ReadingCoordinator(Coordinator):
         self._point = tuple(self.viewer.dims.point)
         self._soon = self.settled(0, self._refresh)
         self._rest = self.settled(_REST, self._tell_viewer)
+        self._settle = self.settled(_SETTLED, self._admit)
         self._connect()
         for layer in self.viewer.layers:
             self._watch(layer)
@@ -201,6 +202,8 @@ class ReadingCoordinator(Coordinator):
         self.actions.end()
         if self.widget is None:
             return
+        if self.room.guest is not None and self.viewer_lives:
+            self._admit()
         try:
             self.room.tell_viewer()
         finally:
@@ -496,6 +499,8 @@ class ReadingCoordinator(Coordinator):
         if self.strip is not None:
             self.strip.choose(index)
         layer = entry.layer() if entry.layer is not None else None
+        if self.room.guest is not None and entry.case is None:
+            self._admit()
         if layer is not None and layer in self.viewer.layers:
             self.stage.show(layer)
         elif entry.case is None:
@@ -537,17 +542,30 @@ class ReadingCoordinator(Coordinator):
 
     def _show_loaded(self, index: int, loaded: Loaded) -> None:
         data, options, _ = loaded.layer
-        before = self._case_layer()
-        layer = add_image(self.viewer, data, **options | {"visible": False})
-        self._case_layer = weakref.ref(layer)
-        self.stage.show(layer)
-        if before is not None and before in self.viewer.layers:
-            self.viewer.layers.remove(before)
+        from napari.layers import Image
+
         self._panel.clear_error()
-        self._refresh()
+        self.room.guest = Image(data, **options)
+        if self.widget is None:
+            self._admit()
+        else:
+            self._refresh()
+            self._settle.start()
         self._read_ahead()
 
+    def _admit(self) -> None:
+        """Put the case that is shown into the viewer, in the place of the one before."""
+        guest, self.room.guest = self.room.guest, None
+        before = self._case_layer()
+        if guest is not None:
+            self.viewer.layers.append(guest)
+            self._case_layer = weakref.ref(guest)
+            self.stage.show(guest)
+        if before is not None and before in self.viewer.layers:
+            self.viewer.layers.remove(before)
+
     def _drop_case_layer(self) -> None:
+        self.room.guest = None
         layer, self._case_layer = self._case_layer(), lambda: None
         if layer is not None and layer in self.viewer.layers:
             self.viewer.layers.remove(layer)

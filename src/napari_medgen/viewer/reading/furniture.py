@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_medgen.imaging.orientation import spoken_place
 from napari_medgen.viewer.canvas.marks import mark_in
-from napari_medgen.viewer.layers.owner import KEY, RADIOGRAPH, is_map
+from napari_medgen.viewer.layers.owner import KEY, RADIOGRAPH, UNIT, is_map
 from napari_medgen.viewer.reading import window_level
 from napari_medgen.viewer.reading.pane import Pane
 from napari_medgen.viewer.reading.planes import PLANES, SLICES, edges, patient_place, sides
@@ -86,7 +86,7 @@ def furniture_of(room: Room, index: int) -> Furniture:
     size = room.canvas.get(index, (400.0, 400.0))
     subject = room._main(pane.sources)
     if subject is None:
-        return Furniture(title=pane.plane.title, colour=pane.plane.colour)
+        return Furniture(upper=("Open an image, or sample a volume.", "F1 shows all keys."))
     growing = sides(subject)
     whole = pane.plane.name == "3d"
     letters: dict[str, str] = {}
@@ -263,11 +263,15 @@ def _ruler(room: Room, pane: Pane, subject: Image, size: tuple[float, float]) ->
 
 
 def _bar(room: Room, subject: Image) -> tuple[str, str] | None:
-    if room.blend is None or room.blend.kind != "difference":
+    if room.blend is not None and room.blend.kind == "difference":
+        low, high = room.blend.limits
+        unit = window_level.unit(subject)
+    elif room.blend is None and UNIT in subject.metadata and not window_level.windowed(subject):
+        low, high = (float(value) for value in subject.contrast_limits)
+        unit = ""
+    else:
         return None
-    low, high = room.blend.limits
-    unit = window_level.unit(subject)
-    return f"{_short(low)} {unit}".strip(), f"+{_short(high)} {unit}".strip()
+    return f"{_short(low)} {unit}".strip().replace("-", "\N{MINUS SIGN}"), f"+{_short(high)} {unit}".strip()
 
 
 def _swipe(room: Room, pane: Pane, size: tuple[float, float]) -> float | None:

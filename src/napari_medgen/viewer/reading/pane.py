@@ -83,7 +83,7 @@ class Pane:
             if twin.stale:
                 self._drop([source])
         for source in self.sources:
-            if source not in self._twins:
+            if source not in self._twins and not self._reuse(source):
                 self._add(source, whole)
         hidden = [source for source in self._twins if source not in self.sources]
         self._drop(hidden[: max(0, len(hidden) - _KEPT_HIDDEN)])
@@ -95,6 +95,16 @@ class Pane:
         if changed_plane or self.model.dims.ndisplay != (3 if whole else 2):
             self._turn()
         self._apply_slab()
+
+    def _reuse(self, source: Layer) -> bool:
+        """Let a twin that is not seen follow a layer that is."""
+        for old, twin in self._twins.items():
+            if old not in self.sources and twin.can_follow(source):
+                del self._twins[old]
+                self._twins[source] = twin
+                twin.follow(source)
+                return True
+        return False
 
     def forget(self, source: Layer) -> None:
         """Drop what follows a layer that is gone."""

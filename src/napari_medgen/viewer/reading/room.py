@@ -62,6 +62,8 @@ class Room:
         Event: other views are shown, or in other places.
     moved
         Event: the crosshair was moved here, so that the viewer's own sliders must follow.
+    guest
+        An image that is shown before it is in the viewer, alone: adding one takes napari as long as a page may take.
     crosshair, overlays, linked, windows_together
         Whether lines are drawn; whether maps, labels and drawings are shown; whether zoom and place of one view are all
         views'; whether the windows of images that are compared are set together.
@@ -80,6 +82,7 @@ class Room:
         self.crosshair, self.overlays, self.linked, self.windows_together = True, True, True, True
         self.slab = Slab()
         self.blend: Blend | None = None
+        self.guest: Image | None = None
         self.place: NDArray[np.float64] = np.zeros(self.viewer.dims.ndim)
         self.offset: NDArray[np.float64] = np.zeros(3)
         self.zoom = 1.0
@@ -97,7 +100,8 @@ class Room:
 
     def refresh(self) -> None:
         """Show what the viewer shows now: its visible layers, or the cells of its grid beside each other."""
-        cells = [cell for cell in cells_of(self.viewer) if cell]
+        guest = self.guest
+        cells = [[guest]] if guest is not None else [cell for cell in cells_of(self.viewer) if cell]
         compared = self.viewer.canvas.grid.enabled and len(cells) > 1
         if self.blend is not None and not self.blend.is_there(self.viewer):
             self.blend = None
@@ -240,18 +244,30 @@ class Room:
             pane.forget(event.value)
 
     def _follow_ndim(self) -> None:
-        count = self.viewer.dims.ndim
+        count = self.ndim
         if len(self.place) == count:
             return
-        place = np.array(self.viewer.dims.point, float)
+        place = self._viewer_place()
         kept = min(count, len(self.place))
         if kept:
             place[count - kept :] = self.place[len(self.place) - kept :]
         self.place = place
 
+    @property
+    def ndim(self) -> int:
+        """How many axes the crosshair has: as many as the viewer, or as an image that is not in it yet."""
+        return max(self.viewer.dims.ndim, *(source.ndim for pane in self.panes for source in pane.sources), 2)
+
+    def _viewer_place(self) -> NDArray[np.float64]:
+        """Where the viewer's own sliders are."""
+        place = np.zeros(self.ndim)
+        point = np.array(self.viewer.dims.point, float)
+        place[self.ndim - len(point) :] = point
+        return place
+
     def follow(self, before: Sequence[float], now: Sequence[float]) -> None:
         """Take over what was moved with the viewer's own sliders, and nothing else: the crosshair may be on its way there."""
-        if len(now) != len(self.place) or len(before) != len(now):
+        if len(now) != len(self.place) or len(before) != len(now) or self.guest is not None:
             self._follow_ndim()
             return
         moved = [axis for axis in range(len(now)) if not np.isclose(before[axis], now[axis])]
@@ -281,9 +297,9 @@ class Room:
     def _go_to(self, fractions: tuple[float, float, float]) -> None:
         box = self._first_box
         if box is None or len(box.low) != 3:
-            self.place = np.array(self.viewer.dims.point, float)
+            self.place = self._viewer_place()
             return
-        place = np.array(self.viewer.dims.point, float)
+        place = self._viewer_place()
         place[-3:] = self._on_voxel(box.low + np.asarray(fractions) * box.size)
         self.set_place(place)
 
@@ -333,7 +349,7 @@ class Room:
 
     def scroll_axis(self, pane: Pane) -> int | None:
         """The viewer's axis that a wheel over a view steps along: through its plane, or months of a picture; None for none."""
-        through, ndim = pane.plane.through, self.viewer.dims.ndim
+        through, ndim = pane.plane.through, self.ndim
         if through is not None and pane.axes == 3:
             return ndim - 3 + through
         ahead = [source.ndim for source in pane.sources]
@@ -345,7 +361,7 @@ class Room:
         first, step, count = self._steps(pane, axis)
         if axis is None or count < 2:
             return 0, 1
-        shift = pane.shift[axis - self.viewer.dims.ndim + 3] if pane.axes == 3 else 0.0
+        shift = pane.shift[axis - self.ndim + 3] if pane.axes == 3 else 0.0
         return int(np.clip(round((self.place[axis] + shift - first) / step), 0, count - 1)), count
 
     def _steps(self, pane: Pane, axis: int | None) -> tuple[float, float, int]:
@@ -355,7 +371,7 @@ class Room:
         image = subject if subject is not None and pane.axes == 3 else longest
         if axis is None or image is None:
             return 0.0, 1.0, 1
-        own = axis - self.viewer.dims.ndim + image.ndim
+        own = axis - self.ndim + image.ndim
         if own < 0:
             return 0.0, 1.0, 1
         extent, step = np.asarray(image.extent.world, float)[:, own], float(np.asarray(image.extent.step)[own])
@@ -374,7 +390,7 @@ class Room:
         first, step, count = self._steps(pane, axis)
         if axis is None:
             return
-        shift = pane.shift[axis - self.viewer.dims.ndim + 3] if pane.axes == 3 else 0.0
+        shift = pane.shift[axis - self.ndim + 3] if pane.axes == 3 else 0.0
         place = self.place.copy()
         place[axis] = first + step * min(max(index, 0), count - 1) - shift
         if not np.isclose(place[axis], self.place[axis]):

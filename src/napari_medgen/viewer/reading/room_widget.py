@@ -43,6 +43,7 @@ class RoomWidget(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(_GAP)
         self._views = QWidget()
+        self._views.setStyleSheet("background: #101014;")
         self._grid = QGridLayout(self._views)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(_GAP)
@@ -85,6 +86,8 @@ class RoomWidget(QWidget):
             self._grid.setRowStretch(row, 1 if row < rows else 0)
         for column in range(max(columns, self._grid.columnCount())):
             self._grid.setColumnStretch(column, 1 if column < columns else 0)
+        if self.isVisible():
+            self._grid.activate()  # now, so that no view is seen in a size that it does not keep
         self._changed()
 
     def _made(self, index: int) -> PaneWidget:

@@ -5,6 +5,7 @@ A napari layer keeps the slice that it shows, so that one layer cannot be in two
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,7 @@ _FOLLOWED = (
     "selected_label",
     "show_selected_label",
 )
+_PLACED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 # Voxels along the longest side in 3D: without a graphics card a frame of more takes longer than a blink.
 _FINEST_3D = 128
 _BONE_3D = (100.0, 1300.0)  # Hounsfield units
@@ -73,13 +75,42 @@ class Twin:
             options["projection_mode"] = "none"
             if whole:
                 options |= {"rendering": "attenuated_mip", "attenuation": 0.02, "interpolation3d": "linear"}
-            if whole and modality(source) == "CT":
+            self._fixed = self._fixed_for(source)
+            if self._fixed:
                 # The brightest voxels of a CT are bone and contrast, whatever window its slices have.
                 options |= {"rendering": "mip", "contrast_limits": _BONE_3D}
-                self._fixed = ("contrast_limits", "contrast_limits_range")
         options.pop("experimental_clipping_planes", None)
         self.layer: Layer = Base.create(data, options, kind)
         source.events.connect(self._changed)
+
+    def can_follow(self, source: Layer) -> bool:
+        """Whether it can follow another layer instead: one of the same kind, which spares making and breaking a canvas's parts."""
+        return (
+            type(source) is type(self.layer)
+            and source.ndim == self.layer.ndim
+            and _is_plain(source)
+            and getattr(source, "rgb", False) == getattr(self.layer, "rgb", False)
+            and self._fixed == self._fixed_for(source)
+        )
+
+    def follow(self, source: Layer) -> None:
+        """Follow another layer from now on."""
+        self.source.events.disconnect(self._changed)
+        self.source = source
+        self._every = _step(source) if self._whole else 1
+        events = self.layer.events
+        with ExitStack() as stack:
+            # Each of them would make napari lay its sliders out anew; one for all is enough.
+            for what in _PLACED:
+                stack.enter_context(getattr(events, what).blocker())
+            for what in _FOLLOWED:
+                if hasattr(source, what) and what not in self._fixed:
+                    self._take(what)
+        events.translate()
+        source.events.connect(self._changed)
+
+    def _fixed_for(self, source: Layer) -> tuple[str, ...]:
+        return ("contrast_limits", "contrast_limits_range") if self._whole and modality(source) == "CT" else ()
 
     def close(self) -> None:
         """Follow no more."""
@@ -95,8 +126,11 @@ class Twin:
         if what in ("paint", "labels_update"):
             layer.refresh()
             return
-        if what not in _FOLLOWED or what in self._fixed or not hasattr(layer, what):
-            return
+        if what in _FOLLOWED and what not in self._fixed and hasattr(layer, what):
+            self._take(what)
+
+    def _take(self, what: str) -> None:
+        layer = self.layer
         value: Any = getattr(self.source, what)
         if what == "data":
             if np.ndim(value) != layer.ndim:
@@ -120,6 +154,12 @@ class Twin:
         if self._every == 1:
             return scale
         return np.asarray(scale, float) * np.r_[np.ones(len(scale) - 3), np.full(3, self._every)]
+
+
+def _is_plain(source: Layer) -> bool:
+    from napari.layers import Image, Labels
+
+    return isinstance(source, Image | Labels) and not getattr(source, "multiscale", False)
 
 
 def _step(source: Layer) -> int:

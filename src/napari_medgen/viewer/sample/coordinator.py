@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable
+import time
+import weakref
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtWidgets import QFileDialog
+
+from napari_medgen.imaging.files import VOLUME_SUFFIXES, read_volume
 from napari_medgen.models.catalogue import find_model, list_models
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.viewer.canvas.orientation import show_plane
 from napari_medgen.viewer.layers.adding import add_image
 from napari_medgen.viewer.layers.owner import KEY
 from napari_medgen.viewer.layers.volumes import image_options, volume_of
+from napari_medgen.viewer.sample.beside import Beside, find_and_read, remember_training_folder, training_folders
 from napari_medgen.viewer.sample.view import SampleForm, SampleRow, SampleView
 from napari_medgen.viewer.widgets.coordinator import Coordinator
 from napari_medgen.viewer.widgets.dock import DockWidget
 from napari_medgen.viewer.work.models import generators
+from napari_medgen.viewer.work.preferences import preferences
 from napari_medgen.viewer.work.queue import WorkQueue, file_queue, shared_queue
 
 if TYPE_CHECKING:
@@ -54,6 +61,9 @@ class SampleCoordinator(Coordinator):
         self._forming: dict[str, Image] = {}
         self._watching = True  # what forms is on screen, unless the user looked at something else since Sample was pressed
         self._layers: list[Image] = []
+        self._nearest: weakref.WeakKeyDictionary[Image, str] = weakref.WeakKeyDictionary()
+        self._beside = Beside(self.viewer)
+        self._last_look = 0.0
         self._shown_model = ""
         self._cost_timer = self.settled(_SETTLE, self._estimate)
         view.sample_requested.connect(self.sample)
@@ -62,6 +72,8 @@ class SampleCoordinator(Coordinator):
         view.save_requested.connect(self.ask_and_save)
         view.figure_requested.connect(self.ask_for_figure)
         view.plane_requested.connect(lambda plane: show_plane(self.viewer, plane))
+        view.nearest_requested.connect(self.ask_for_nearest)
+        view.real_requested.connect(self.ask_for_real)
         view.form_changed.connect(self._form_changed)
         view.row_selected.connect(self._select)
         self.listen(self.viewer.layers.events.removed, self._layer_removed)
@@ -97,8 +109,63 @@ class SampleCoordinator(Coordinator):
 
         self.write(f"Saving {len(chosen)} {'volume' if len(chosen) == 1 else 'volumes'}", write)
 
+    def ask_for_nearest(self) -> None:
+        """Show the chosen sample beside the training volume that it is most like; ask where those are, if nobody said it."""
+        sample = self._chosen
+        if sample is None or not self._nearest.get(sample):
+            self._panel.say("This model does not record which training volume a sample is most like.")
+            return
+        folders = training_folders()
+        if not folders:
+            chosen = QFileDialog.getExistingDirectory(self.view, f"Folder of the training volume {self._nearest[sample]}")
+            if not chosen:
+                return
+            folders = (Path(chosen),)
+            remember_training_folder(folders[0])
+        self.show_nearest(sample, folders)
+
+    def show_nearest(self, sample: Image, folders: Sequence[Path]) -> None:
+        """Show a sample beside its nearest training volume, which lies in one of some folders or below."""
+        name = self._nearest[sample]
+        self._show_beside(sample, f"Looking for {name}", lambda: find_and_read(name, folders), "nearest training volume")
+
+    def ask_for_real(self) -> None:
+        """Show the chosen sample beside a real volume: the one opened last, or one of a file."""
+        sample = self._chosen
+        if sample is None:
+            return
+        real = self._beside.real
+        if real is not None:
+            self._beside.show(sample, real, "real")
+            return
+        file, _ = QFileDialog.getOpenFileName(self.view, "A real volume", "", f"Volumes ({' '.join('*' + s for s in VOLUME_SUFFIXES)})")
+        if file:
+            self.show_beside_file(sample, Path(file))
+
+    def show_beside_file(self, sample: Image, path: Path) -> None:
+        """Show a sample beside a volume of a file."""
+        self._show_beside(sample, f"Reading {path.name}", lambda: read_volume(path), "real")
+
+    def _show_beside(self, sample: Image, title: str, read: Callable[[], Volume], caption: str) -> None:
+        def steps() -> Steps[tuple[Volume, dict[str, Any]]]:
+            yield Progress(0, 0, title)
+            volume = read()
+            return volume, image_options(volume)
+
+        def show(made: tuple[Volume, dict[str, Any]]) -> None:
+            self._beside.show_volume(sample, *made, caption)
+
+        self.work.submit("beside", title, steps, show, file=True, brief=True)
+
+    @property
+    def _chosen(self) -> Image | None:
+        """The sample that is chosen in the table: the first of several; the last where none is."""
+        rows = self.view.chosen_rows
+        return self._layers[rows[0] if len(rows) < len(self._layers) else rows[-1]] if self._layers and rows else None
+
     def close(self) -> None:
         """End all work of this widget, forget the model and let go of the viewer."""
+        self._beside.close()
         super().close()
         self._layers.clear()
 
@@ -124,8 +191,10 @@ class SampleCoordinator(Coordinator):
         )
 
     def _show_look(self, kind: str, look: Volume | None) -> None:
-        if look is None:
+        rate, now = preferences().preview_rate, time.monotonic()
+        if look is None or rate == 0 or now - self._last_look < 1 / rate:
             return
+        self._last_look = now
         layer = self._forming.get(kind)
         if layer is not None and layer in self.viewer.layers:
             layer.data = look.voxels
@@ -150,6 +219,8 @@ class SampleCoordinator(Coordinator):
         if self._watching:
             self.stage.show(layer)
         near = sample.nearest
+        if near is not None:
+            self._nearest[layer] = near.name
         self.view.add_row(
             SampleRow(
                 volume=layer.name,

@@ -68,6 +68,8 @@ class SampleView(QWidget):
     -------
     sample_requested, card_requested, save_requested, figure_requested, interpolate_requested
         A button was pressed.
+    nearest_requested, real_requested
+        The chosen sample is wanted beside its nearest training volume, or beside a real one.
     plane_requested
         Axial, coronal, sagittal or 3d.
     form_changed
@@ -78,6 +80,8 @@ class SampleView(QWidget):
 
     sample_requested = Signal()
     interpolate_requested = Signal()
+    nearest_requested = Signal()
+    real_requested = Signal()
     card_requested = Signal()
     save_requested = Signal()
     figure_requested = Signal()
@@ -131,7 +135,11 @@ class SampleView(QWidget):
         self._save.setToolTip("Save the chosen volumes as NIfTI, with their provenance; all if none is chosen")
         self._figure = QPushButton("Save figure...")
         self._figure.setToolTip("Save what is on the canvas as PNG, TIFF, SVG or PDF, with captions and scale bar")
-        for button in (self._save, self._figure):
+        self._nearest = QPushButton("Beside its nearest")
+        self._nearest.setToolTip("The chosen sample beside the training volume that it is most like, in linked views")
+        self._real = QPushButton("Beside a real one")
+        self._real.setToolTip("The chosen sample beside a real volume that is open, or that you choose")
+        for button in self._of_samples:
             button.setEnabled(False)
         self._lay_out()
         self._connect()
@@ -182,8 +190,8 @@ class SampleView(QWidget):
             first.setText(f"\N{WARNING SIGN} {row.verdict}")
             first.setFont(bold(first.font()))
         self._table.scrollToBottom()
-        self._save.setEnabled(True)
-        self._figure.setEnabled(True)
+        for button in self._of_samples:
+            button.setEnabled(True)
 
     def choose_row(self, index: int | None) -> None:
         """Show which line is on the canvas; none for what is no sample."""
@@ -195,8 +203,13 @@ class SampleView(QWidget):
     def remove_row(self, index: int) -> None:
         """Take a line away, because its layer is gone."""
         self._table.removeRow(index)
-        self._save.setEnabled(self._table.rowCount() > 0)
-        self._figure.setEnabled(self._table.rowCount() > 0)
+        for button in self._of_samples:
+            button.setEnabled(self._table.rowCount() > 0)
+
+    @property
+    def _of_samples(self) -> tuple[QPushButton, ...]:
+        """Buttons that need a sample."""
+        return self._save, self._figure, self._nearest, self._real
 
     # -- readings -----------------------------------------------------------------------------------------------------
 
@@ -255,6 +268,10 @@ class SampleView(QWidget):
         layout.addLayout(saves)
         layout.addWidget(QLabel("Samples of this session"))
         layout.addWidget(self._table, 1)
+        beside = QHBoxLayout()
+        beside.addWidget(self._nearest)
+        beside.addWidget(self._real)
+        layout.addLayout(beside)
 
     def _connect(self) -> None:
         self._sample.clicked.connect(self.sample_requested)
@@ -262,6 +279,8 @@ class SampleView(QWidget):
         self._card.clicked.connect(self.card_requested)
         self._save.clicked.connect(self.save_requested)
         self._figure.clicked.connect(self.figure_requested)
+        self._nearest.clicked.connect(self.nearest_requested)
+        self._real.clicked.connect(self.real_requested)
         self._new_seed.clicked.connect(lambda: self.set_seed(secrets.randbelow(_LARGEST_SEED)))
         self._form.changed.connect(lambda: self.form_changed.emit())
         self._condition_form.changed.connect(lambda: self.form_changed.emit())

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from types import MethodType
 from typing import Any
 
@@ -40,6 +41,8 @@ class Preferences:
         Looks at a forming volume a second.
     lists
         Whether napari's lists stay when the reading room is entered.
+    training_folders
+        Where volumes that models were trained on lie.
     """
 
     wheel_scrolls: bool = True
@@ -48,6 +51,7 @@ class Preferences:
     presets: tuple[Window, ...] = HOUNSFIELD
     preview_rate: int = 5
     lists: bool = False
+    training_folders: tuple[Path, ...] = ()
 
 
 def preferences() -> Preferences:
@@ -63,7 +67,15 @@ def preferences() -> Preferences:
         presets=presets_of(str(reading.presets)),
         preview_rate=int(models.preview_rate),
         lists=bool(reading.lists),
+        training_folders=tuple(Path(part.strip()) for part in str(models.training).split(";") if part.strip()),
     )
+
+
+def set_training_folder(folder: Path) -> None:
+    """Remember where training volumes lie, for all sessions."""
+    settings = _settings()
+    if settings is not None:
+        settings.models.training = str(folder)
 
 
 @lru_cache(8)
