@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from reader_path import reader
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QAction, QWheelEvent
 from qtpy.QtTest import QTest
@@ -64,7 +65,12 @@ class User:
     def widget(self, title: str) -> Any:
         """Open one of our widgets by its menu, and find it."""
         self.menu("Plugins", OURS, title)
-        kind = {"Sample volumes": "SampleVolumes", "Overlay saliency": "OverlaySaliency"}.get(title, "ExtrapolateRadiograph")
+        kind = {
+            "Sample volumes": "SampleVolumes",
+            "Overlay saliency": "OverlaySaliency",
+            "Extrapolate radiograph": "ExtrapolateRadiograph",
+            "Reading room": "ReadingRoom",
+        }[title]
         (found,) = [one for one in self.window.findChildren(QWidget) if type(one).__name__ == kind]
         return found
 
@@ -378,4 +384,5 @@ PATHS: dict[str, Callable[[User], None]] = {
     "clinician": clinician,
     "researcher": researcher,
     "newcomer": newcomer,
+    "reader": reader,
 }

@@ -9,6 +9,7 @@ from napari_medgen.viewer.canvas.marks import add_mark, update_mark
 from napari_medgen.viewer.canvas.orientation import add_letters, update_letters
 from napari_medgen.viewer.canvas.size_question import ask_about_size
 from napari_medgen.viewer.canvas.stage import stage_of
+from napari_medgen.viewer.canvas.gone_programs import mend_gone_programs
 from napari_medgen.viewer.layers.proxy import unwrapped
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def watch(viewer: ViewerModel) -> None:
     if viewer in _watched:
         return
     _watched.add(viewer)
+    if hasattr(viewer, "window"):  # a ViewerModel draws nothing
+        mend_gone_programs()
     stage_of(viewer)
     add_mark(viewer)
     add_letters(viewer)
