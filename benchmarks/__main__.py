@@ -148,13 +148,18 @@ def main() -> None:
         from benchmarks import fuzz
 
         sys.exit(fuzz.main(sys.argv[2:]))
+    if sys.argv[1:2] == ["reading"]:
+        from benchmarks import reading
+
+        reading.main()
+        return
     if sys.argv[1:2] == ["window"]:
         from benchmarks import window
 
         window.main(sys.argv[2:])
         return
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog="Instead: fuzz [--minutes N] changes files at random, window measures the window's gaps."
+        description=__doc__, epilog="Instead: fuzz [--minutes N] changes files at random, window measures the window's gaps, reading the reading room."
     )
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; all by default")
     parser.add_argument("--runs", type=int, default=3)

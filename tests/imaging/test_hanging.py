@@ -23,7 +23,9 @@ def test_a_volume_has_three_planes_and_the_whole() -> None:
 def test_rules_of_ones_own_go_first() -> None:
     file = rules_file()
     file.parent.mkdir(parents=True)
-    file.write_text('[[rule]]\nwhen = { model = "brain-t1" }\nhang = { layout = "1x3", slice = [0.6, 0.5, 0.5], zoom = 1.5 }\n')
+    file.write_text(
+        '[[rule]]\nwhen = { model = "brain-t1" }\nhang = { layout = "1x3", slice = [0.6, 0.5, 0.5], zoom = 1.5 }\n'
+    )
     assert hanging_for(Subject(kind="volume", model="brain-t1")).layout == "1x3"
     assert hanging_for(Subject(kind="volume", model="another")).layout == "2x2"
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from reader_path import reader
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QAction, QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QComboBox, QPushButton, QScrollArea, QSpinBox, QWidget
+from reader_path import reader
 
 from napari_medgen.viewer.canvas.captions import caption_of, mark_of
 from napari_medgen.viewer.canvas.marks import marks_of

@@ -29,7 +29,7 @@ class Grid:
 
     def places(self, axis: int) -> NDArray[np.float64]:
         """Places of all pixels along an axis, in millimetres."""
-        return self.first[axis] + self.step[axis] * np.arange(self.shape[axis])
+        return self.first[axis] + self.step[axis] * np.arange(self.shape[axis], dtype=np.float64)
 
 
 def on_grid(picture: NDArray[Any], own: Grid, other: Grid) -> Floats:

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_medgen.imaging.hanging import rules_file
 from napari_medgen.imaging.files import read_volume
+from napari_medgen.imaging.hanging import rules_file
 from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.viewer.layers.radiographs import radiograph_layer
-from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.viewer.layers.volumes import image_options
 from napari_medgen.viewer.reading.furniture import furniture_of
 from napari_medgen.viewer.reading.room import Room, Slab, best_shape
@@ -31,7 +31,9 @@ def add(viewer: ViewerModel, volume: Volume) -> Any:
     return viewer.add_image(volume.voxels, **image_options(volume))
 
 
-def a_volume(shape: tuple[int, int, int] = (12, 16, 20), spacing: tuple[float, float, float] = (3, 2, 1), **about: Any) -> Volume:
+def a_volume(
+    shape: tuple[int, int, int] = (12, 16, 20), spacing: tuple[float, float, float] = (3, 2, 1), **about: Any
+) -> Volume:
     voxels = np.random.default_rng(0).integers(0, 1000, shape).astype(np.int16)
     return Volume.on_grid(voxels, spacing, provenance=Provenance(**about))
 
@@ -57,7 +59,7 @@ def viewer() -> ViewerModel:
 
 
 def marked(codes: tuple[str, ...], path: Path) -> dict[str, np.ndarray]:
-    """Write a volume in some storage orientation with a bright voxel far at three sides; where nibabel says that they lie."""
+    """Write a volume in some storage orientation, a bright voxel far at three sides; where nibabel says that they lie."""
     shape = tuple({"R": 11, "L": 11, "A": 13, "P": 13, "S": 15, "I": 15}[code] for code in codes)
     affine = np.eye(4)
     affine[:3, :3] = 0
@@ -289,7 +291,10 @@ def test_another_image_of_the_same_kind_keeps_slice_and_zoom_and_uses_the_same_l
 def test_another_kind_of_image_is_hung_anew(viewer: ViewerModel) -> None:
     file = rules_file()
     file.parent.mkdir(parents=True)
-    file.write_text('[[rule]]\nwhen = { modality = "CT" }\nhang = { layout = "1x3", window = "Bone", slice = [0.0, 0.5, 1.0], zoom = 2.0 }\n')
+    file.write_text(
+        '[[rule]]\nwhen = { modality = "CT" }\n'
+        'hang = { layout = "1x3", window = "Bone", slice = [0.0, 0.5, 1.0], zoom = 2.0 }\n'
+    )
     head = add(viewer, a_volume())
     room = room_of(viewer)
     room.zoom_by(3.0)

@@ -1,9 +1,8 @@
 """A mend for canvases that are drawn without a graphics card: shader programs of removed layers are not deleted.
 
-When a layer is removed, VisPy (0.17) deletes its shader program. Mesa's software renderer (22.3, that of Debian 12) keeps one
-translation for programs that are alike, frees it with the first of them, and ends the process when another of them is drawn.
-In napari 0.9.2 that takes two images, the lower of which is removed. A program that is left takes a few kilobytes until its
-canvas is closed; where a graphics card draws, it is deleted as ever.
+When a layer is removed, VisPy (0.17) deletes its shader program, and where OpenGL is software the process may end when the
+next layer is drawn (seen with Mesa 22.3 of Debian 12). In napari 0.9.2 that takes two images, the lower of which is removed. It
+does not end where programs are left until their canvas is closed; where a graphics card draws, they are deleted as ever.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ def mend_gone_programs() -> None:
         if not _is_software():
             original(self)
 
-    program.delete = delete
+    program.delete = delete  # type: ignore[method-assign]
     setattr(program, _MENDED, True)
 
 
@@ -38,4 +37,5 @@ def _is_software() -> bool:
     """Whether the context that is current is drawn by the processor."""
     from vispy.gloo import gl
 
-    return any(name in str(gl.glGetParameter(gl.GL_RENDERER)).lower() for name in _SOFTWARE)
+    renderer = gl.glGetParameter(gl.GL_RENDERER)  # type: ignore[attr-defined]
+    return any(name in str(renderer).lower() for name in _SOFTWARE)

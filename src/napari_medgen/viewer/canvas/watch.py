@@ -5,11 +5,11 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING
 
+from napari_medgen.viewer.canvas.gone_programs import mend_gone_programs
 from napari_medgen.viewer.canvas.marks import add_mark, update_mark
 from napari_medgen.viewer.canvas.orientation import add_letters, update_letters
 from napari_medgen.viewer.canvas.size_question import ask_about_size
 from napari_medgen.viewer.canvas.stage import stage_of
-from napari_medgen.viewer.canvas.gone_programs import mend_gone_programs
 from napari_medgen.viewer.layers.proxy import unwrapped
 
 if TYPE_CHECKING:

@@ -140,7 +140,9 @@ class Actions(QObject):
         counted = [image for image in targets if window_level.modality(image) == "CT"]
         preset = preferences().presets[index]
         if not counted:
-            self.said.emit(f"{preset.name} is a window of the Hounsfield scale, and this is no CT. A sets one from the image.")
+            self.said.emit(
+                f"{preset.name} is a window of the Hounsfield scale, and this is no CT. A sets one from the image."
+            )
             return
         for image in counted:
             window_level.set_window(image, preset)
@@ -200,7 +202,7 @@ class Actions(QObject):
         self.changed.emit()
 
     def maximise(self) -> None:
-        """This view alone, or all."""
+        """Show this view alone, or all."""
         self._room.maximise(self._room.active)
 
     def next_view(self) -> None:

@@ -93,7 +93,9 @@ class Blend:
                 layer.visible = seen
         model.dims.set_point(model.dims.not_displayed, [float(translate[axis]) for axis in model.dims.not_displayed])
 
-    def _layer(self, pane: Pane, data: NDArray[np.float32], scale: NDArray[np.float64], translate: NDArray[np.float64]) -> Image:
+    def _layer(
+        self, pane: Pane, data: NDArray[np.float32], scale: NDArray[np.float64], translate: NDArray[np.float64]
+    ) -> Image:
         from napari.layers import Image
 
         signed = self.kind == "difference"
@@ -101,13 +103,13 @@ class Blend:
             data,
             name=self.kind,
             rgb=False,
-            scale=scale,
-            translate=translate,
+            scale=[float(step) for step in scale],
+            translate=[float(place) for place in translate],
             units=self.first.units[-data.ndim :] if len(self.first.units) >= data.ndim else None,
-            colormap=_DIFFERENCE if signed else self.first.colormap,
             contrast_limits=self.limits if signed else (0.0, 1.0),
             interpolation2d="nearest" if self.kind == "checkerboard" else "linear",
         )
+        made.colormap = _DIFFERENCE if signed else self.first.colormap
         pane.model.layers.append(made)
         return made
 

@@ -53,16 +53,16 @@ class _Canvas:
     order: tuple[int, ...]
     ndisplay: int
     shown: tuple[Layer, ...]
-    centre: tuple[float, ...]
+    centre: tuple[float, float, float] | tuple[float, float]
     zoom: float
 
     @classmethod
     def of(cls, viewer: ViewerModel) -> _Canvas:
         camera, shown = viewer.scene.camera, tuple(layer for layer in viewer.layers if layer.visible)
-        return cls(tuple(viewer.dims.order), viewer.dims.ndisplay, shown, tuple(camera.center), float(camera.zoom))
+        return cls(tuple(viewer.dims.order), viewer.dims.ndisplay, shown, camera.center, float(camera.zoom))
 
     def restore(self, viewer: ViewerModel) -> None:
-        """Turn the canvas as it was; look where it looked, or at the whole of what is shown now if that is something else."""
+        """Turn the canvas as it was; look where it looked, or at the whole of what is shown now if that is another."""
         dims = viewer.dims
         if len(self.order) == dims.ndim and tuple(dims.order) != self.order:
             dims.order = self.order
@@ -428,7 +428,9 @@ class ReadingCoordinator(Coordinator):
     def _offer_images(self) -> None:
         self._images = [layer for layer in self.viewer.layers if is_subject(layer)]
         shown = {source for pane in self.room.panes for source in pane.sources} if self.room.compared else set()
-        self.view.set_images([image.name for image in self._images], [i for i, one in enumerate(self._images) if one in shown])
+        self.view.set_images(
+            [image.name for image in self._images], [i for i, one in enumerate(self._images) if one in shown]
+        )
 
     # -- cases ----------------------------------------------------------------------------------------------------------
 
@@ -565,7 +567,9 @@ class ReadingCoordinator(Coordinator):
             self.viewer.layers.remove(before)
 
     def _drop_case_layer(self) -> None:
+        self._settle.stop()
         self.room.guest = None
+        self._look_again()
         layer, self._case_layer = self._case_layer(), lambda: None
         if layer is not None and layer in self.viewer.layers:
             self.viewer.layers.remove(layer)
@@ -584,7 +588,9 @@ class ReadingCoordinator(Coordinator):
             self.cases.entries[wanted].fault = str(error)
             self._read_ahead()
 
-        self.work.submit("ahead", f"Reading {case.name}", lambda: read_case(case), kept, on_error=failed, shown=False, file=True)
+        self.work.submit(
+            "ahead", f"Reading {case.name}", lambda: read_case(case), kept, on_error=failed, shown=False, file=True
+        )
 
     # -- what the form says ---------------------------------------------------------------------------------------------
 

@@ -157,7 +157,11 @@ def read_out(layer: Image, place: NDArray[np.float64], shift: NDArray[np.float64
     elif layer.ndim == 2 and str(layer.units[-1]) == "millimeter":
         lines.append(f"{own[-2] - first[-2]:.1f} down  {own[-1] - first[-1]:.1f} right mm")
     what = "voxel" if layer.ndim >= 3 else "pixel"
-    said = f"{what} {' '.join(str(int(one)) for one in index)}" if inside else f"outside the {'volume' if layer.ndim >= 3 else 'image'}"
+    said = (
+        f"{what} {' '.join(str(int(one)) for one in index)}"
+        if inside
+        else f"outside the {'volume' if layer.ndim >= 3 else 'image'}"
+    )
     if inside and not layer.rgb:
         said += f"   value {_spoken_value(layer.data[tuple(index)])} {window_level.unit(layer)}".rstrip()
     lines.append(said)

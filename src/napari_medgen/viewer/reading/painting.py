@@ -1,4 +1,4 @@
-"""A transparent widget over a view that paints its furniture: the image below is not drawn again for a crosshair that moves."""
+"""A transparent widget over a view that paints its furniture: for a crosshair that moves, no image is drawn again."""
 
 from __future__ import annotations
 
@@ -139,7 +139,11 @@ class Glass(QWidget):
         painter.setPen(QPen(QColor(_TEXT), 1.0))
         painter.drawRect(place)
         measure = QFontMetricsF(font)
-        for text, y in ((top, place.top()), ("0", place.center().y() - measure.height() / 2), (low, place.bottom() - measure.height())):
+        for text, y in (
+            (top, place.top()),
+            ("0", place.center().y() - measure.height() / 2),
+            (low, place.bottom() - measure.height()),
+        ):
             _write(painter, font, text, place.left() - 4 - measure.horizontalAdvance(text), y, wide, _TEXT)
 
     def _paint_mark(self, painter: QPainter, x: float, y: float, room: float) -> None:
@@ -168,6 +172,8 @@ def _write(painter: QPainter, font: QFont, text: str, x: float, y: float, room: 
     path = QPainterPath()
     path.addText(QPointF(x, y + measure.ascent()), font, text)
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(QPen(QColor(0, 0, 0, 200), 3.0, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
+    painter.setPen(
+        QPen(QColor(0, 0, 0, 200), 3.0, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
+    )
     painter.drawPath(path)
     painter.fillPath(path, QColor(colour))

@@ -169,7 +169,9 @@ class Pane:
     @property
     def box(self) -> Box | None:
         """What it shows, in the world; None where it shows nothing."""
-        extents = [np.asarray(source.extent.world, float)[:, -self.axes :] for source in self.sources if source.ndim >= self.axes]
+        extents = [
+            np.asarray(source.extent.world, float)[:, -self.axes :] for source in self.sources if source.ndim >= self.axes
+        ]
         steps = [np.asarray(source.extent.step, float)[-self.axes :] for source in self.sources if source.ndim >= self.axes]
         if not extents:
             return None
@@ -228,7 +230,8 @@ class Pane:
         box = self.box
         if box is not None and self.plane.name == "3d":
             camera = self.model.scene.camera
-            camera.center = tuple(float(value) for value in box.middle[-3:])
+            depth, vertical, horizontal = (float(value) for value in box.middle[-3:])
+            camera.center = (depth, vertical, horizontal)
             camera.zoom = 0.62 * min(size) / float(box.size.max())
 
     # -- where things are on its canvas ---------------------------------------------------------------------------------
@@ -247,7 +250,9 @@ class Pane:
         across = (own[horizontal] - camera.center[-1]) * camera.zoom
         return wide / 2 + across, high / 2 + down * (own[vertical] - camera.center[-2]) * camera.zoom
 
-    def from_canvas(self, right: float, down: float, size: tuple[float, float], place: NDArray[np.float64]) -> NDArray[np.float64]:
+    def from_canvas(
+        self, right: float, down: float, size: tuple[float, float], place: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """The place under a point of the canvas; along the axis that goes through the view it is that of ``place``."""
         camera = self.model.scene.camera
         high, wide = size

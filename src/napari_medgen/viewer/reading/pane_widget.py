@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from napari.qt import QtViewer
+from napari.utils.events.event_utils import disconnect_events
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
@@ -29,15 +30,22 @@ class PaneWidget(QWidget):
         As :class:`.hands.Hands` takes them.
     """
 
-    def __init__(self, room: Room, pane: Pane, index: int, habits: Habits, press: Callable[[Key], None], parent: QWidget) -> None:
+    def __init__(
+        self, room: Room, pane: Pane, index: int, habits: Habits, press: Callable[[Key], None], parent: QWidget
+    ) -> None:
         # With its parent from the first: a canvas that moves to another window loses what it has drawn with.
         super().__init__(parent)
         self.room, self.pane, self.index = room, pane, index
-        pane.model.canvas.background_color_override = "black"  # a radiologist's screen, whatever the theme
+        # A radiologist's screen, whatever the theme.
+        pane.model.canvas.background_color_override = "black"  # type: ignore[assignment]
         self._qt_viewer = QtViewer(pane.model)
         self._qt_viewer.dims.hide()
         self._qt_viewer.dims.setMaximumHeight(0)
-        self.canvas: QWidget = self._qt_viewer.canvas.native
+        # Sliders that nobody sees take half of the time in which another image is shown.
+        sliders = self._qt_viewer.dims
+        for one in (sliders, *sliders.slider_widgets):
+            disconnect_events(pane.model.dims.events, one)
+        self.canvas = cast(QWidget, self._qt_viewer.canvas.native)
         self.canvas.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.canvas.setMouseTracking(True)
         self.canvas.setAccessibleName(f"View {index + 1}")

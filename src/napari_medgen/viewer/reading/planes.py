@@ -109,7 +109,8 @@ def patient_place(layer: Layer, voxel: NDArray[np.float64]) -> NDArray[np.float6
         return None
     home = layer.metadata.get(f"{KEY}_home")
     moved = home is None or not (
-        np.allclose(home["scale"], np.asarray(layer.scale)[-3:]) and np.allclose(home["translate"], np.asarray(layer.translate)[-3:])
+        np.allclose(home["scale"], np.asarray(layer.scale)[-3:])
+        and np.allclose(home["translate"], np.asarray(layer.translate)[-3:])
     )
     if moved:  # somebody moved the layer in the window: what the screen says is all that is known
         world: NDArray[np.float64] = np.asarray(layer.scale)[-3:] * voxel + np.asarray(layer.translate)[-3:]

@@ -101,9 +101,12 @@ class Room:
     def refresh(self) -> None:
         """Show what the viewer shows now: its visible layers, or the cells of its grid beside each other."""
         guest = self.guest
-        cells = [[guest]] if guest is not None else [cell for cell in cells_of(self.viewer) if cell]
+        cells: list[list[Layer]] = [cell for cell in cells_of(self.viewer) if cell]
+        if guest is not None:
+            cells = [[guest]]
         compared = self.viewer.canvas.grid.enabled and len(cells) > 1
         if self.blend is not None and not self.blend.is_there(self.viewer):
+            self.blend.close(self.panes)
             self.blend = None
         if compared:
             self._hang_cells(cells[:_MOST])
@@ -160,7 +163,13 @@ class Room:
 
     def _shape(self, count: int) -> Shape:
         rows, columns = (int(part) for part in self.hanging.layout.split("x"))
-        return (rows, columns) if rows * columns >= count > 1 else (1, 1) if count == 1 else best_shape(count, (1.0, 1.0), (1.0, 1.0))
+        return (
+            (rows, columns)
+            if rows * columns >= count > 1
+            else (1, 1)
+            if count == 1
+            else best_shape(count, (1.0, 1.0), (1.0, 1.0))
+        )
 
     def _hang_cells(self, cells: list[list[Layer]]) -> None:
         shown = [([layer for layer in cell if self._is_shown(layer)] or cell, cell) for cell in cells]
@@ -266,7 +275,7 @@ class Room:
         return place
 
     def follow(self, before: Sequence[float], now: Sequence[float]) -> None:
-        """Take over what was moved with the viewer's own sliders, and nothing else: the crosshair may be on its way there."""
+        """Take over what was moved with the viewer's own sliders, and no more: the crosshair may be on its way there."""
         if len(now) != len(self.place) or len(before) != len(now) or self.guest is not None:
             self._follow_ndim()
             return
@@ -348,7 +357,7 @@ class Room:
         return next((box for pane in self.panes if (box := pane.box) is not None), None)
 
     def scroll_axis(self, pane: Pane) -> int | None:
-        """The viewer's axis that a wheel over a view steps along: through its plane, or months of a picture; None for none."""
+        """The axis that a wheel over a view steps along: through its plane, or months of a picture; None for none."""
         through, ndim = pane.plane.through, self.ndim
         if through is not None and pane.axes == 3:
             return ndim - 3 + through
@@ -455,7 +464,9 @@ class Room:
         boxes = [box for pane in self.panes if (box := pane.box) is not None]
         if not boxes or any(len(box.low) == 3 for box in boxes):
             return True
-        return all(np.allclose(box.low, boxes[0].low, atol=0.5) and np.allclose(box.high, boxes[0].high, atol=0.5) for box in boxes)
+        return all(
+            np.allclose(box.low, boxes[0].low, atol=0.5) and np.allclose(box.high, boxes[0].high, atol=0.5) for box in boxes
+        )
 
     def _fitting(self, pane: Pane) -> float:
         box = pane.box

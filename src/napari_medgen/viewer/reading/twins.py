@@ -37,7 +37,7 @@ _FOLLOWED = (
     "selected_label",
     "show_selected_label",
 )
-_PLACED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+_PLACED = ("data", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 # Voxels along the longest side in 3D: without a graphics card a frame of more takes longer than a blink.
 _FINEST_3D = 128
 _BONE_3D = (100.0, 1300.0)  # Hounsfield units
@@ -84,7 +84,7 @@ class Twin:
         source.events.connect(self._changed)
 
     def can_follow(self, source: Layer) -> bool:
-        """Whether it can follow another layer instead: one of the same kind, which spares making and breaking a canvas's parts."""
+        """Whether it can follow another layer instead: one of the same kind, so that no part of a canvas is made anew."""
         return (
             type(source) is type(self.layer)
             and source.ndim == self.layer.ndim

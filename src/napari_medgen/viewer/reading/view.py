@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -28,7 +28,13 @@ from napari_medgen.viewer.work.panel import WorkPanel
 _LAYOUTS = {f"{name.replace('x', ' x ')}": name for name in LAYOUTS}
 _PLANES = {"Axial": "axial", "Coronal": "coronal", "Sagittal": "sagittal", "3D": "3d"}
 _SLABS = {"Single slice": "", "Mean": "mean", "MIP (brightest)": "mip", "MinIP (darkest)": "minip"}
-_MODES = {"Beside each other": "", "Swipe": "swipe", "Checkerboard": "checkerboard", "Blink": "blink", "Difference": "difference"}
+_MODES = {
+    "Beside each other": "",
+    "Swipe": "swipe",
+    "Checkerboard": "checkerboard",
+    "Blink": "blink",
+    "Difference": "difference",
+}
 _MOST_COMPARED = 4
 
 
@@ -182,7 +188,9 @@ class ReadingView(QWidget):
 
     def set_cases(self, text: str) -> None:
         """Say which case is shown, of how many; nothing where there is no list."""
-        self.place.setText(text or "A folder, a table with a column path, or the samples of this session, one after the other.")
+        self.place.setText(
+            text or "A folder, a table with a column path, or the samples of this session, one after the other."
+        )
         for name in ("Case before", "Next case"):
             self._cases[name].setEnabled(bool(text))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 from napari.utils import Colormap
@@ -25,7 +25,7 @@ _modalities: weakref.WeakKeyDictionary[Layer, tuple[int, Modality]] = weakref.We
 _automatic: weakref.WeakKeyDictionary[Layer, tuple[int, Window]] = weakref.WeakKeyDictionary()
 
 
-def windowed(layer: Layer) -> bool:
+def windowed(layer: Layer) -> TypeGuard[Image]:
     """Whether a layer is a grey image, whose window can be set: no map, no colour picture, no change of brightness."""
     from napari.layers import Image
 
@@ -160,7 +160,9 @@ def has_sigmoid(layer: Image) -> bool:
     return str(layer.colormap.name).removesuffix(_REVERSED) == SIGMOID
 
 
-def window_within(layer: Image, corners: tuple[NDArray[np.float64], NDArray[np.float64]], through: int | None) -> Window | None:
+def window_within(
+    layer: Image, corners: tuple[NDArray[np.float64], NDArray[np.float64]], through: int | None
+) -> Window | None:
     """The window from what lies in a rectangle of the slice that is shown; None where nothing does.
 
     Parameters
@@ -182,9 +184,12 @@ def window_within(layer: Image, corners: tuple[NDArray[np.float64], NDArray[np.f
     if (high < low).any():
         return None
     part = tuple(slice(int(first), int(last) + 1) for first, last in zip(low, high, strict=True))
-    data = np.asarray(layer.data)
-    lead = tuple(int(step) for step in layer._slice_input.world_slice.point[: data.ndim - count]) if data.ndim > count else ()
-    values = data[(*lead, *part)]
+    data: NDArray[Any] = np.asarray(layer.data)
+    lead = (
+        tuple(int(step) for step in layer._slice_input.world_slice.point[: data.ndim - count]) if data.ndim > count else ()
+    )
+    where: tuple[int | slice, ...] = (*lead, *part)
+    values = data[where]
     if values.size < 4 or values.min() == values.max():
         return None
     first, last = (float(value) for value in np.percentile(values, (2, 98)))

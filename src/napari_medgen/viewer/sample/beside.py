@@ -95,7 +95,7 @@ def find_and_read(name: str, folders: Sequence[Path]) -> Volume:
                 return read_volume(path)
     where = " or ".join(folder.name for folder in folders)
     raise ImageError(
-        f"No volume called {name} is in {where}; the folders of training volumes are set in napari's preferences, under Plugins."
+        f"No volume called {name} is in {where}; folders of training volumes are set in napari's preferences, under Plugins."
     )
 
 

@@ -138,7 +138,9 @@ class SampleCoordinator(Coordinator):
         if real is not None:
             self._beside.show(sample, real, "real")
             return
-        file, _ = QFileDialog.getOpenFileName(self.view, "A real volume", "", f"Volumes ({' '.join('*' + s for s in VOLUME_SUFFIXES)})")
+        file, _ = QFileDialog.getOpenFileName(
+            self.view, "A real volume", "", f"Volumes ({' '.join('*' + s for s in VOLUME_SUFFIXES)})"
+        )
         if file:
             self.show_beside_file(sample, Path(file))
 
