@@ -37,6 +37,7 @@ def test_air_makes_a_ct_and_normalised_or_unsigned_values_do_not() -> None:
     assert modality_of(np.array([0, 300, 4000], np.uint16)) == ""
     assert modality_of(np.array([-1.0, 0.2, 1.0])) == ""
     assert modality_of(np.array([-3e6, 0.0])) == ""
+    assert modality_of(np.array([-610, 13_505], np.int16)) == ""  # an MR that nibabel ships
 
 
 def test_an_automatic_window_leaves_background_and_tails_out(rng: np.random.Generator) -> None:

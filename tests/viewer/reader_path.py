@@ -171,9 +171,11 @@ def reader(user: User) -> None:
     assert len(room.shown) == 4
 
     mouse.key(Qt.Key.Key_PageDown)
-    user.wait(lambda: room.subject is not None and room.subject.name == "phantom")
+    user.wait(lambda: room.subject is not None and room.subject.name == "phantom" and room.guest is None)
+    user.settle(0.3)
     assert texts(coordinator, 0)[1] == "phantom"
     assert "Soft tissue" in furniture(coordinator, 0).window
+    assert [room.slices(pane)[0] for pane in room.panes[:3]] == [24, 30, 30]  # another kind of image: the middle again
     mouse.key(Qt.Key.Key_2)
     assert tuple(room.subject.contrast_limits) == (-1350, 150)
     assert "Lung" in furniture(coordinator, 0).window

@@ -18,8 +18,8 @@ from napari_medgen.validity import range_of
 Modality = Literal["CT", "MR", ""]
 Curve = Literal["linear", "sigmoid"]
 
-_AIR = -500  # Hounsfield units: no MR scanner writes such numbers, and any CT that holds air or lung does
-_MOST_HOUNSFIELD = 32_000
+_AIR = -500  # Hounsfield units: any CT that holds air or lung has less
+_LEAST_HOUNSFIELD, _MOST_HOUNSFIELD = -5000, 10_000  # what scanners write outside the image, and metal
 _SAMPLED = 96  # values along each axis are enough for a percentile, and for the lowest value of air
 _TAILS = (0.5, 99.5)  # percent that an automatic window leaves out
 _NARROWEST = 1e-4  # of the range of values: a window never shuts
@@ -85,14 +85,13 @@ HOUNSFIELD = (
 def modality_of(voxels: NDArray[Any]) -> Modality:
     """``CT`` where the values can only be Hounsfield units, else empty: no volume format says it.
 
-    A volume is taken for a CT where its lowest value lies below -500 HU, its highest within what a scanner writes, and it
-    has whole numbers or their averages, not normalised ones.
+    A volume is taken for a CT where its lowest value lies below -500 HU and all of them within what a scanner writes.
     """
     if voxels.dtype.kind == "u" or not voxels.size:
         return ""
     some = _some(voxels)
     low, high = float(some.min()), float(some.max())
-    return "CT" if -_MOST_HOUNSFIELD <= low <= _AIR and high <= _MOST_HOUNSFIELD else ""
+    return "CT" if _LEAST_HOUNSFIELD <= low <= _AIR and high <= _MOST_HOUNSFIELD else ""
 
 
 def automatic(values: NDArray[Any], name: str = "Automatic") -> Window:

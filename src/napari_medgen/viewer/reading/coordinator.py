@@ -116,7 +116,7 @@ class ReadingCoordinator(Coordinator):
         self._before: _Canvas | None = None
         self._left = False
         self._watched: weakref.WeakSet[Layer] = weakref.WeakSet()
-        self._point = tuple(self.viewer.dims.point)
+        self._point, self._ranges = tuple(self.viewer.dims.point), tuple(self.viewer.dims.range)
         self._soon = self.settled(0, self._refresh)
         self._rest = self.settled(_REST, self._tell_viewer)
         self._settle = self.settled(_SETTLED, self._admit)
@@ -313,8 +313,13 @@ class ReadingCoordinator(Coordinator):
 
     def _viewer_moved(self, event: Event | None = None) -> None:
         """Take over what somebody moved with napari's own sliders, or with a slider of another widget."""
-        before, self._point = self._point, tuple(self.viewer.dims.point)
+        dims = self.viewer.dims
+        before, self._point = self._point, tuple(dims.point)
+        ranges, self._ranges = self._ranges, tuple(dims.range)
         if self.widget is None or self.room.telling:
+            return
+        if ranges != self._ranges:
+            self._rest.start()  # napari moved it, for layers came or went; it will hear where the crosshair is
             return
         self.room.follow(before, self._point)
         self._look_again()
