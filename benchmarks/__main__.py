@@ -159,7 +159,8 @@ def main() -> None:
         window.main(sys.argv[2:])
         return
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog="Instead: fuzz [--minutes N] changes files at random, window measures the window's gaps, reading the reading room."
+        description=__doc__,
+        epilog="Instead: fuzz [--minutes N] changes files at random, window measures the window's gaps, reading the reading room.",
     )
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; all by default")
     parser.add_argument("--runs", type=int, default=3)

@@ -66,7 +66,12 @@ def wheel(viewer: Any) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     volume = rng.integers(0, 1000, (_SIDE,) * 3, dtype=np.int16)
     layer = viewer.add_image(
-        volume, rgb=False, contrast_limits=(0, 1000), units=("mm",) * 3, axis_labels=("S", "P", "L"), interpolation2d="linear"
+        volume,
+        rgb=False,
+        contrast_limits=(0, 1000),
+        units=("mm",) * 3,
+        axis_labels=("S", "P", "L"),
+        interpolation2d="linear",
     )
     settle(1.0)
     before = resident()

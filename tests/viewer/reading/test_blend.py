@@ -19,8 +19,7 @@ def slope(shape: tuple[int, int, int], spacing: tuple[float, float, float], orig
     """Values that follow from the place alone, so that any grid must see the same there."""
     axes = [first + step * np.arange(n) for n, step, first in zip(shape, spacing, origin, strict=True)]
     s, p, l = np.meshgrid(*axes, indexing="ij")
-    volume = Volume.on_grid((100 + s + 2 * p + 3 * l).astype(np.float32) * np.float32(factor), spacing)
-    return volume
+    return Volume.on_grid((100 + s + 2 * p + 3 * l).astype(np.float32) * np.float32(factor), spacing)
 
 
 def compared(second_moved: float = 0.0) -> tuple[ViewerModel, Room, Any, Any]:
@@ -48,7 +47,7 @@ def shown(room: Room) -> Any:
 
 
 def test_images_that_are_compared_show_the_same_millimetre_on_their_own_grids() -> None:
-    _, room, first, second = compared()
+    _, room, _first, _second = compared()
     assert [pane.caption for pane in room.panes] == ["one", "two"]
     room.scroll(3)
     points = [pane.model.dims.point[0] for pane in room.panes]
@@ -78,7 +77,7 @@ def test_a_difference_is_that_at_the_same_place_on_a_symmetric_scale() -> None:
 
 
 def test_a_swipe_shows_both_and_its_line_can_be_moved() -> None:
-    _, room, first, second = compared()
+    _, room, _first, _second = compared()
     room.set_blend("swipe")
     assert room.shown == [0]
     edge = furniture_of(room, 0).swipe
@@ -101,7 +100,7 @@ def test_a_blink_shows_one_and_then_the_other_and_says_which() -> None:
 
 
 def test_images_of_quite_another_place_are_laid_middle_on_middle_and_it_says_so() -> None:
-    _, room, first, second = compared(second_moved=500.0)
+    _, room, _first, _second = compared(second_moved=500.0)
     assert any("middle on middle" in line for line in furniture_of(room, 1).upper)
     assert room.slices(room.panes[1])[0] in (6, 7)
     room.set_blend("difference")
@@ -109,7 +108,7 @@ def test_images_of_quite_another_place_are_laid_middle_on_middle_and_it_says_so(
 
 
 def test_the_mark_says_that_one_of_two_is_synthetic() -> None:
-    _, room, first, second = compared()
+    _, room, _first, second = compared()
     second.metadata = second.metadata | {"napari_medgen": {"synthetic": True, "software": "x"}}
     assert [furniture_of(room, index).mark for index in (0, 1)] == ["", "SYNTHETIC"]
     room.set_blend("checkerboard")
@@ -117,7 +116,7 @@ def test_the_mark_says_that_one_of_two_is_synthetic() -> None:
 
 
 def test_an_image_that_is_removed_ends_what_it_was_laid_into() -> None:
-    viewer, room, first, second = compared()
+    viewer, room, _first, second = compared()
     room.set_blend("swipe")
     viewer.layers.remove(second)
     room.layer_removed(type("Event", (), {"value": second})())

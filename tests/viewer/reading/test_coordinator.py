@@ -137,7 +137,11 @@ def test_a_fault_in_the_room_leaves_napari_usable(viewer: Any, monkeypatch: pyte
 def test_nothing_is_left_of_a_room_that_was_closed(viewer: Any) -> None:
     add(viewer, a_volume())
     widget = enter(viewer)
-    gone = [weakref.ref(widget.coordinator.room), weakref.ref(widget.coordinator), weakref.ref(widget.coordinator.room.panes[0].model)]
+    gone = [
+        weakref.ref(widget.coordinator.room),
+        weakref.ref(widget.coordinator),
+        weakref.ref(widget.coordinator.room.panes[0].model),
+    ]
     viewer.window.remove_dock_widget(widget)
     del widget
     settle(0.5)

@@ -70,8 +70,9 @@ def test_without_napari_the_defaults_hold(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_page_of_the_manifest_has_the_same_defaults() -> None:
     from pathlib import Path
 
-    import napari_medgen
     import yaml
+
+    import napari_medgen
 
     manifest = yaml.safe_load((Path(napari_medgen.__file__).parent / "napari.yaml").read_text())
     said = manifest["contributions"]["configurations"]

@@ -86,7 +86,9 @@ class Glass(QWidget):
             self._paint_mark(painter, _MARGIN, bottom - 4, room)
         if thing.ruler is not None:
             self._paint_ruler(painter, small, wide, lowest - row * max(len(thing.window), 1))
-        self._paint_letters(painter, letter, wide, high)
+        written = max((QFontMetricsF(small).horizontalAdvance(text) for text in thing.lower), default=0.0) + 2 * _MARGIN
+        crowded = written > wide / 2 - QFontMetricsF(letter).maxWidth()
+        self._paint_letters(painter, letter, wide, high - (len(thing.lower) * row if crowded else 0.0), high)
         if thing.bar is not None:
             self._paint_bar(painter, small, wide, high)
         if thing.mark and self.mark_place == "upper right":
@@ -99,7 +101,7 @@ class Glass(QWidget):
             painter.drawRect(QRectF(0.5, 0.5, wide - 1, high - 1))
         painter.end()
 
-    def _paint_letters(self, painter: QPainter, font: QFont, wide: float, high: float) -> None:
+    def _paint_letters(self, painter: QPainter, font: QFont, wide: float, low: float, high: float) -> None:
         measure = QFontMetricsF(font)
         for side, text in self.furniture.edges.items():
             if not text:
@@ -107,7 +109,7 @@ class Glass(QWidget):
             width, height = measure.horizontalAdvance(text), measure.height()
             place = {
                 "top": ((wide - width) / 2, _MARGIN / 2),
-                "bottom": ((wide - width) / 2, high - height - _MARGIN / 2),
+                "bottom": ((wide - width) / 2, low - height - _MARGIN / 2),
                 "left": (_MARGIN, (high - height) / 2),
                 "right": (wide - width - _MARGIN, (high - height) / 2),
             }[side]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
 _PROJECTIONS: dict[SlabKind, str] = {"mean": "mean", "mip": "max", "minip": "min"}
+_FILLED_3D = 0.8  # of a view, by the longest side: what is turned needs room
 _KEPT_HIDDEN = 4  # layers that were hidden a moment ago and may be shown again
 
 
@@ -232,7 +233,7 @@ class Pane:
             camera = self.model.scene.camera
             depth, vertical, horizontal = (float(value) for value in box.middle[-3:])
             camera.center = (depth, vertical, horizontal)
-            camera.zoom = 0.62 * min(size) / float(box.size.max())
+            camera.zoom = _FILLED_3D * min(size) / float(box.size.max())
 
     # -- where things are on its canvas ---------------------------------------------------------------------------------
 
