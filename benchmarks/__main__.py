@@ -160,7 +160,7 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(
         description=__doc__,
-        epilog="Instead: fuzz [--minutes N] changes files at random, window measures the window's gaps, reading the reading room.",
+        epilog="Instead: fuzz [--minutes N] changes files at random; window measures the window's gaps; reading the room's.",
     )
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; all by default")
     parser.add_argument("--runs", type=int, default=3)

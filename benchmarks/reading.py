@@ -92,7 +92,7 @@ def wheel(viewer: Any) -> dict[str, Any]:
         settle(2.0)
         room = coordinator.room
         view = coordinator.widget.panes[0].canvas
-        four += steps(lambda index: room.go_to_slice(index, room.panes[0]), view)
+        four += steps(lambda index, room=room: room.go_to_slice(index, room.panes[0]), view)
         settle(0.5)
     memory = resident() - before
     viewer.layers.remove(layer)
@@ -156,7 +156,7 @@ def paging(viewer: Any, folder: Path, shape: tuple[int, int, int], count: int) -
         coordinator.work.drop("ahead")
         begun = time.perf_counter()
         coordinator.show_case(index)
-        until(lambda: index in coordinator.cases.ahead)
+        until(lambda index=index: index in coordinator.cases.ahead)
         coordinator.widget.paint_now()
         QApplication.processEvents()
         cold.append(time.perf_counter() - begun)

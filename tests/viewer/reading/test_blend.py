@@ -26,9 +26,7 @@ def compared(second_moved: float = 0.0) -> tuple[ViewerModel, Room, Any, Any]:
     viewer = ViewerModel()
     first = slope((20, 30, 40), (2, 1, 1), np.array((-19, -14.5, -19.5)), 1.0)
     second = slope((14, 22, 26), (2.5, 1.3, 1.4), np.array((-16.25, -13.65, -17.5)), 2.0)
-    layers = []
-    for volume in (first, second):
-        layers.append(viewer.add_image(volume.voxels, **image_options(volume, (0.0, 400.0))))
+    layers = [viewer.add_image(one.voxels, **image_options(one, (0.0, 400.0))) for one in (first, second)]
     if second_moved:
         layers[1].translate = np.asarray(layers[1].translate) + second_moved
     stage = stage_of(viewer)

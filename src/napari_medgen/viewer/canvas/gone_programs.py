@@ -1,8 +1,8 @@
 """A mend for canvases that are drawn without a graphics card: shader programs of removed layers are not deleted.
 
 When a layer is removed, VisPy (0.17) deletes its shader program, and where OpenGL is software the process may end when the
-next layer is drawn (seen with Mesa 22.3 of Debian 12). In napari 0.9.2 that takes two images, the lower of which is removed. It
-does not end where programs are left until their canvas is closed; where a graphics card draws, they are deleted as ever.
+next layer is drawn (seen with Mesa 22.3 of Debian 12). In napari 0.9.2 that takes two images, the lower of which is removed.
+It does not end where programs are left until their canvas is closed; where a graphics card draws, they are deleted as ever.
 """
 
 from __future__ import annotations
