@@ -6,7 +6,7 @@ import tomllib
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,6 +15,7 @@ from napari_medgen.errors import MedGenError
 
 PlaneName = Literal["axial", "coronal", "sagittal", "3d", "picture"]
 Layout = Literal["1x1", "1x2", "1x3", "2x2"]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 SlabKind = Literal["mean", "mip", "minip"]
 
 LAYOUTS: dict[str, tuple[PlaneName, ...]] = {
@@ -73,7 +74,7 @@ class Hanging(BaseModel):
     layout: Layout = "2x2"
     planes: tuple[PlaneName, ...] = ()
     window: str = "file"
-    slice: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    slice: tuple[Fraction, Fraction, Fraction] = (0.5, 0.5, 0.5)
     zoom: float = Field(1.0, gt=0, le=64, allow_inf_nan=False)
     slab: float = Field(0.0, ge=0, le=1000, allow_inf_nan=False)
     slab_kind: SlabKind = "mip"
@@ -143,10 +144,12 @@ def hanging_for(subject: Subject) -> Hanging:
     MedGenError
         If the user's file is not valid.
     """
-    for rule in (*_own_rules(), *_shipped_rules()):
-        if rule.fits(subject):
-            return rule.hang
-    return Hanging()
+    return next((rule.hang for rule in _own_rules() if rule.fits(subject)), None) or shipped_hanging_for(subject)
+
+
+def shipped_hanging_for(subject: Subject) -> Hanging:
+    """The hanging of the first shipped rule that fits."""
+    return next((rule.hang for rule in _shipped_rules() if rule.fits(subject)), Hanging())
 
 
 def _own_rules() -> tuple[Rule, ...]:

@@ -19,7 +19,7 @@ Modality = Literal["CT", "MR", ""]
 Curve = Literal["linear", "sigmoid"]
 
 _AIR = -500  # Hounsfield units: any CT that holds air or lung has less
-_LEAST_HOUNSFIELD, _MOST_HOUNSFIELD = -5000, 10_000  # what scanners write outside the image, and metal
+_LEAST_HOUNSFIELD, _MOST_HOUNSFIELD = -3100, 10_000  # what scanners write outside the image, and metal
 _SAMPLED = 96  # values along each axis are enough for a percentile, and for the lowest value of air
 _TAILS = (0.5, 99.5)  # percent that an automatic window leaves out
 _NARROWEST = 1e-4  # of the range of values: a window never shuts
@@ -87,9 +87,9 @@ def modality_of(voxels: NDArray[Any]) -> Modality:
 
     A volume is taken for a CT where its lowest value lies below -500 HU and all of them within what a scanner writes.
     """
-    if voxels.dtype.kind == "u" or not voxels.size:
-        return ""
     some = _some(voxels)
+    if some.dtype.kind in "ub" or not some.size:
+        return ""
     low, high = float(some.min()), float(some.max())
     return "CT" if _LEAST_HOUNSFIELD <= low <= _AIR and high <= _MOST_HOUNSFIELD else ""
 
@@ -104,7 +104,7 @@ def automatic(values: NDArray[Any], name: str = "Automatic") -> Window:
     values
         Of any shape; what is not finite is left out.
     """
-    sampled = _some(np.asarray(values)).ravel()
+    sampled = _some(values).ravel()
     if sampled.dtype.kind == "f":
         sampled = sampled[np.isfinite(sampled)]
     if not sampled.size:
@@ -117,11 +117,12 @@ def automatic(values: NDArray[Any], name: str = "Automatic") -> Window:
     return Window.between(first, last, name)
 
 
-def _some(values: NDArray[Any]) -> NDArray[Any]:
-    """Every so many values along each axis of a large array: a window's thread has no time for all."""
-    if values.size < _SAMPLED**3:
-        return values
-    return values[tuple(slice(None, None, -(-length // _SAMPLED)) for length in values.shape)]
+def _some(values: Any) -> NDArray[Any]:
+    """Every so many values along each axis of a large array: a window's thread has no time for all of a lazy one."""
+    if np.prod(np.shape(values)) >= _SAMPLED**3:
+        values = values[tuple(slice(None, None, -(-length // _SAMPLED)) for length in np.shape(values))]
+    some = np.asarray(values)
+    return some.astype(np.uint8) if some.dtype == bool else some
 
 
 def sigmoid(count: int = 256) -> NDArray[np.float64]:

@@ -129,3 +129,46 @@ def test_windows_of_images_that_are_compared_are_set_together_unless_somebody_pa
     assert set(room.window_targets(room.panes[0])) == {first, second}
     room.windows_together = False
     assert room.window_targets(room.panes[0]) == [first]
+
+
+def test_two_pictures_in_one_end_with_their_comparison() -> None:
+    viewer, room, first, _second = compared()
+    room.set_blend("swipe")
+    stage_of(viewer).show(first)
+    room.refresh()
+    assert room.blend is None
+    assert all(layer.name != "swipe" for pane in room.panes for layer in pane.model.layers)
+
+
+def test_another_plane_has_its_own_steps() -> None:
+    _, room, _first, _second = compared()
+    room.set_blend("checkerboard")
+    room.set_plane("coronal")
+    made = shown(room)
+    assert made.data.shape == (20, 1, 40)
+    np.testing.assert_allclose(np.asarray(made.scale)[[0, 2]], (2, 1))
+    assert furniture_of(room, 0).edges["top"] == "S"
+
+
+def test_values_are_those_of_the_images_that_are_seen() -> None:
+    _, room, _first, second = compared()
+    room.set_blend("swipe")
+    said = furniture_of(room, 0).lower
+    assert said[-2].startswith("first: voxel")
+    assert said[-1].startswith("second: voxel")
+    room.set_blend("blink")
+    own = furniture_of(room, 0).lower[-1]
+    room.blink()
+    assert furniture_of(room, 0).lower[-1] != own
+    second.colormap = "gray_r"
+    room.windows_changed()
+    assert shown(room).colormap.name == "gray_r"
+
+
+def test_images_that_were_turned_are_not_laid_into_one() -> None:
+    _, room, _first, second = compared()
+    second.rotate = 20
+    room.refresh()
+    assert room.pair is None
+    room.set_blend("swipe")
+    assert room.blend is None

@@ -426,3 +426,104 @@ def test_pictures_are_laid_out_as_large_as_they_can_be(
     count: int, room: tuple[float, float], picture: tuple[float, float], shape: tuple[int, int]
 ) -> None:
     assert best_shape(count, room, picture) == shape
+
+
+# -- layers that are not what they were -----------------------------------------------------------------------------------
+
+
+def test_a_drawing_that_is_drawn_on_is_drawn_on_in_every_view(viewer: ViewerModel) -> None:
+    add(viewer, a_volume())
+    points = viewer.add_points([[0, 0, 0]])
+    shapes = viewer.add_shapes([np.array([[0, 0, 0], [0, 0, 5], [0, 5, 5.0]])], shape_type="polygon")
+    room = room_of(viewer)
+    points.add([[1, 1, 1]])
+    shapes.add([np.array([[1, 0, 0], [1, 0, 5], [1, 5, 5.0]])], shape_type="polygon")
+    points.face_color = "red"
+    room.refresh()
+    for pane in room.panes:
+        drawn = {type(layer).__name__: layer for layer in pane.model.layers}
+        assert len(drawn["Points"].data) == len(drawn["Shapes"].data) == 2
+        np.testing.assert_allclose(drawn["Points"].face_color[0], (1, 0, 0, 1))
+
+
+def test_colour_pictures_levels_of_detail_and_changed_arrays_are_followed(viewer: ViewerModel) -> None:
+    coloured: Any = viewer.add_image(np.zeros((20, 30, 3), np.uint8), rgb=True)
+    room = room_of(viewer)
+    coloured.data = np.full((20, 30, 3), 255, np.uint8)
+    assert room.panes[0].model.layers[0].data.max() == 255
+    coloured.visible = False
+    levels = [np.full((16, 16, 16), 7, np.int16), np.full((8, 8, 8), 7, np.int16)]
+    detailed: Any = viewer.add_image(levels, multiscale=True)
+    room.refresh()
+    assert [pane.plane.name for pane in room.panes] == ["axial", "sagittal", "coronal", "3d"]
+    assert "value 7" in furniture_of(room, 0).lower[-1]
+    detailed.visible = False
+    volume = add(viewer, a_volume())
+    room.refresh()
+    again: list[str] = []
+    room.panes[0].model.layers[-1].events.set_data.connect(lambda event: again.append("axial"))
+    volume.data[:] = 0
+    volume.refresh()
+    assert again  # what was written into the array is drawn
+
+
+def test_an_image_that_is_placed_by_an_affine_is_read_where_it_lies(viewer: ViewerModel) -> None:
+    data = np.zeros((20, 30, 40), np.int16)
+    data[10, 20, 30] = 9
+    affine = np.diag([3.0, 2, 2, 1])
+    affine[:3, 3] = 5, 6, 7
+    layer: Any = viewer.add_image(data, affine=affine)
+    room = room_of(viewer)
+    place = np.asarray(layer.data_to_world((10, 20, 30)))
+    room.set_place(place)
+    assert furniture_of(room, 0).lower == ("voxel 10 20 30   value 9",)
+    for pane in room.panes[:2]:
+        right, down = pane.to_canvas(place, SIZE)
+        room.point_at(pane, right + 1, down + 1)
+        np.testing.assert_allclose(room.place, place)
+
+
+def test_several_volumes_of_one_file_are_gone_through(viewer: ViewerModel) -> None:
+    stack = np.arange(3)[:, None, None, None] * np.ones((1, 8, 9, 10))
+    viewer.add_image(stack.astype(np.int16), rgb=False, contrast_limits=(0, 3), scale=(2.5, 1, 1, 1))
+    room = room_of(viewer)
+    room.place[0] = 0
+    room.step_ahead(1, room.panes[0])
+    assert "volume 2 of 3" in furniture_of(room, 0).upper
+    assert furniture_of(room, 0).lower[-1].endswith("value 1")
+    room.step_ahead(5, room.panes[0])
+    assert furniture_of(room, 0).lower[-1].endswith("value 2")
+
+
+def test_a_view_that_was_kept_of_another_image_stays_within_this_one(viewer: ViewerModel) -> None:
+    first = add(viewer, Volume.on_grid(np.zeros((40, 40, 40), np.float32), (3, 3, 3)))
+    first.contrast_limits = (-0.5, 0.2)
+    room = room_of(viewer)
+    room.go_to_slice(39, room.panes[0])
+    kept = room.capture()
+    first.visible = False
+    second = add(viewer, a_volume())
+    second.contrast_limits = (0, 1000)
+    room.refresh()
+    room.restore(kept)
+    assert tuple(second.contrast_limits) == (0, 1000)
+    assert "outside" not in furniture_of(room, 0).lower[-1]
+
+
+def test_rules_that_cannot_be_read_are_told_and_those_that_are_shipped_hold(viewer: ViewerModel) -> None:
+    file = rules_file()
+    file.parent.mkdir(parents=True)
+    file.write_text("[[rule]]\nhang = { slice = [nan, 0.5, 2.0] }\n")
+    add(viewer, a_volume())
+    room = room_of(viewer)
+    assert len(room.panes) == 4
+    assert "hangings.toml is not a valid file" in room.fault
+
+
+def test_what_the_pointer_is_over_is_read_after_a_step(viewer: ViewerModel) -> None:
+    add(viewer, a_volume())
+    room = room_of(viewer)
+    room.hover = (room.panes[0], (200.0, 150.0))
+    before = furniture_of(room, 0).lower[-1].split()[1]
+    room.scroll(2, room.panes[0])
+    assert int(furniture_of(room, 0).lower[-1].split()[1]) == int(before) + 2

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from napari_medgen.imaging.compare import Grid, checkerboard, difference, grey, on_grid, swipe
 from napari_medgen.saliency.colours import signed_colours
+from napari_medgen.viewer.layers.finest import finest
 from napari_medgen.viewer.reading.pane import Pane
-from napari_medgen.viewer.reading.planes import is_volume
+from napari_medgen.viewer.reading.planes import grid_of, is_volume
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -51,6 +52,11 @@ class Blend:
         return self.first in viewer.layers and self.second in viewer.layers
 
     @property
+    def seen(self) -> Image:
+        """The image whose window and colours the picture has: of a blink, the one that is shown."""
+        return self.second if self.kind == "blink" and self.swapped else self.first
+
+    @property
     def limits(self) -> tuple[float, float]:
         """The scale of a difference: as much below zero as above, the wider of the two windows."""
         widest = max(float(layer.contrast_limits[1] - layer.contrast_limits[0]) for layer in (self.first, self.second))
@@ -83,10 +89,13 @@ class Blend:
         if self._made is None or self._made not in model.layers or self._made.ndim != data.ndim:
             self._made = self._layer(pane, data, scale, translate)
         else:
+            self._made.scale = scale
             self._made.translate = translate
             self._made.data = data
         if self.kind == "difference":
             self._made.contrast_limits = self.limits
+        elif self._made.colormap is not self.seen.colormap:
+            self._made.colormap = self.seen.colormap
         for layer in model.layers:
             seen = layer is self._made
             if layer.visible != seen:
@@ -149,8 +158,8 @@ def _slice(
     layer: Image, pane: Pane, place: NDArray[np.float64], shift: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32] | None, Grid, float]:
     """The slice of an image in a view's plane, its grid in the view's world, and where it lies; None outside the image."""
-    scale, first = np.asarray(layer.scale, float), np.asarray(layer.translate, float)
-    data = layer.data
+    first, scale = grid_of(layer) or (np.zeros(layer.ndim), np.ones(layer.ndim))
+    data = finest(layer)
     vertical, horizontal = pane.plane.displayed
     index: list[int | slice] = [slice(None)] * layer.ndim
     own = np.zeros(layer.ndim)

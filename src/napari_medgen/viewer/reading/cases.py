@@ -15,6 +15,7 @@ from napari_medgen.imaging.files import read_image
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.imaging.worklist import Case
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.viewer.layers.finest import finest
 from napari_medgen.viewer.layers.radiographs import radiograph_layer
 from napari_medgen.viewer.layers.volumes import LayerData, image_options
 
@@ -137,7 +138,7 @@ def thumbnail(picture: NDArray[Any], spacing: tuple[float, float], limits: tuple
 
 def thumbnail_of_layer(layer: Image) -> NDArray[np.uint8]:
     """The thumbnail of an image in the viewer: the middle slice of a volume."""
-    data = layer.data
+    data = finest(layer)
     picture = np.asarray(data[tuple(length // 2 for length in np.shape(data)[:-2])])
     scale = [float(step) for step in layer.scale[-2:]]
     low, high = layer.contrast_limits

@@ -44,6 +44,11 @@ _REST = 120  # milliseconds after the crosshair's last move until napari's own s
 _SETTLED = 150  # milliseconds without a further page until a case becomes a layer of the viewer
 _SHOWN = 50  # milliseconds until a canvas that is shown again has its size
 _OWNER = "reading"
+# Of a layer, what changes what stands on a view, or the layers that follow it.
+_CHANGES = (
+    *("data", "scale", "translate", "rotate", "affine", "features", "face_color", "edge_color", "border_color"),
+    *("border_width", "edge_width", "size", "symbol", "text"),
+)
 
 
 @dataclass(frozen=True)
@@ -178,6 +183,7 @@ class ReadingCoordinator(Coordinator):
         self.room.refresh()
         self.widget = RoomWidget(self.room, self.habits)
         self.widget.pressed.connect(self._press)
+        self.widget.failed.connect(self._failed)
         self.preferences_changed()
         self.strip = Strip()
         self.strip.chosen.connect(self.show_case)
@@ -272,9 +278,17 @@ class ReadingCoordinator(Coordinator):
             self._watched.add(layer)
             self.listen(layer.events.visible, self._look_again)
             self.listen(layer.events.name, self._renamed)
+            for what in _CHANGES:
+                if what in layer.events:
+                    self.listen(getattr(layer.events, what), self._layer_changed)
             if hasattr(layer.events, "contrast_limits"):
                 self.listen(layer.events.contrast_limits, self._window_moved)
                 self.listen(layer.events.colormap, self._window_moved)
+
+    def _layer_changed(self, event: Event) -> None:
+        if event.type == "data":
+            window_level.forget_values(event.source)
+        self._look_again()
 
     def _inserted(self, event: Event) -> None:
         self._watch(event.value)
@@ -282,11 +296,24 @@ class ReadingCoordinator(Coordinator):
         self._look_again()
 
     def _removed(self, event: Event) -> None:
+        gone = [i for i, entry in enumerate(self.cases.entries) if entry.layer is not None and entry.layer() is event.value]
+        for index in gone:
+            del self.cases.entries[index]
+            self.cases.index -= self.cases.index > index
+        if gone:
+            self.cases.index = min(self.cases.index, len(self.cases.entries) - 1)
+            self._fill_strip()
+            self.view.set_cases(f"{len(self.cases.entries)} images" if self.cases.entries else "")
         self.room.layer_removed(event)
         self._offer_images()
         self._look_again()
 
     def _renamed(self, event: Event | None = None) -> None:
+        for entry in self.cases.entries:
+            if entry.layer is not None and (layer := entry.layer()) is not None:
+                entry.name = layer.name
+        if any(entry.layer is not None for entry in self.cases.entries):
+            self._fill_strip()
         self._offer_images()
         self._look_again()
 
@@ -309,6 +336,10 @@ class ReadingCoordinator(Coordinator):
         except Exception as error:
             self._failed(error)
             raise
+        self.widget.paint_now()  # no word of the image before stands over this one
+        if self.room.fault:
+            self._panel.show_error(MedGenError(self.room.fault))
+            self.room.fault = ""
         self._show_state()
 
     def _viewer_moved(self, event: Event | None = None) -> None:
@@ -463,6 +494,7 @@ class ReadingCoordinator(Coordinator):
 
     def read_samples(self) -> None:
         """Go through the images that are open."""
+        self._admit()
         layers = [layer for layer in self.viewer.layers if is_subject(layer)]
         if not layers:
             self._panel.say("Nothing is open yet: sample a volume, or open a file.")
@@ -517,6 +549,8 @@ class ReadingCoordinator(Coordinator):
             self._show_loaded(index, self.cases.ahead[index])
         else:
             self.work.drop("ahead")
+            self.room.says = f"Reading {entry.name}"
+            self._drop_case_layer()  # never another case under this one's name
             case = entry.case
             self.work.submit(
                 "case",
@@ -538,7 +572,8 @@ class ReadingCoordinator(Coordinator):
         if self.strip is not None:
             self.strip.set_fault(index, str(error))
         if index == self.cases.index:
-            self._drop_case_layer()  # never the case before under this one's name
+            self.room.says = f"{self.cases.entries[index].name} cannot be read."
+            self._drop_case_layer()
             self._panel.show_error(error)
             self._read_ahead()
 
@@ -552,6 +587,7 @@ class ReadingCoordinator(Coordinator):
         from napari.layers import Image
 
         self._panel.clear_error()
+        self.room.says = ""
         self.room.guest = Image(data, **options)
         if self.widget is None:
             self._admit()
@@ -562,12 +598,14 @@ class ReadingCoordinator(Coordinator):
 
     def _admit(self) -> None:
         """Put the case that is shown into the viewer, in the place of the one before."""
+        self._settle.stop()
         guest, self.room.guest = self.room.guest, None
+        if guest is None:
+            return
         before = self._case_layer()
-        if guest is not None:
-            self.viewer.layers.append(guest)
-            self._case_layer = weakref.ref(guest)
-            self.stage.show(guest)
+        self.viewer.layers.append(guest)
+        self._case_layer = weakref.ref(guest)
+        self.stage.show(guest)
         if before is not None and before in self.viewer.layers:
             self.viewer.layers.remove(before)
 

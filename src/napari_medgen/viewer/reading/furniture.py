@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_medgen.imaging.orientation import spoken_place
 from napari_medgen.viewer.canvas.marks import mark_in
+from napari_medgen.viewer.layers.finest import finest
 from napari_medgen.viewer.layers.owner import KEY, RADIOGRAPH, UNIT, is_map
 from napari_medgen.viewer.reading import window_level
 from napari_medgen.viewer.reading.pane import Pane
@@ -86,7 +87,7 @@ def furniture_of(room: Room, index: int) -> Furniture:
     size = room.canvas.get(index, (400.0, 400.0))
     subject = room._main(pane.sources)
     if subject is None:
-        return Furniture(upper=("Open an image, or sample a volume.", "F1 shows all keys."))
+        return Furniture(upper=(room.says,) if room.says else ("Open an image, or sample a volume.", "F1 shows all keys."))
     growing = sides(subject)
     whole = pane.plane.name == "3d"
     letters: dict[str, str] = {}
@@ -99,7 +100,7 @@ def furniture_of(room: Room, index: int) -> Furniture:
         colour=pane.plane.colour,
         upper=_upper(room, pane, subject),
         lower=() if whole else _lower(room, pane, subject),
-        window=() if whole else _window(room, pane, subject),
+        window=() if whole else _window(room, pane, room.blend.seen if room.blend is not None else subject),
         edges=letters,
         lines=_lines(room, pane, size) if room.crosshair and not (blended and pane.axes == 2) else (),
         mark=_mark(room, pane),
@@ -119,6 +120,11 @@ def _upper(room: Room, pane: Pane, subject: Image) -> tuple[str, ...]:
         elif room.blend.kind == "difference":
             said = [f"{room.blend.second.name} less {room.blend.first.name}"]
     index, count = room.slices(pane)
+    if pane.axes == 3 and subject.ndim > 3:
+        ahead = np.asarray(subject.world_to_data(room.place[len(room.place) - subject.ndim :]), float)[: subject.ndim - 3]
+        said += [
+            f"volume {round(one) + 1} of {length}" for one, length in zip(ahead, np.shape(finest(subject)), strict=False)
+        ]
     if count > 1 and pane.axes == 3 and pane.plane.name != "3d":
         said.append(f"slice {index + 1} of {count}")
     side = subject.metadata.get(RADIOGRAPH, {}).get("laterality", "")
@@ -133,11 +139,20 @@ def _upper(room: Room, pane: Pane, subject: Image) -> tuple[str, ...]:
 
 
 def _lower(room: Room, pane: Pane, subject: Image) -> tuple[str, ...]:
-    over = room.hover is not None and room.hover[0] is pane and room.hover[1] is not None
-    if not over and room.panes[room.active] is not pane:
+    place = np.array(room.place)
+    if room.hover is not None and room.hover[0] is pane:
+        right, down = room.hover[1]
+        place[-pane.axes :] = pane.from_canvas(right, down, room.size_of(pane), place[-pane.axes :])
+    elif room.panes[room.active] is not pane:
         return ()
-    place = room.hover[1] if over and room.hover is not None else room.place
-    return read_out(subject, np.asarray(place), pane.shift if pane.axes == 3 else np.zeros(3))
+    shift = pane.shift if pane.axes == 3 else np.zeros(3)
+    blend = room.blend
+    if blend is None:
+        return read_out(subject, place, shift)
+    if blend.kind == "blink":
+        return read_out(blend.seen, place, room.shift_of(blend.seen))
+    both = [read_out(image, place, room.shift_of(image))[-1] for image in (blend.first, blend.second)]
+    return (*read_out(blend.first, place, shift)[:-1], f"first: {both[0]}", f"second: {both[1]}")
 
 
 def read_out(layer: Image, place: NDArray[np.float64], shift: NDArray[np.float64]) -> tuple[str, ...]:
@@ -147,15 +162,17 @@ def read_out(layer: Image, place: NDArray[np.float64], shift: NDArray[np.float64
     own[layer.ndim - count :] = place[len(place) - count :]
     if layer.ndim >= 3 and len(shift) == 3:
         own[-3:] += shift
-    scale, first = np.asarray(layer.scale, float), np.asarray(layer.translate, float)
-    index = np.floor((own - first) / scale + 0.5).astype(int)
-    inside = all(0 <= one < length for one, length in zip(index, np.shape(layer.data), strict=False))
+    inside_layer = np.asarray(layer.world_to_data(own), float)
+    index = np.floor(inside_layer + 0.5).astype(int)
+    data = finest(layer)
+    inside = all(0 <= one < length for one, length in zip(index, np.shape(data), strict=False))
     lines = []
-    where = patient_place(layer, (own - first)[-3:] / scale[-3:]) if layer.ndim >= 3 else None
+    where = patient_place(layer, inside_layer[-3:]) if layer.ndim >= 3 else None
     if where is not None:
         lines.append(spoken_place(where))
     elif layer.ndim == 2 and str(layer.units[-1]) == "millimeter":
-        lines.append(f"{own[-2] - first[-2]:.1f} down  {own[-1] - first[-1]:.1f} right mm")
+        down, right = inside_layer[-2:] * np.asarray(layer.scale, float)[-2:]
+        lines.append(f"{down:.1f} down  {right:.1f} right mm")
     what = "voxel" if layer.ndim >= 3 else "pixel"
     said = (
         f"{what} {' '.join(str(int(one)) for one in index)}"
@@ -163,7 +180,7 @@ def read_out(layer: Image, place: NDArray[np.float64], shift: NDArray[np.float64
         else f"outside the {'volume' if layer.ndim >= 3 else 'image'}"
     )
     if inside and not layer.rgb:
-        said += f"   value {_spoken_value(layer.data[tuple(index)])} {window_level.unit(layer)}".rstrip()
+        said += f"   value {_spoken_value(data[tuple(index)])} {window_level.unit(layer)}".rstrip()
     lines.append(said)
     return tuple(lines)
 
@@ -175,7 +192,7 @@ def _spoken_value(value: Any) -> str:
 
 def _window(room: Room, pane: Pane, subject: Image) -> tuple[str, ...]:
     lines = []
-    if room.slab.thickness > 0 and pane.axes == 3:
+    if room.slab.thickness > 0 and pane.axes == 3 and room.blend is None:
         lines.append(f"{room.slab.thickness:g} mm {_SLABS[room.slab.kind]}")
     if window_level.windowed(subject):
         window = window_level.window_of(subject)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, Qt
 from qtpy.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication
@@ -114,6 +113,9 @@ class Hands(QObject):
             camera.zoom = camera.zoom * _ZOOM_NOTCH ** (delta / _NOTCH)
             self._room.changed()
             return True
+        if event.modifiers() & Qt.KeyboardModifier.AltModifier:
+            self._room.step_ahead(1 if delta > 0 else -1, self._pane)
+            return True
         if zooms:
             place = event.position()
             self._room.zoom_by(_ZOOM_NOTCH ** (delta / _NOTCH), self._pane, (place.x(), place.y()))
@@ -200,10 +202,7 @@ class Hands(QObject):
         return True
 
     def _hover(self, place: QPointF) -> None:
-        where = self._room.place.copy()
-        count = self._pane.axes
-        where[-count:] = self._pane.from_canvas(place.x(), place.y(), self._room.size_of(self._pane), where[-count:])
-        self._room.hover = (self._pane, where)
+        self._room.hover = (self._pane, (place.x(), place.y()))
         self._room.changed()
 
     def _window(self, drag: _Drag, whole: QPointF) -> None:
@@ -217,10 +216,13 @@ class Hands(QObject):
     def _window_of(self, start: QPointF, end: QPointF) -> None:
         pane, size = self._pane, self._room.size_of(self._pane)
         count = pane.axes
-        corners = [pane.from_canvas(one.x(), one.y(), size, self._room.place[-count:]) for one in (start, end)]
+        corners = []
+        for one in (start, end):
+            corner = self._room.place.copy()
+            corner[-count:] = pane.from_canvas(one.x(), one.y(), size, corner[-count:]) + (pane.shift if count == 3 else 0)
+            corners.append(corner)
         for image in window_level.targets(self._room.viewer, pane.images):  # where it was drawn
-            shifted = [np.asarray(corner) + (pane.shift if count == 3 else 0) for corner in corners]
-            found = window_level.window_within(image, (shifted[0], shifted[1]), pane.plane.through)
+            found = window_level.window_within(image, (corners[0], corners[1]), pane.plane.through)
             if found is not None:
                 window_level.set_window(image, found)
         self._room.windows_changed()

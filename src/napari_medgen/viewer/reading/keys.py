@@ -79,6 +79,7 @@ KEYS = (
 MOUSE = (
     ("Wheel", "Slice by slice (a setting swaps it with Ctrl + wheel)"),
     ("Ctrl + wheel", "Zoom where the pointer is"),
+    ("Alt + wheel", "The next of several volumes in one file"),
     ("Click", "Crosshair there, and keys act on this view"),
     ("Shift + move", "The crosshair follows the pointer"),
     ("Drag, middle drag", "Move the image"),

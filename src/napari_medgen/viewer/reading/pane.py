@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,11 @@ class Box:
 class Pane:
     """A view of some of the viewer's layers.
 
+    Parameters
+    ----------
+    muted
+        Whether the viewer is only moving its own sliders, so that no layer has become another.
+
     Attributes
     ----------
     model
@@ -60,8 +65,9 @@ class Pane:
         What this view was zoomed and moved by, beside what all were, while they are not linked.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, muted: Callable[[], bool] = lambda: False) -> None:
         self.model = ViewerModel()
+        self._muted = muted
         self.plane: Plane = PLANES["axial"]
         self.sources: tuple[Layer, ...] = ()
         self.caption = ""
@@ -92,6 +98,9 @@ class Pane:
             seen = source in self.sources
             if twin.layer.visible != seen:
                 twin.layer.visible = seen
+        own = {twin.layer for twin in self._twins.values()}
+        for layer in [layer for layer in self.model.layers if layer not in own and layer.visible]:
+            layer.visible = False  # two pictures in one, that are over
         self._order()
         if changed_plane or self.model.dims.ndisplay != (3 if whole else 2):
             self._turn()
@@ -118,7 +127,7 @@ class Pane:
         self.sources = ()
 
     def _add(self, source: Layer, whole: bool) -> None:
-        twin = self._twins[source] = Twin(source, whole=whole)
+        twin = self._twins[source] = Twin(source, whole=whole, muted=self._muted)
         before = self.model.dims.ndim
         self.model.layers.append(twin.layer)
         if self.model.dims.ndim != before or len(self._twins) == 1:
@@ -157,6 +166,8 @@ class Pane:
         vertical = VerticalAxisOrientation.UP if self.plane.upward else VerticalAxisOrientation.DOWN
         camera.orientation2d = (vertical, HorizontalAxisOrientation.RIGHT)
         if self.plane.name == "3d":
+            # Depth away from the reader: with napari's own towards them, (S, P, L) would be mirrored.
+            camera.orientation = ("away", "down", "right")  # type: ignore[assignment]
             # From the front, the head up: the viewer looks along P, and S is up.
             camera.set_view_direction(view_direction=(0, 1, 0), up_direction=(1, 0, 0))
 

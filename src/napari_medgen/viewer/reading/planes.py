@@ -89,6 +89,16 @@ def _directions(layer: Layer) -> NDArray[np.float64]:
     return CANONICAL_AXES if stored is None else np.asarray(stored, np.float64)[:3, :3]
 
 
+def grid_of(layer: Layer) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Place of the first voxel and steps of a layer in the world, (ndim,) each; None of one that is turned or sheared."""
+    count = layer.ndim
+    first = np.asarray(layer.data_to_world(np.zeros(count)), float)
+    steps = np.array([np.asarray(layer.data_to_world(row), float) - first for row in np.eye(count)])
+    if not np.allclose(steps, np.diag(np.diag(steps)), atol=1e-6) or (np.diag(steps) <= 0).any():
+        return None
+    return first, np.diag(steps)
+
+
 def edges(plane: Plane, growing: tuple[str, str, str]) -> dict[str, str]:
     """Letters of the four edges of a view: ``top``, ``bottom``, ``left``, ``right``."""
     down, right = (growing[axis] for axis in plane.displayed)
@@ -119,4 +129,4 @@ def patient_place(layer: Layer, voxel: NDArray[np.float64]) -> NDArray[np.float6
     return np.asarray(affine[:3, :3] @ voxel + affine[:3, 3], np.float64)
 
 
-__all__ = ["CANONICAL", "PLANES", "SLICES", "Plane", "edges", "is_volume", "patient_place", "sides"]
+__all__ = ["CANONICAL", "PLANES", "SLICES", "Plane", "edges", "grid_of", "is_volume", "patient_place", "sides"]

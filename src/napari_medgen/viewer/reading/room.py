@@ -14,16 +14,28 @@ import numpy as np
 from napari.utils.events import EventEmitter
 from numpy.typing import NDArray
 
-from napari_medgen.imaging.hanging import LAYOUTS, Hanging, Layout, PlaneName, SlabKind, Subject, ViewState, hanging_for
+from napari_medgen.errors import MedGenError
+from napari_medgen.imaging.hanging import (
+    LAYOUTS,
+    Hanging,
+    Layout,
+    PlaneName,
+    SlabKind,
+    Subject,
+    ViewState,
+    hanging_for,
+    shipped_hanging_for,
+)
 from napari_medgen.imaging.windows import HOUNSFIELD
 from napari_medgen.viewer.canvas.captions import caption_of
 from napari_medgen.viewer.canvas.seen import cells as cells_of
+from napari_medgen.viewer.layers.finest import finest
 from napari_medgen.viewer.layers.owner import RADIOGRAPH, is_map, provenance_of
 from napari_medgen.viewer.layers.proxy import unwrapped
 from napari_medgen.viewer.reading import window_level
 from napari_medgen.viewer.reading.blend import Blend, BlendKind
 from napari_medgen.viewer.reading.pane import Box, Pane
-from napari_medgen.viewer.reading.planes import PLANES, is_volume
+from napari_medgen.viewer.reading.planes import PLANES, grid_of, is_volume
 from napari_medgen.viewer.work.preferences import preferences
 
 if TYPE_CHECKING:
@@ -31,7 +43,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from napari.utils.events import Event
 
-_MOST = 6  # views at once
+_MOST = 9  # views at once
 _FILLED = 0.94  # of a view, by what is fitted to it
 _NEAREST, _FARTHEST = 0.2, 60.0  # zoom, where 1 fits the image
 _SAME_PLACE = 0.3  # of the smaller volume must lie within the other to be taken as in the same place
@@ -88,12 +100,14 @@ class Room:
         self.zoom = 1.0
         self.canvas: dict[int, tuple[float, float]] = {}  # height and width of each view, told by what shows it
         self.plane: PlaneName = "axial"  # of views that stand beside each other to be compared
-        self.hover: tuple[Pane, NDArray[np.float64]] | None = None  # the view under the pointer, and the place in it
+        self.hover: tuple[Pane, tuple[float, float]] | None = None  # the view under the pointer, and where in it
+        self.says = ""  # in a view that shows nothing
         self.size: tuple[float, float] = (3.0, 4.0)  # height and width of the place for all views
         self._fitted: dict[int, object] = {}
         self._subject: Subject | None = None
         self._box: tuple[float, ...] = ()
         self._hung: weakref.WeakSet[Layer] = weakref.WeakSet()
+        self.fault = ""
         self._busy = False
 
     # -- following the viewer -------------------------------------------------------------------------------------------
@@ -105,13 +119,14 @@ class Room:
         if guest is not None:
             cells = [[guest]]
         compared = self.viewer.canvas.grid.enabled and len(cells) > 1
-        if self.blend is not None and not self.blend.is_there(self.viewer):
-            self.blend.close(self.panes)
-            self.blend = None
+        if self.blend is not None and (not compared or not self.blend.is_there(self.viewer)):
+            self._end_blend()
         if compared:
             self._hang_cells(cells[:_MOST])
         else:
             self._hang_one(cells[0] if cells else [])
+        if self.blend is not None and self.pair != (self.blend.first, self.blend.second):
+            self._end_blend()
         self._follow_ndim()
         self.set_place(self.place, told=False)
         self.changed()
@@ -141,8 +156,9 @@ class Room:
         new = known != self._subject or not _alike(box, self._box)
         if new and subject is not None:
             self._subject, self._box = known, box
-            self.hanging = hanging_for(known)
+            self.hanging = self._rule(known)
             self.zoom, self.offset = self.hanging.zoom, np.zeros(3)
+            self._one_view()
             self.slab = Slab(self.hanging.slab, self.hanging.slab_kind)
             self.maximised = None
             self.active = 0
@@ -180,13 +196,21 @@ class Room:
         if not _alike(box, self._box):
             self._box, self._subject = box, None
             self.zoom, self.offset = 1.0, np.zeros(3)
+            self._one_view()
         named = [next((text for layer in reversed(cell) if (text := caption_of(layer))), "") for _, cell in shown]
         pictured = first.extent.world if first is not None else np.zeros((2, 2))
         lengths = np.asarray(pictured[1] - pictured[0], float)
         vertical, horizontal = PLANES[plane].displayed
         high, wide = float(lengths[vertical]), float(lengths[horizontal])
         shape = best_shape(len(cells), self.size, (max(high, 1e-6), max(wide, 1e-6)))
-        self._set_panes([(tuple(layers), plane, text) for (layers, _), text in zip(shown, named, strict=True)], shape)
+        own: list[PlaneName] = []
+        for layers, _ in shown:
+            main = self._main(layers)
+            own.append(plane if main is not None and is_volume(main) and plane != "picture" else "picture")
+            if own[-1] == "picture" and main is not None and is_volume(main):
+                own[-1] = self.plane
+        wanted = [(tuple(layers), kind, text) for (layers, _), kind, text in zip(shown, own, named, strict=True)]
+        self._set_panes(wanted, shape)
         for layers, _ in shown:
             if (subject := self._main(layers)) is not None and is_volume(subject):
                 self._hang_window(subject)
@@ -207,7 +231,7 @@ class Room:
         while len(self.panes) > len(wanted):
             self.panes.pop().clear()
         while len(self.panes) < len(wanted):
-            self.panes.append(Pane())
+            self.panes.append(Pane(lambda: self._busy))
         for pane, (layers, plane, caption) in zip(self.panes, wanted, strict=True):
             pane.show(layers, plane)
             pane.caption = caption
@@ -239,13 +263,35 @@ class Room:
             return
         self._hung.add(layer)
         window_level.remember(layer)
-        wanted = hanging_for(subject_of(layer)).window
+        wanted = self._rule(subject_of(layer)).window
         if wanted == "automatic":
             window_level.set_window(layer, window_level.automatic_window(layer))
         elif wanted != "file" and window_level.modality(layer) == "CT":
             preset = next((one for one in (*preferences().presets, *HOUNSFIELD) if one.name.lower() == wanted.lower()), None)
             if preset is not None:
                 window_level.set_window(layer, preset)
+
+    def _rule(self, subject: Subject) -> Hanging:
+        """How an image hangs; as it is shipped where the reader's own rules cannot be read."""
+        try:
+            return hanging_for(subject)
+        except MedGenError as error:
+            self.fault = str(error)
+            return shipped_hanging_for(subject)
+
+    def _one_view(self) -> None:
+        for pane in self.panes:
+            pane.own_zoom, pane.own_offset = 1.0, np.zeros(3)
+
+    def _end_blend(self) -> None:
+        blend, self.blend = self.blend, None
+        if blend is not None:
+            blend.close(self.panes)
+            self.arranged()
+
+    def shift_of(self, layer: Layer) -> NDArray[np.float64]:
+        """By how much an image is moved against the common crosshair."""
+        return next((pane.shift for pane in self.panes if layer in pane.sources and pane.axes == 3), np.zeros(3))
 
     def layer_removed(self, event: Event) -> None:
         """Forget a layer that is gone."""
@@ -317,9 +363,14 @@ class Room:
         subject = self.subject
         if subject is None:
             return place
-        scale, first = np.asarray(subject.scale, float)[-3:], np.asarray(subject.translate, float)[-3:]
-        last = np.array(np.shape(subject.data)[-3:]) - 1
-        return np.asarray(first + scale * np.round((place - first) / scale).clip(0, last), float)
+        world = np.zeros(subject.ndim)
+        known = min(len(self.place), subject.ndim)
+        world[subject.ndim - known :] = self.place[len(self.place) - known :]
+        world[-3:] = place + self.active_pane.shift
+        inside = np.asarray(subject.world_to_data(world), float)
+        last = np.array(np.shape(finest(subject))[-3:]) - 1
+        inside[-3:] = np.round(inside[-3:]).clip(0, last)
+        return np.asarray(subject.data_to_world(inside), float)[-3:] - self.active_pane.shift
 
     def tell_viewer(self) -> None:
         """Move the viewer's own sliders to the crosshair, and turn it to the plane of the view that is used."""
@@ -494,14 +545,15 @@ class Room:
         if pane is not None and at is not None and pane.plane.name != "3d":
             high, wide = self.size_of(pane)
             # What was so far from the middle is farther by the factor now.
-            apart = (after / before - 1) / (self.points_per_unit * pane.own_zoom)
+            now = self.points_per_unit if self.linked else pane.model.scene.camera.zoom * after / before
+            apart = (after / before - 1) / now
             self._move(pane, (at[0] - wide / 2) * apart, (at[1] - high / 2) * apart)
         self.fit()
         self.changed()
 
     def pan_by(self, pane: Pane, right: float, down: float) -> None:
         """Move the image by points of the screen, in every view."""
-        scale = self.points_per_unit * pane.own_zoom
+        scale = self.points_per_unit if self.linked else pane.model.scene.camera.zoom
         self._move(pane, -right / scale, -down / scale)
         self.fit()
         self.changed()
@@ -601,9 +653,7 @@ class Room:
     def set_blend(self, kind: BlendKind | None) -> None:
         """Lay the first two images that are compared into one view, or beside each other again."""
         pair = self.pair
-        if self.blend is not None:
-            self.blend.close(self.panes)
-            self.blend = None
+        self._end_blend()
         if kind is not None and pair is not None:
             self.blend = Blend(kind, *pair)
             self.maximised = None
@@ -645,8 +695,9 @@ class Room:
     def pair(self) -> tuple[Image, Image] | None:
         """The two images that can be laid into one; None where there are not two."""
         images = [image for pane in self.panes if (image := self._main(pane.sources)) is not None]
-        distinct = list(dict.fromkeys(images))
-        return (distinct[0], distinct[1]) if len(distinct) > 1 else None
+        distinct = [image for image in dict.fromkeys(images) if grid_of(image) is not None and not image.rgb]
+        alike = [image for image in distinct if is_volume(image) == is_volume(distinct[0])]
+        return (alike[0], alike[1]) if len(alike) > 1 else None
 
     # -- as a value -----------------------------------------------------------------------------------------------------
 
@@ -679,6 +730,9 @@ class Room:
         subjects = [subject for pane in self.panes if (subject := self._main(pane.sources)) is not None]
         for layer, (low, high) in zip(dict.fromkeys(subjects), state.windows, strict=False):
             first, last = layer.contrast_limits_range
+            common = min(high, last) - max(low, first)
+            if common < 0.005 * (last - first) or not window_level.windowed(layer):
+                continue  # it was of an image with other values
             layer.contrast_limits_range = (min(low, first), max(high, last))
             layer.contrast_limits = (low, high)
         self.use(state.active)
@@ -686,10 +740,28 @@ class Room:
         count = min(len(place), len(state.place))
         place[len(place) - count :] = state.place[len(state.place) - count :]
         self.fit()
+        box = self._first_box
+        if box is not None and len(box.low) == 3:
+            place[-3:] = self._on_voxel(np.clip(place[-3:], box.low, box.high))
+        self.set_place(place)
+
+    def step_ahead(self, steps: int, pane: Pane) -> None:
+        """Go on to the next of several volumes of one file, or the next month: along the axis before those of space."""
+        image = max(pane.sources, key=lambda source: source.ndim, default=None)
+        if image is None or image.ndim <= pane.axes:
+            return
+        axis = self.ndim - pane.axes - 1
+        own = axis - self.ndim + image.ndim
+        extent, step = np.asarray(image.extent.world, float)[:, own], float(np.asarray(image.extent.step)[own])
+        place = self.place.copy()
+        place[axis] = float(np.clip(place[axis] + steps * step, extent[0], extent[1]))
         self.set_place(place)
 
     def close(self) -> None:
         """Let go of all layers."""
+        if self.blend is not None:
+            self.blend.close(self.panes)
+            self.blend = None
         for pane in self.panes:
             pane.clear()
         self.panes = []

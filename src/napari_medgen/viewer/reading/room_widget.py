@@ -32,6 +32,7 @@ class RoomWidget(QWidget):
     """
 
     pressed = Signal(object)
+    failed = Signal(object)
 
     def __init__(self, room: Room, habits: Habits) -> None:
         super().__init__()
@@ -103,12 +104,15 @@ class RoomWidget(QWidget):
         self._paint_soon.start()
 
     def paint_now(self) -> None:
-        """Paint the furniture of all views."""
-        for index in self.room.shown:
-            if index < len(self.panes):
-                glass = self.panes[index].glass
-                glass.mark_place = self.mark_place
-                glass.set_furniture(furniture_of(self.room, index))
+        """Paint the furniture of all views; a fault of one is told, and the room is left."""
+        try:
+            for index in self.room.shown:
+                if index < len(self.panes):
+                    glass = self.panes[index].glass
+                    glass.mark_place = self.mark_place
+                    glass.set_furniture(furniture_of(self.room, index))
+        except Exception as error:
+            self.failed.emit(error)
 
     def focus(self) -> None:
         """Give the used view the keys."""

@@ -5,11 +5,13 @@ A napari layer keeps the slice that it shows, so that one layer cannot be in two
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_medgen.viewer.layers.finest import finest
 from napari_medgen.viewer.reading.window_level import modality
 
 if TYPE_CHECKING:
@@ -37,6 +39,19 @@ _FOLLOWED = (
     "selected_label",
     "show_selected_label",
 )
+# What makes another drawing of one.
+_LOOKS = (
+    "data",
+    "features",
+    "face_color",
+    "edge_color",
+    "border_color",
+    "border_width",
+    "edge_width",
+    "size",
+    "symbol",
+    "text",
+)
 _PLACED = ("data", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 # Voxels along the longest side in 3D: without a graphics card a frame of more takes longer than a blink.
 _FINEST_3D = 128
@@ -53,6 +68,8 @@ class Twin:
         The layer that is followed.
     whole
         Whether the view shows the whole in three dimensions: then every so many voxels only, a view into the same array.
+    muted
+        As :class:`.pane.Pane` takes it.
 
     Attributes
     ----------
@@ -60,13 +77,17 @@ class Twin:
         The twin itself.
     """
 
-    def __init__(self, source: Layer, *, whole: bool = False) -> None:
+    def __init__(self, source: Layer, *, whole: bool = False, muted: Callable[[], bool] = lambda: False) -> None:
         from napari.layers import Layer as Base
 
-        self.source, self._whole = source, whole
+        self.source, self._whole, self._muted = source, whole, muted
+        self._outdated = False
         data, options, kind = source.as_layer_data_tuple()
         self._every = _step(source) if whole else 1
         options = options | {"visible": True}
+        if options.get("multiscale"):
+            # Of levels of detail the finest: napari chooses among them by its own canvas.
+            data, options["multiscale"] = finest(source), False
         if self._every > 1:
             data = self._thinned(data)
             options["scale"] = self._scale(options["scale"])
@@ -119,12 +140,15 @@ class Twin:
     @property
     def stale(self) -> bool:
         """Whether the source has become something that this twin cannot show, such as data with another number of axes."""
-        return self.layer.ndim != self.source.ndim or type(self.layer) is not type(self.source)
+        return self._outdated or self.layer.ndim != self.source.ndim or type(self.layer) is not type(self.source)
 
     def _changed(self, event: Event) -> None:
         what, layer = event.type, self.layer
-        if what in ("paint", "labels_update"):
-            layer.refresh()
+        if not _is_plain(self.source) and what in _LOOKS:
+            self._outdated = True  # drawings are small: the view makes another twin
+            return
+        if what in ("paint", "labels_update") or (what == "set_data" and _is_plain(self.source) and not self._muted()):
+            layer.refresh()  # somebody wrote into the array
             return
         if what in _FOLLOWED and what not in self._fixed and hasattr(layer, what):
             self._take(what)
@@ -133,8 +157,9 @@ class Twin:
         layer = self.layer
         value: Any = getattr(self.source, what)
         if what == "data":
-            if np.ndim(value) != layer.ndim:
+            if self.source.ndim != layer.ndim:
                 return  # the view makes another twin
+            value = finest(self.source)
             value = self._thinned(value)
             if value is layer.data:
                 layer.refresh()
@@ -159,15 +184,15 @@ class Twin:
 def _is_plain(source: Layer) -> bool:
     from napari.layers import Image, Labels
 
-    return isinstance(source, Image | Labels) and not getattr(source, "multiscale", False)
+    return isinstance(source, Image | Labels)
 
 
 def _step(source: Layer) -> int:
     from napari.layers import Image, Labels
 
-    if not isinstance(source, Image | Labels) or source.ndim < 3:
+    if not isinstance(source, Image | Labels) or source.ndim < 3 or getattr(source, "rgb", False):
         return 1
-    return -(-max(np.shape(source.data)[-3:]) // _FINEST_3D)
+    return -(-max(np.shape(finest(source))[-3:]) // _FINEST_3D)
 
 
 def _same(one: Any, other: Any) -> bool:

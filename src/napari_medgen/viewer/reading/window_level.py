@@ -11,6 +11,7 @@ from napari.utils import Colormap
 from numpy.typing import NDArray
 
 from napari_medgen.imaging.windows import Modality, Window, automatic, modality_of, named
+from napari_medgen.viewer.layers.finest import finest
 from napari_medgen.viewer.layers.owner import RADIOGRAPH, SALIENCY
 from napari_medgen.viewer.layers.radiographs import SIGMOID
 from napari_medgen.viewer.work.preferences import preferences
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 _REVERSED = "_r"
 _first_windows: weakref.WeakKeyDictionary[Layer, Window] = weakref.WeakKeyDictionary()
-_modalities: weakref.WeakKeyDictionary[Layer, tuple[int, Modality]] = weakref.WeakKeyDictionary()
-_automatic: weakref.WeakKeyDictionary[Layer, tuple[int, Window]] = weakref.WeakKeyDictionary()
+_modalities: weakref.WeakKeyDictionary[Layer, tuple[weakref.ref[Any], Modality]] = weakref.WeakKeyDictionary()
+_automatic: weakref.WeakKeyDictionary[Layer, tuple[weakref.ref[Any], Window]] = weakref.WeakKeyDictionary()
 
 
 def windowed(layer: Layer) -> TypeGuard[Image]:
@@ -103,9 +104,10 @@ def known_windows(layer: Image) -> tuple[Window, ...]:
 
 def automatic_window(layer: Image) -> Window:
     """The window from the image's own percentiles."""
+    data = finest(layer)
     found = _automatic.get(layer)
-    if found is None or found[0] != id(layer.data):
-        found = _automatic[layer] = (id(layer.data), automatic(np.asarray(layer.data)))
+    if found is None or found[0]() is not data:
+        found = _automatic[layer] = (weakref.ref(data), automatic(data))
     return found[1]
 
 
@@ -122,9 +124,10 @@ def modality(layer: Layer) -> str:
     said = layer.metadata.get(RADIOGRAPH, {}).get("modality")
     if said is not None or not isinstance(layer, Image) or layer.rgb:
         return str(said or "")
+    data = finest(layer)
     found = _modalities.get(layer)
-    if found is None or found[0] != id(layer.data):
-        found = _modalities[layer] = (id(layer.data), modality_of(np.asarray(layer.data)))
+    if found is None or found[0]() is not data:
+        found = _modalities[layer] = (weakref.ref(data), modality_of(data))
     return found[1]
 
 
@@ -139,6 +142,12 @@ def span(layer: Image) -> float:
     """The range of values that a window may be moved in."""
     low, high = (float(value) for value in layer.contrast_limits_range)
     return max(high - low, 1e-9)
+
+
+def forget_values(layer: Layer) -> None:
+    """Forget what was computed of an image's values: they are others now."""
+    _automatic.pop(layer, None)
+    _modalities.pop(layer, None)
 
 
 def invert(layer: Image) -> None:
@@ -168,28 +177,26 @@ def window_within(
     Parameters
     ----------
     corners
-        Two opposite corners in world coordinates along the last axes.
+        Two opposite corners in the viewer's world, along all of its axes.
     through
         The axis (S, P, L) that runs through the slice; None of a picture.
     """
-    count = len(corners[0])
-    scale, place = np.asarray(layer.scale, float)[-count:], np.asarray(layer.translate, float)[-count:]
-    one, other = ((corner - place) / scale for corner in corners)
+    count = 3 if through is not None and layer.ndim >= 3 else 2
+    inside = [np.asarray(layer.world_to_data(corner[len(corner) - layer.ndim :]), float) for corner in corners]
+    one, other = (corner[-count:] for corner in inside)
     low = np.ceil(np.minimum(one, other) - 1e-6)
     high = np.floor(np.maximum(one, other) + 1e-6)
-    shape = np.array(np.shape(layer.data)[-count:])
+    data = finest(layer)
+    shape = np.array(np.shape(data)[-count:])
     if through is not None and count == 3:
         low[through] = high[through] = np.round(one[through])
     low, high = np.maximum(low, 0), np.minimum(high, shape - 1)
     if (high < low).any():
         return None
     part = tuple(slice(int(first), int(last) + 1) for first, last in zip(low, high, strict=True))
-    data: NDArray[Any] = np.asarray(layer.data)
-    lead = (
-        tuple(int(step) for step in layer._slice_input.world_slice.point[: data.ndim - count]) if data.ndim > count else ()
-    )
-    where: tuple[int | slice, ...] = (*lead, *part)
-    values = data[where]
+    ahead = np.round(inside[0][: layer.ndim - count]).clip(0, np.array(np.shape(data)[: layer.ndim - count]) - 1)
+    where: tuple[int | slice, ...] = (*(int(step) for step in ahead), *part)
+    values = np.asarray(data[where])
     if values.size < 4 or values.min() == values.max():
         return None
     first, last = (float(value) for value in np.percentile(values, (2, 98)))

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.files import VOLUME_SUFFIXES, read_volume
 from napari_medgen.imaging.listing import is_meant
@@ -48,7 +50,8 @@ class Beside:
     def show_volume(self, sample: Image, volume: Volume, options: dict[str, Any], caption: str) -> None:
         """Open a volume, unless it is open already, and show it beside the sample."""
         there = [layer for layer in self._viewer.layers if layer.name == volume.name and is_subject(layer)]
-        same = next((layer for layer in there if layer.data.shape == volume.voxels.shape), None)
+        # By what they hold, not by their names: two people's scans are often called alike.
+        same = next((layer for layer in there if np.array_equal(layer.data, volume.voxels)), None)
         other = same if same is not None else add_image(self._viewer, volume.voxels, **options | {"visible": False})
         self.show(sample, other, caption)
 
@@ -87,12 +90,18 @@ def find_and_read(name: str, folders: Sequence[Path]) -> Volume:
     Raises
     ------
     ImageError
-        If no file of that name is in one of the folders or below, or it cannot be read.
+        If no file of that name is in one of the folders or below, or several are, or it cannot be read.
     """
-    for folder in folders:
-        for path in sorted(folder.rglob(f"{_plain(name)}*")):
-            if path.is_file() and is_meant(path, folder) and _is_called(path, name):
-                return read_volume(path)
+    found = [
+        path
+        for folder in folders
+        for path in sorted(folder.rglob(f"{_plain(name)}*"))
+        if path.is_file() and is_meant(path, folder) and _is_called(path, name)
+    ]
+    if len(found) > 1:
+        raise ImageError(f"{len(found)} volumes are called {name}: choose a folder of training volumes with one of them.")
+    if found:
+        return read_volume(found[0])
     where = " or ".join(folder.name for folder in folders)
     raise ImageError(
         f"No volume called {name} is in {where}; folders of training volumes are set in napari's preferences, under Plugins."

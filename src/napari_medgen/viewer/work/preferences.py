@@ -6,6 +6,7 @@ napari keeps it in a file of its own and tells when it changes; what the engine 
 
 from __future__ import annotations
 
+import contextlib
 import re
 import weakref
 from collections.abc import Callable
@@ -90,7 +91,9 @@ def presets_of(text: str) -> tuple[Window, ...]:
     found = list(HOUNSFIELD)
     for place, part in enumerate(text.split(";")[: len(found)]):
         said = _PRESET.match(part)
-        if said is not None and float(said["width"]) > 0:
+        if said is None:
+            continue
+        with contextlib.suppress(ValueError):  # a width of zero, or a number that no file holds
             found[place] = Window(float(said["level"]), float(said["width"]), said["name"])
     return tuple(found)
 
