@@ -26,6 +26,7 @@ def test_the_manifest_is_valid_and_every_command_exists() -> None:
         "Sample volumes",
         "Overlay saliency",
         "Extrapolate radiograph",
+        "Reading room",
     }
 
 
