@@ -198,6 +198,8 @@ def test_the_picture_is_always_that_of_the_name(viewer: Any, cases: Path) -> Non
         until(lambda index=index: room.subject is not None and room.subject.name == names[index])
         assert int(np.asarray(room.subject.data).min()) == value
         assert coordinator.widget.panes[0].pane.sources[0] is room.subject
+        assert {source.name for pane in room.panes for source in pane.sources} == {names[index]}  # in 3D too, or nothing yet
+        until(lambda: room.guest is None and all(pane.sources for pane in room.panes))
         assert widget.view.place.text() == f"{index + 1} of 5: {names[index]}"
     coordinator.turn_page(1)
     coordinator.leave_or_enter()  # while a case is on its way into the viewer

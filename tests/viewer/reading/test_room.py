@@ -17,7 +17,8 @@ from napari_medgen.imaging.volume import Volume
 from napari_medgen.viewer.layers.radiographs import radiograph_layer
 from napari_medgen.viewer.layers.volumes import image_options
 from napari_medgen.viewer.reading.furniture import furniture_of
-from napari_medgen.viewer.reading.room import Room, Slab, best_shape
+from napari_medgen.viewer.reading.hang import best_shape
+from napari_medgen.viewer.reading.room import Room, Slab
 
 ALL_48 = [
     tuple(pair[sign] for pair, sign in zip(order, signs, strict=True))

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QMainWindow, QWidget
 
 from napari_medgen.errors import MedGenError
 from napari_medgen.imaging.hanging import ViewState
 from napari_medgen.imaging.worklist import read_worklist
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.viewer.canvas.stage import Shown, fit_view
+from napari_medgen.viewer.canvas.stage import Shown
 from napari_medgen.viewer.layers.owner import is_subject
 from napari_medgen.viewer.reading import window_level
 from napari_medgen.viewer.reading.actions import Actions
 from napari_medgen.viewer.reading.cases import Cases, Loaded, read_case
-from napari_medgen.viewer.reading.central import Central
+from napari_medgen.viewer.reading.central import CanvasState, Central
 from napari_medgen.viewer.reading.cheat_sheet import CheatSheet
 from napari_medgen.viewer.reading.hands import Habits
 from napari_medgen.viewer.reading.room import Room, Slab
@@ -42,47 +39,12 @@ if TYPE_CHECKING:
 
 _REST = 120  # milliseconds after the crosshair's last move until napari's own sliders follow
 _SETTLED = 150  # milliseconds without a further page until a case becomes a layer of the viewer
-_SHOWN = 50  # milliseconds until a canvas that is shown again has its size
 _OWNER = "reading"
 # Of a layer, what changes what stands on a view, or the layers that follow it.
 _CHANGES = (
     *("data", "scale", "translate", "rotate", "affine", "features", "face_color", "edge_color", "border_color"),
     *("border_width", "edge_width", "size", "symbol", "text"),
 )
-
-
-@dataclass(frozen=True)
-class _Canvas:
-    """What of napari's own canvas the room changes: which way it is turned, and, by what it hangs, where it looks."""
-
-    order: tuple[int, ...]
-    ndisplay: int
-    shown: tuple[Layer, ...]
-    centre: tuple[float, float, float] | tuple[float, float]
-    zoom: float
-
-    @classmethod
-    def of(cls, viewer: ViewerModel) -> _Canvas:
-        camera, shown = viewer.scene.camera, tuple(layer for layer in viewer.layers if layer.visible)
-        return cls(tuple(viewer.dims.order), viewer.dims.ndisplay, shown, camera.center, float(camera.zoom))
-
-    def restore(self, viewer: ViewerModel) -> None:
-        """Turn the canvas as it was; look where it looked, or at the whole of what is shown now if that is another."""
-        dims = viewer.dims
-        if len(self.order) == dims.ndim and tuple(dims.order) != self.order:
-            dims.order = self.order
-        # The canvas has its size only a moment after it is shown again, and napari zooms by what it grew.
-        QTimer.singleShot(_SHOWN, partial(self._look, weakref.ref(viewer)))
-
-    def _look(self, reference: weakref.ref[ViewerModel]) -> None:
-        viewer = reference()
-        shown = tuple(layer for layer in viewer.layers if layer.visible) if viewer is not None else ()
-        if viewer is None or not shown:
-            return
-        if shown == self.shown and viewer.dims.ndisplay == self.ndisplay:
-            viewer.scene.camera.center, viewer.scene.camera.zoom = self.centre, self.zoom
-        else:
-            fit_view(viewer, shown, viewer.canvas.grid.actual_shape(viewer.layers))
 
 
 class ReadingCoordinator(Coordinator):
@@ -118,7 +80,7 @@ class ReadingCoordinator(Coordinator):
         self._kept: ViewState | None = None
         self._case_layer: Callable[[], Layer | None] = lambda: None
         self._panels: list[QDockWidget] = []
-        self._before: _Canvas | None = None
+        self._before: CanvasState | None = None
         self._left = False
         self._watched: weakref.WeakSet[Layer] = weakref.WeakSet()
         self._point, self._ranges = tuple(self.viewer.dims.point), tuple(self.viewer.dims.range)
@@ -179,7 +141,7 @@ class ReadingCoordinator(Coordinator):
         if self.widget is not None or main is None:
             return
         self._left = False
-        self._before = _Canvas.of(self.viewer)
+        self._before = CanvasState.of(self.viewer)
         self.room.refresh()
         self.widget = RoomWidget(self.room, self.habits)
         self.widget.pressed.connect(self._press)

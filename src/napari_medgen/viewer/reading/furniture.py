@@ -13,6 +13,7 @@ from napari_medgen.viewer.canvas.marks import mark_in
 from napari_medgen.viewer.layers.finest import finest
 from napari_medgen.viewer.layers.owner import KEY, RADIOGRAPH, UNIT, is_map
 from napari_medgen.viewer.reading import window_level
+from napari_medgen.viewer.reading.hang import main_image
 from napari_medgen.viewer.reading.pane import Pane
 from napari_medgen.viewer.reading.planes import PLANES, SLICES, edges, patient_place, sides
 
@@ -85,7 +86,9 @@ def furniture_of(room: Room, index: int) -> Furniture:
     """What stands on a view of a room now."""
     pane = room.panes[index]
     size = room.canvas.get(index, (400.0, 400.0))
-    subject = room._main(pane.sources)
+    subject = main_image(pane.sources)
+    if subject is None and room.guest is not None:
+        return Furniture(title=pane.plane.title, colour=pane.plane.colour)
     if subject is None:
         return Furniture(upper=(room.says,) if room.says else ("Open an image, or sample a volume.", "F1 shows all keys."))
     growing = sides(subject)

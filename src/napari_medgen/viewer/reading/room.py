@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,10 +30,19 @@ from napari_medgen.imaging.windows import HOUNSFIELD
 from napari_medgen.viewer.canvas.captions import caption_of
 from napari_medgen.viewer.canvas.seen import cells as cells_of
 from napari_medgen.viewer.layers.finest import finest
-from napari_medgen.viewer.layers.owner import RADIOGRAPH, is_map, provenance_of
 from napari_medgen.viewer.layers.proxy import unwrapped
 from napari_medgen.viewer.reading import window_level
 from napari_medgen.viewer.reading.blend import Blend, BlendKind
+from napari_medgen.viewer.reading.hang import (
+    Shape,
+    alike,
+    best_shape,
+    is_overlay,
+    main_image,
+    place_of,
+    replace_hanging,
+    subject_of,
+)
 from napari_medgen.viewer.reading.pane import Box, Pane
 from napari_medgen.viewer.reading.planes import PLANES, grid_of, is_volume
 from napari_medgen.viewer.work.preferences import preferences
@@ -47,7 +56,6 @@ _MOST = 9  # views at once
 _FILLED = 0.94  # of a view, by what is fitted to it
 _NEAREST, _FARTHEST = 0.2, 60.0  # zoom, where 1 fits the image
 _SAME_PLACE = 0.3  # of the smaller volume must lie within the other to be taken as in the same place
-Shape = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -150,10 +158,10 @@ class Room:
 
     def _hang_one(self, layers: list[Layer]) -> None:
         layers = [layer for layer in layers if self._is_shown(layer)]
-        subject = self._main(layers)
+        subject = main_image(layers)
         known = subject_of(subject) if subject is not None else Subject()
-        box = _rounded(subject)
-        new = known != self._subject or not _alike(box, self._box)
+        box = place_of(subject)
+        new = known != self._subject or not alike(box, self._box)
         if new and subject is not None:
             self._subject, self._box = known, box
             self.hanging = self._rule(known)
@@ -189,11 +197,11 @@ class Room:
 
     def _hang_cells(self, cells: list[list[Layer]]) -> None:
         shown = [([layer for layer in cell if self._is_shown(layer)] or cell, cell) for cell in cells]
-        first = self._main(shown[0][0])
+        first = main_image(shown[0][0])
         volumes = first is not None and is_volume(first)
         plane: PlaneName = self.plane if volumes else "picture"
-        box = _rounded(first)
-        if not _alike(box, self._box):
+        box = place_of(first)
+        if not alike(box, self._box):
             self._box, self._subject = box, None
             self.zoom, self.offset = 1.0, np.zeros(3)
             self._one_view()
@@ -205,26 +213,18 @@ class Room:
         shape = best_shape(len(cells), self.size, (max(high, 1e-6), max(wide, 1e-6)))
         own: list[PlaneName] = []
         for layers, _ in shown:
-            main = self._main(layers)
+            main = main_image(layers)
             own.append(plane if main is not None and is_volume(main) and plane != "picture" else "picture")
             if own[-1] == "picture" and main is not None and is_volume(main):
                 own[-1] = self.plane
         wanted = [(tuple(layers), kind, text) for (layers, _), kind, text in zip(shown, own, named, strict=True)]
         self._set_panes(wanted, shape)
         for layers, _ in shown:
-            if (subject := self._main(layers)) is not None and is_volume(subject):
+            if (subject := main_image(layers)) is not None and is_volume(subject):
                 self._hang_window(subject)
 
     def _is_shown(self, layer: Layer) -> bool:
-        return self.overlays or not _is_overlay(layer)
-
-    @staticmethod
-    def _main(layers: Sequence[Layer]) -> Image | None:
-        """The image that a view is about: the uppermost that is no map."""
-        from napari.layers import Image
-
-        images = [layer for layer in reversed(layers) if isinstance(layer, Image) and not is_map(layer)]
-        return next((image for image in images if is_volume(image)), None) or next(iter(images), None)
+        return self.overlays or not is_overlay(layer)
 
     def _set_panes(self, wanted: Sequence[tuple[tuple[Layer, ...], PlaneName, str]], shape: Shape) -> None:
         before = (len(self.panes), self.shape, [pane.plane for pane in self.panes])
@@ -233,7 +233,9 @@ class Room:
         while len(self.panes) < len(wanted):
             self.panes.append(Pane(lambda: self._busy))
         for pane, (layers, plane, caption) in zip(self.panes, wanted, strict=True):
-            pane.show(layers, plane)
+            # The whole of a volume takes as long to show as its slices: it comes when nobody pages on.
+            later = self.guest is not None and plane == "3d"
+            pane.show(() if later else layers, plane)
             pane.caption = caption
             pane.set_slab(self.slab.thickness, self.slab.kind)
         self.shape = shape
@@ -401,7 +403,7 @@ class Room:
     @property
     def subject(self) -> Image | None:
         """The image that the used view is about."""
-        return self._main(self.active_pane.sources) if self.panes else None
+        return main_image(self.active_pane.sources) if self.panes else None
 
     @property
     def _first_box(self) -> Box | None:
@@ -426,7 +428,7 @@ class Room:
 
     def _steps(self, pane: Pane, axis: int | None) -> tuple[float, float, int]:
         """First place, step and count of what a wheel goes through, on the grid of the image that the view is about."""
-        subject = self._main(pane.sources)
+        subject = main_image(pane.sources)
         longest = max(pane.sources, key=lambda source: source.ndim, default=None)
         image = subject if subject is not None and pane.axes == 3 else longest
         if axis is None or image is None:
@@ -633,7 +635,7 @@ class Room:
             return [image for image in (self.blend.first, self.blend.second) if window_level.windowed(image)]
         own = window_level.targets(self.viewer, pane.images)
         if self.windows_together and self.compared and own:
-            others = [image for one in self.panes if (image := self._main(one.sources)) is not None]
+            others = [image for one in self.panes if (image := main_image(one.sources)) is not None]
             own = [image for image in dict.fromkeys([*own, *others]) if window_level.windowed(image)]
         return own
 
@@ -694,7 +696,7 @@ class Room:
     @property
     def pair(self) -> tuple[Image, Image] | None:
         """The two images that can be laid into one; None where there are not two."""
-        images = [image for pane in self.panes if (image := self._main(pane.sources)) is not None]
+        images = [image for pane in self.panes if (image := main_image(pane.sources)) is not None]
         distinct = [image for image in dict.fromkeys(images) if grid_of(image) is not None and not image.rgb]
         alike = [image for image in distinct if is_volume(image) == is_volume(distinct[0])]
         return (alike[0], alike[1]) if len(alike) > 1 else None
@@ -711,7 +713,7 @@ class Room:
             slab=self.slab.thickness,
             slab_kind=self.slab.kind,
         )
-        subjects = [subject for pane in self.panes if (subject := self._main(pane.sources)) is not None]
+        subjects = [subject for pane in self.panes if (subject := main_image(pane.sources)) is not None]
         windows = tuple(tuple(float(value) for value in layer.contrast_limits) for layer in dict.fromkeys(subjects))
         offset = (float(self.offset[0]), float(self.offset[1]), float(self.offset[2]))
         return ViewState(
@@ -727,7 +729,7 @@ class Room:
         self.hanging, self.zoom, self.offset = state.hanging, state.hanging.zoom, np.array(state.offset)
         self.slab, self.maximised = Slab(state.hanging.slab, state.hanging.slab_kind), None
         self.refresh()
-        subjects = [subject for pane in self.panes if (subject := self._main(pane.sources)) is not None]
+        subjects = [subject for pane in self.panes if (subject := main_image(pane.sources)) is not None]
         for layer, (low, high) in zip(dict.fromkeys(subjects), state.windows, strict=False):
             first, last = layer.contrast_limits_range
             common = min(high, last) - max(low, first)
@@ -765,54 +767,3 @@ class Room:
         for pane in self.panes:
             pane.clear()
         self.panes = []
-
-
-def subject_of(layer: Layer) -> Subject:
-    """What the rules of hanging may ask of an image."""
-    about = layer.metadata.get(RADIOGRAPH, {})
-    return Subject(
-        kind="volume" if is_volume(layer) else "radiograph",
-        modality=window_level.modality(layer),
-        body_part=str(about.get("body_part", "")),
-        model=provenance_of(layer).model or "",
-    )
-
-
-def replace_hanging(hanging: Hanging, **changes: object) -> Hanging:
-    """A hanging with other entries, checked."""
-    return Hanging.model_validate(hanging.model_dump() | changes)
-
-
-def best_shape(count: int, room: tuple[float, float], picture: tuple[float, float]) -> Shape:
-    """Rows and columns in which so many pictures are largest in a place; heights and widths of both."""
-
-    def scale(rows: int) -> float:
-        return min(room[0] / rows / picture[0], room[1] / -(-count // rows) / picture[1])
-
-    rows = max(range(1, count + 1), key=lambda rows: (round(scale(rows), 6), -rows))
-    return rows, -(-count // rows)
-
-
-def _is_overlay(layer: Layer) -> bool:
-    from napari.layers import Image
-
-    return not isinstance(layer, Image) or is_map(layer)
-
-
-def _rounded(layer: Layer | None) -> tuple[float, ...]:
-    if layer is None:
-        return ()
-    extent = np.asarray(layer.extent.world, float)
-    return tuple(float(value) for value in np.round(extent[:, -3:].ravel(), 1))
-
-
-def _alike(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    """Whether two images cover so nearly the same that a reader's slice and zoom of the one are right for the other."""
-    if len(one) != len(other) or not one:
-        return False
-    first, second = np.array(one).reshape(2, -1), np.array(other).reshape(2, -1)
-    size = np.maximum(first[1] - first[0], 1e-6)
-    return bool((np.abs(first - second) < 0.1 * size).all())
-
-
-__all__ = ["Room", "Slab", "best_shape", "replace", "subject_of"]
