@@ -23,6 +23,7 @@ FILM_SIZE, PAUSE = (1024, 576), 1800  # pixels; milliseconds
 TUTORIALS = {
     "radiologist": ("2-axial", "4-sagittal", "7-saved"),
     "researcher": ("2-map", "4-methods", "6-models"),
+    "reader": ("1-a-head-in-four-views", "6-a-ct-in-its-lung-window", "7-a-knee", "9-swipe"),
     "clinician": ("1-is-the-side-right", "2-month-48", "4-neighbour", "5-both-knees"),
 }
 
