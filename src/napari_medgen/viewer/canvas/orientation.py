@@ -72,13 +72,14 @@ def show_plane(viewer: ViewerModel, plane: str) -> None:
         viewer.dims.ndisplay = 3
     else:
         viewer.dims.ndisplay = 2
-        axis = ndim - 3 + ("axial", "coronal", "sagittal").index(plane)
-        viewer.dims.order = (
-            *(one for one in range(ndim) if one < ndim - 3),
-            axis,
-            *(one for one in range(ndim - 3, ndim) if one != axis),
-        )
+        viewer.dims.order = order_of(ndim, ("axial", "coronal", "sagittal").index(plane))
     viewer.reset_view()
+
+
+def order_of(ndim: int, through: int) -> tuple[int, ...]:
+    """Order of a viewer's axes that shows the plane which one of the axes (S, P, L) runs through."""
+    first = ndim - 3
+    return (*range(first), first + through, *(axis for axis in range(first, ndim) if axis != first + through))
 
 
 def _turn(viewer: ViewerModel, *, upward: bool) -> None:

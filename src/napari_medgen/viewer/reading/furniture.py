@@ -15,7 +15,7 @@ from napari_medgen.viewer.layers.owner import KEY, RADIOGRAPH, UNIT, is_map
 from napari_medgen.viewer.reading import window_level
 from napari_medgen.viewer.reading.hang import main_image
 from napari_medgen.viewer.reading.pane import Pane
-from napari_medgen.viewer.reading.planes import PLANES, SLICES, edges, patient_place, sides
+from napari_medgen.viewer.reading.planes import SLICES, edges, patient_place, sides
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -303,6 +303,3 @@ def _swipe(room: Room, pane: Pane, size: tuple[float, float]) -> float | None:
         return None
     edge = room.swipe_edge(pane)
     return None if edge is None else float(np.clip(edge, 0, size[1]))
-
-
-__all__ = ["PLANES", "Furniture", "Line", "furniture_of", "read_out"]

@@ -17,6 +17,7 @@ from napari_medgen.viewer.reading.keys import Key, key_of
 if TYPE_CHECKING:
     from napari.layers import Image
 
+    from napari_medgen.viewer.reading.pane import Pane
     from napari_medgen.viewer.reading.pane_widget import PaneWidget
     from napari_medgen.viewer.reading.room import Room
 
@@ -102,7 +103,7 @@ class Hands(QObject):
         return self._pane.plane.name == "3d"
 
     @property
-    def _pane(self):  # type: ignore[no-untyped-def]
+    def _pane(self) -> Pane:
         return self._room.panes[self._widget.index]
 
     def _wheel(self, event: QWheelEvent) -> bool:

@@ -12,6 +12,7 @@ from napari.utils.camera_orientations import HorizontalAxisOrientation, Vertical
 from numpy.typing import NDArray
 
 from napari_medgen.imaging.hanging import PlaneName, SlabKind
+from napari_medgen.viewer.canvas.orientation import order_of
 from napari_medgen.viewer.reading.planes import PLANES, Plane, is_volume
 from napari_medgen.viewer.reading.twins import Twin
 
@@ -154,12 +155,7 @@ class Pane:
         dims = self.model.dims
         dims.ndisplay = 3 if self.plane.name == "3d" and dims.ndim > 2 else 2
         through = self.plane.through
-        if through is not None and dims.ndim > 2:
-            first = dims.ndim - 3
-            cut = first + through
-            order = (*range(first), cut, *(axis for axis in range(first, dims.ndim) if axis != cut))
-        else:
-            order = tuple(range(dims.ndim))
+        order = order_of(dims.ndim, through) if through is not None and dims.ndim > 2 else tuple(range(dims.ndim))
         if tuple(dims.order) != order:
             dims.order = order
         camera = self.model.scene.camera

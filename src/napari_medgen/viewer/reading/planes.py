@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medgen.imaging.hanging import PlaneName
-from napari_medgen.imaging.orientation import CANONICAL, CANONICAL_AXES, opposite_letters, side_letters
+from napari_medgen.imaging.orientation import CANONICAL_AXES, opposite_letters, side_letters
 from napari_medgen.viewer.layers.owner import KEY, RADIOGRAPH
 from napari_medgen.viewer.layers.place import has_patient_axes, is_oriented
 
@@ -129,4 +129,4 @@ def patient_place(layer: Layer, voxel: NDArray[np.float64]) -> NDArray[np.float6
     return np.asarray(affine[:3, :3] @ voxel + affine[:3, 3], np.float64)
 
 
-__all__ = ["CANONICAL", "PLANES", "SLICES", "Plane", "edges", "grid_of", "is_volume", "patient_place", "sides"]
+__all__ = ["PLANES", "SLICES", "Plane", "edges", "grid_of", "is_volume", "patient_place", "sides"]

@@ -1,6 +1,6 @@
 """The room: views that are linked by one crosshair, one zoom and one place, and what is hung in them.
 
-It knows napari's models and no window, so that it can be driven and tested without one; :mod:`.widgets` shows it.
+It knows napari's models and no window, so that it can be driven and tested without one; :mod:`.room_widget` shows it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from napari_medgen.imaging.hanging import (
 )
 from napari_medgen.imaging.windows import HOUNSFIELD
 from napari_medgen.viewer.canvas.captions import caption_of
+from napari_medgen.viewer.canvas.orientation import order_of
 from napari_medgen.viewer.canvas.seen import cells as cells_of
 from napari_medgen.viewer.layers.finest import finest
 from napari_medgen.viewer.layers.proxy import unwrapped
@@ -187,13 +188,7 @@ class Room:
 
     def _shape(self, count: int) -> Shape:
         rows, columns = (int(part) for part in self.hanging.layout.split("x"))
-        return (
-            (rows, columns)
-            if rows * columns >= count > 1
-            else (1, 1)
-            if count == 1
-            else best_shape(count, (1.0, 1.0), (1.0, 1.0))
-        )
+        return (rows, columns) if rows * columns >= count > 1 else best_shape(count, (1.0, 1.0), (1.0, 1.0))
 
     def _hang_cells(self, cells: list[list[Layer]]) -> None:
         shown = [([layer for layer in cell if self._is_shown(layer)] or cell, cell) for cell in cells]
@@ -211,13 +206,10 @@ class Room:
         vertical, horizontal = PLANES[plane].displayed
         high, wide = float(lengths[vertical]), float(lengths[horizontal])
         shape = best_shape(len(cells), self.size, (max(high, 1e-6), max(wide, 1e-6)))
-        own: list[PlaneName] = []
-        for layers, _ in shown:
+        wanted: list[tuple[tuple[Layer, ...], PlaneName, str]] = []
+        for (layers, _), text in zip(shown, named, strict=True):
             main = main_image(layers)
-            own.append(plane if main is not None and is_volume(main) and plane != "picture" else "picture")
-            if own[-1] == "picture" and main is not None and is_volume(main):
-                own[-1] = self.plane
-        wanted = [(tuple(layers), kind, text) for (layers, _), kind, text in zip(shown, own, named, strict=True)]
+            wanted.append((tuple(layers), self.plane if main is not None and is_volume(main) else "picture", text))
         self._set_panes(wanted, shape)
         for layers, _ in shown:
             if (subject := main_image(layers)) is not None and is_volume(subject):
@@ -385,9 +377,7 @@ class Room:
                     dims.set_point(axes, [float(self.place[axis]) for axis in axes])
             plane = self.active_pane.plane if self.panes else None
             if plane is not None and plane.through is not None and dims.ndim > 2 and dims.ndisplay == 2:
-                first = dims.ndim - 3
-                cut = first + plane.through
-                order = (*range(first), cut, *(axis for axis in range(first, dims.ndim) if axis != cut))
+                order = order_of(dims.ndim, plane.through)
                 if tuple(dims.order) != order:
                     dims.order = order
         finally:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_medgen.imaging.windows import Modality, Window, automatic, modality_of, named
 from napari_medgen.viewer.layers.finest import finest
-from napari_medgen.viewer.layers.owner import RADIOGRAPH, SALIENCY
+from napari_medgen.viewer.layers.owner import RADIOGRAPH, SALIENCY, UNIT
 from napari_medgen.viewer.layers.radiographs import SIGMOID
 from napari_medgen.viewer.work.preferences import preferences
 
@@ -133,8 +133,6 @@ def modality(layer: Layer) -> str:
 
 def unit(layer: Layer) -> str:
     """What the values of an image count; empty where nobody knows."""
-    from napari_medgen.viewer.layers.owner import UNIT
-
     return str(layer.metadata.get(UNIT, "HU" if modality(layer) == "CT" else ""))
 
 

@@ -16,7 +16,7 @@ from napari_medgen.viewer.canvas.stage import Shown, stage_of
 from napari_medgen.viewer.layers.adding import add_image
 from napari_medgen.viewer.layers.owner import is_subject, is_synthetic
 from napari_medgen.viewer.layers.place import has_patient_axes
-from napari_medgen.viewer.work.preferences import preferences, set_training_folder
+from napari_medgen.viewer.work.preferences import preferences
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -77,11 +77,6 @@ def _nothing() -> None:
 def training_folders() -> tuple[Path, ...]:
     """Where training volumes lie, as far as somebody said it and they are there."""
     return tuple(folder for folder in preferences().training_folders if folder.is_dir())
-
-
-def remember_training_folder(folder: Path) -> None:
-    """Remember it, on napari's page of preferences."""
-    set_training_folder(folder)
 
 
 def find_and_read(name: str, folders: Sequence[Path]) -> Volume:

@@ -19,12 +19,12 @@ from napari_medgen.viewer.canvas.orientation import show_plane
 from napari_medgen.viewer.layers.adding import add_image
 from napari_medgen.viewer.layers.owner import KEY
 from napari_medgen.viewer.layers.volumes import image_options, volume_of
-from napari_medgen.viewer.sample.beside import Beside, find_and_read, remember_training_folder, training_folders
+from napari_medgen.viewer.sample.beside import Beside, find_and_read, training_folders
 from napari_medgen.viewer.sample.view import SampleForm, SampleRow, SampleView
 from napari_medgen.viewer.widgets.coordinator import Coordinator
 from napari_medgen.viewer.widgets.dock import DockWidget
 from napari_medgen.viewer.work.models import generators
-from napari_medgen.viewer.work.preferences import preferences
+from napari_medgen.viewer.work.preferences import preferences, set_training_folder
 from napari_medgen.viewer.work.queue import WorkQueue, file_queue, shared_queue
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class SampleCoordinator(Coordinator):
             if not chosen:
                 return
             folders = (Path(chosen),)
-            remember_training_folder(folders[0])
+            set_training_folder(folders[0])
         self.show_nearest(sample, folders)
 
     def show_nearest(self, sample: Image, folders: Sequence[Path]) -> None:
