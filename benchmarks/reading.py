@@ -127,9 +127,9 @@ def paging(viewer: Any, folder: Path, shape: tuple[int, int, int], count: int) -
     coordinator = next(
         one.coordinator for one in viewer.window._qt_window.findChildren(object) if type(one).__name__ == "ReadingRoom"
     )
-    coordinator.read_cases(table)
+    coordinator.paging.read(table)
     settle(0.3)
-    until(lambda: len(coordinator.cases.entries) == count and len(coordinator.cases.ahead) == 2)
+    until(lambda: len(coordinator.paging.cases.entries) == count and len(coordinator.paging.cases.ahead) == 2)
     settle(1.0)
 
     def shown() -> bool:
@@ -140,9 +140,14 @@ def paging(viewer: Any, folder: Path, shape: tuple[int, int, int], count: int) -
 
     warm, cold, memory = [], [], {}
     for index in range(1, count):
-        until(lambda: coordinator.cases.index + 1 in coordinator.cases.ahead or coordinator.cases.index == count - 1)
+        until(
+            lambda: (
+                coordinator.paging.cases.index + 1 in coordinator.paging.cases.ahead
+                or coordinator.paging.cases.index == count - 1
+            )
+        )
         begun = time.perf_counter()
-        coordinator.turn_page(1)
+        coordinator.paging.turn_page(1)
         coordinator.widget.paint_now()
         QApplication.processEvents()
         warm.append(time.perf_counter() - begun)
@@ -152,11 +157,11 @@ def paging(viewer: Any, folder: Path, shape: tuple[int, int, int], count: int) -
             memory[f"memory after {index} cases, MiB"] = round(resident())
     for index in (count // 4, count // 2, 3 * count // 4, 0):
         settle(0.5)
-        coordinator.cases.ahead.clear()
+        coordinator.paging.cases.ahead.clear()
         coordinator.work.drop("ahead")
         begun = time.perf_counter()
-        coordinator.show_case(index)
-        until(lambda index=index: index in coordinator.cases.ahead)
+        coordinator.paging.show(index)
+        until(lambda index=index: index in coordinator.paging.cases.ahead)
         coordinator.widget.paint_now()
         QApplication.processEvents()
         cold.append(time.perf_counter() - begun)

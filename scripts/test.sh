@@ -10,4 +10,5 @@ if ! "$python" scripts/window_check.py; then
   export NAPARI_MEDGEN_NO_WINDOWS=1
   set -- -p no:pytest-qt -p no:xvfb -p no:napari "$@"
 fi
-exec "$python" -m pytest "$@"
+# Two at a time: a window waits more than it computes. Each process has a display of its own.
+exec "$python" -m pytest -n "${NAPARI_MEDGEN_TEST_PROCESSES:-2}" --dist worksteal "$@"

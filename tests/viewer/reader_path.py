@@ -98,8 +98,8 @@ def reader(user: User) -> None:
     room, mouse = coordinator.room, Mouse(user, widget)
     canvas_of_napari = user.viewer.window._qt_viewer
     assert not canvas_of_napari.isVisible()  # the views are in its place
-    coordinator.read_cases(cases)
-    user.wait(lambda: user.viewer.layers and len(coordinator.cases.ahead) == 2)
+    coordinator.paging.read(cases)
+    user.wait(lambda: user.viewer.layers and len(coordinator.paging.cases.ahead) == 2)
 
     assert [pane.plane.name for pane in room.panes] == ["axial", "sagittal", "coronal", "3d"]
     assert texts(coordinator, 0)[:2] == ["Axial", "head"]

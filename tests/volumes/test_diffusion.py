@@ -54,7 +54,7 @@ def test_guidance_moves_away_from_the_unconditional() -> None:
 
 
 def test_the_latent_scale_is_a_bijection() -> None:
-    scale, latent = LatentScale(-2.0, 6.0), torch.randn(5)
+    scale, latent = LatentScale.between(-2.0, 6.0), torch.randn(5)
     torch.testing.assert_close(scale.restore(scale.normalise(latent)), latent)
     assert scale.normalise(torch.tensor([-2.0, 6.0])).tolist() == [-1, 1]
     assert math.isclose(float(scale.normalise(torch.tensor(2.0))), 0)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def train(
     recipe: Annotated[str, typer.Argument(help="A recipe (TOML file), or the name of a shipped one, for example brain-t1.")],
-    data: Annotated[Path, typer.Option(help="Folder of the recipe's files.")],
+    data: Annotated[Path, typer.Option(help="Folder of the recipe's files, or what `prepare` made of it.")],
     out: Annotated[Path | None, typer.Option(help="Model folder to write; your own models' folder by default.")] = None,
     work: Annotated[Path | None, typer.Option(help="Folder for checkpoints, logs and pictures.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoints in the work folder.")] = False,
@@ -45,6 +45,25 @@ def train(
     made = drive_on_console(steps, name)
     if made is not None:
         print(made.path)
+
+
+def prepare(
+    recipe: Annotated[str, typer.Argument(help="A recipe of volumes (TOML file), or the name of a shipped one.")],
+    data: Annotated[Path, typer.Option(help="Folder of the recipe's files.")],
+    out: Annotated[Path, typer.Option(help="The file to write, ending in .npz.")],
+    work: Annotated[Path | None, typer.Option(help="Folder for the prepared volumes.")] = None,
+) -> None:
+    """Prepare a folder of volumes as one small file, for training on another machine."""
+    from napari_medgen.models.recipe import find_recipe
+    from napari_medgen.running.console import drive_on_console
+    from napari_medgen.volumes.training.archive import SUFFIX
+    from napari_medgen.volumes.training.pipeline import prepare_archive
+    from napari_medgen.volumes.training.recipe import read_recipe
+
+    if out.suffix != SUFFIX:
+        raise RecipeError(f"The file to write must end in {SUFFIX}, not {out.name}.")
+    wanted = read_recipe(find_recipe(recipe))
+    print(drive_on_console(prepare_archive(wanted, data, work or Path("work") / wanted.name, out), wanted.name))
 
 
 Begin = Callable[..., "Steps[ModelFolder | None]"]

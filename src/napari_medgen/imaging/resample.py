@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ def resample(
     spacing: Spacing,
     centre: tuple[float, float, float] | None = None,
     *,
-    fill: float = 0.0,
+    fill: float | Literal["mirror"] = 0.0,
     nearest: bool = False,
 ) -> Volume:
     """Volume on a grid of given shape and spacing around a point, along the volume's own axes.
@@ -54,7 +55,7 @@ def resample(
     centre
         Index in ``volume`` that the middle of the new grid falls on; the middle of the volume by default.
     fill
-        Value of voxels outside.
+        Value of voxels outside, or ``mirror``: what lies as far inside the border.
     nearest
         Take the nearest voxel (labels) instead of interpolating (cubic, kept within the range of the data).
 
@@ -66,14 +67,17 @@ def resample(
     steps = np.asarray(spacing) / np.asarray(volume.spacing)
     middle = (np.asarray(volume.voxels.shape) - 1) / 2 if centre is None else np.asarray(centre)
     offset = middle - steps * (np.asarray(shape) - 1) / 2
+    mode: Literal["mirror", "constant"] = "mirror" if isinstance(fill, str) else "constant"
+    value = 0.0 if isinstance(fill, str) else fill
     if nearest:
-        voxels = ndimage.affine_transform(volume.voxels, steps, offset, shape, order=0, cval=fill)
+        voxels = ndimage.affine_transform(volume.voxels, steps, offset, shape, order=0, mode=mode, cval=value)
     else:
         source = volume.voxels.astype(np.float32)
         widths = np.sqrt(np.maximum(steps**2 - 1, 0)) / 2
         smooth = ndimage.gaussian_filter(source, widths) if (widths > 0.5).any() else source
-        voxels = ndimage.affine_transform(smooth, steps, offset, shape, order=3, cval=fill)
-        voxels = np.clip(voxels, min(float(source.min()), fill), max(float(source.max()), fill))
+        voxels = ndimage.affine_transform(smooth, steps, offset, shape, order=3, mode=mode, cval=value)
+        outside = [] if isinstance(fill, str) else [fill]
+        voxels = np.clip(voxels, min([float(source.min()), *outside]), max([float(source.max()), *outside]))
     affine = volume.affine.copy()
     affine[:3, :3] = volume.affine[:3, :3] * steps
     affine[:3, 3] = volume.affine[:3, :3] @ offset + volume.affine[:3, 3]

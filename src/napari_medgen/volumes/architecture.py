@@ -33,8 +33,9 @@ class VolumeArchitecture(BaseModel):
         What -1 and 1 stand for.
     timesteps, prediction
         Length of the cosine schedule, and what the denoiser predicts.
-    latent_range
-        Smallest and largest codebook entry at the time the denoiser was trained: the latent's scale.
+    latent_range, latent_limit
+        The latent's scale: what the diffusion calls -1 and 1, for all channels (the smallest and largest codebook entry at
+        the time the denoiser was trained) or for each, and the largest magnitude that it lets a clean latent have.
     quantise
         Whether latents are decoded from the nearest codes.
     conditions
@@ -56,7 +57,8 @@ class VolumeArchitecture(BaseModel):
     denoiser: Unet3DSizes | ConvUNetSizes = Field(discriminator="architecture")
     timesteps: int = Field(gt=1, le=10_000)
     prediction: Prediction = "noise"
-    latent_range: GreyRange
+    latent_range: GreyRange | tuple[GreyRange, ...]
+    latent_limit: float = Field(1.0, gt=0, allow_inf_nan=False)
     quantise: bool = True
     conditions: tuple[Condition, ...] = ()
     precision: Literal["auto", "float32"] = "float32"
@@ -72,6 +74,8 @@ class VolumeArchitecture(BaseModel):
             raise ValueError(f"latents of {self.latent_shape[1:]} do not divide by the denoiser's {multiple}")
         if self.denoiser.channels != self.autoencoder.embedding_dim:
             raise ValueError("the denoiser and the autoencoder have different latent channels")
+        if len(self.scale.low) not in (1, self.autoencoder.embedding_dim):
+            raise ValueError(f"latent_range has {len(self.scale.low)} ranges for {self.autoencoder.embedding_dim} channels")
         told, heard = sum(condition.width for condition in self.conditions), self.denoiser.condition_width
         if told != heard:
             kind = self.denoiser.architecture
@@ -91,7 +95,7 @@ class VolumeArchitecture(BaseModel):
     @property
     def scale(self) -> LatentScale:
         """The latent's scale."""
-        return LatentScale(*self.latent_range)
+        return LatentScale.of(self.latent_range, self.latent_limit)
 
 
 def read_architecture(card: ModelCard) -> VolumeArchitecture:

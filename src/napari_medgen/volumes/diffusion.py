@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 Prediction = Literal["noise", "velocity"]
+Ranges = tuple[float, float] | tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,15 @@ def training_target(x0: torch.Tensor, noise: torch.Tensor, abar: torch.Tensor, p
     return kept.sqrt() * noise - (1 - kept).sqrt() * x0
 
 
-def clean_estimate(x: torch.Tensor, said: torch.Tensor, abar: float, prediction: Prediction) -> torch.Tensor:
-    """The x_0 that a prediction stands for, clamped to [-1, 1] as the published sampler does."""
+def clean_estimate(
+    x: torch.Tensor, said: torch.Tensor, abar: float, prediction: Prediction, limit: float = 1.0
+) -> torch.Tensor:
+    """The x_0 that a prediction stands for, clamped to [-limit, limit]; the published sampler's limit is one."""
     if prediction == "noise":
         x0 = (x - math.sqrt(1 - abar) * said) / math.sqrt(abar)
     else:
         x0 = math.sqrt(abar) * x - math.sqrt(1 - abar) * said
-    return x0.clamp(-1, 1)
+    return x0.clamp(-limit, limit)
 
 
 Network = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
@@ -90,6 +93,7 @@ def denoiser(
     prediction: Prediction,
     condition: torch.Tensor | None = None,
     guidance: float = 1.0,
+    limit: float = 1.0,
 ) -> Denoise:
     """The function that samplers see: noisy latents and a timestep to the clamped estimate of clean ones.
 
@@ -100,6 +104,8 @@ def denoiser(
     guidance
         Classifier-free guidance scale w (Ho 2022): ``unconditional + w (conditional - unconditional)``. One is
         plain conditional sampling and costs nothing more.
+    limit
+        Largest magnitude of a clean latent; see :class:`LatentScale`.
     """
     abar = schedule.abar
 
@@ -112,22 +118,67 @@ def denoiser(
             both = network(torch.cat((x, x)), torch.cat((times, times)), torch.cat((none, condition)))
             without, with_condition = both.chunk(2)
             said = without + guidance * (with_condition - without)
-        return clean_estimate(x, said.float(), float(abar[t]), prediction)
+        return clean_estimate(x, said.float(), float(abar[t]), prediction, limit)
 
     return denoise
 
 
 @dataclass(frozen=True)
 class LatentScale:
-    """The linear map between latents and the [-1, 1] that the diffusion works in (Khader 2023: the codebook's range)."""
+    """The linear map between latents and the numbers that the diffusion works in.
 
-    low: float
-    high: float
+    Attributes
+    ----------
+    low, high
+        What becomes -1 and 1: one number for all channels (Khader 2023: the codebook's range), or one a channel.
+    limit
+        Largest magnitude of a clean latent in the diffusion's numbers; estimates are clamped to it.
+    """
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    limit: float = 1.0
+
+    @classmethod
+    def between(cls, low: float, high: float) -> LatentScale:
+        """One range for all channels, clamped to it."""
+        return cls((low,), (high,))
+
+    @classmethod
+    def of(cls, ranges: Ranges, limit: float = 1.0) -> LatentScale:
+        """As a card says it: one range, or one a channel."""
+        each = ranges if isinstance(ranges[0], tuple) else (ranges,)
+        return cls(tuple(low for low, _ in each), tuple(high for _, high in each), limit)
+
+    @classmethod
+    def standard(cls, latents: NDArray[np.floating]) -> LatentScale:
+        """Mean zero and deviation one a channel, over latents (M, C, D, H, W); clamped to the largest of them."""
+        axes = (0, *range(2, latents.ndim))
+        count = latents.size / latents.shape[1]
+        mean = latents.sum(axes, dtype=np.float64) / count
+        squares = sum(np.square(one.astype(np.float64)).sum(tuple(range(1, one.ndim))) for one in latents)
+        deviation = np.sqrt(np.maximum(squares / count - mean**2, 1e-12))
+        column = (-1, *[1] * (latents.ndim - 2))
+        farthest = max(float(np.abs((one - mean.reshape(column)) / deviation.reshape(column)).max()) for one in latents)
+        return cls(tuple(map(float, mean - deviation)), tuple(map(float, mean + deviation)), farthest)
+
+    @property
+    def ranges(self) -> Ranges:
+        """As a card says it."""
+        each = tuple(zip(self.low, self.high, strict=True))
+        return each[0] if len(each) == 1 else each
 
     def normalise(self, latent: torch.Tensor) -> torch.Tensor:
-        """Latents to about [-1, 1]; not clipped."""
-        return 2 * (latent - self.low) / (self.high - self.low) - 1
+        """Latents (B, C, D, H, W) to the diffusion's numbers; not clipped."""
+        low, high = self._ends(latent)
+        return 2 * (latent - low) / (high - low) - 1
 
     def restore(self, x0: torch.Tensor) -> torch.Tensor:
         """The inverse."""
-        return (x0 + 1) / 2 * (self.high - self.low) + self.low
+        low, high = self._ends(x0)
+        return (x0 + 1) / 2 * (high - low) + low
+
+    def _ends(self, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        shape = (-1, 1, 1, 1) if len(self.low) > 1 else ()  # one number suits a latent of any shape
+        low, high = (torch.tensor(end, dtype=torch.float32, device=like.device) for end in (self.low, self.high))
+        return low.reshape(shape), high.reshape(shape)

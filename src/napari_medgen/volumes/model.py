@@ -212,7 +212,9 @@ class VolumeGenerator:
                 said: torch.Tensor = self.denoiser(x, t, c)
                 return said
 
-        return denoiser(network, self.schedule, self.architecture.prediction, condition, request.guidance)
+        return denoiser(
+            network, self.schedule, self.architecture.prediction, condition, request.guidance, self.architecture.latent_limit
+        )
 
     def _look(self, name: str) -> Callable[[torch.Tensor], Volume | None]:
         """A function from the clean estimate to a blurred volume."""

@@ -140,6 +140,21 @@ def test_two_pictures_in_one_end_with_their_comparison() -> None:
     assert all(layer.name != "swipe" for pane in room.panes for layer in pane.model.layers)
 
 
+def test_beyond_the_first_image_the_second_is_seen_and_beyond_both_nothing() -> None:
+    _, room, first, second = compared(second_moved=10.0)
+    room.set_blend("swipe")
+    place = np.array(room.place)
+    place[0] = float(second.extent.world[1][0]) - 1
+    assert place[0] > first.extent.world[1][0] + 2
+    room.set_place(place)
+    picture = np.asarray(shown(room).data).squeeze()
+    assert not picture[:, :12].any()
+    assert picture[:, 24:].any()
+    place[0] += 20
+    room.set_place(place)
+    assert not np.asarray(shown(room).data).any()
+
+
 def test_another_plane_has_its_own_steps() -> None:
     _, room, _first, _second = compared()
     room.set_blend("checkerboard")

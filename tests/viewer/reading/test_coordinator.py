@@ -114,6 +114,28 @@ def test_what_is_drawn_lies_where_the_crosshair_says(viewer: Any) -> None:
     widget.end()
 
 
+def test_the_view_of_the_whole_looks_from_the_front(viewer: Any) -> None:
+    """Two plates behind each other: the patient's front hides their back."""
+    voxels = np.zeros((30, 30, 30), np.float32)
+    voxels[5:25, 2:6, 5:25], voxels[5:25, 24:28, 5:25] = 400, 800
+    layer = add(viewer, Volume.on_grid(voxels, (2, 2, 2)))
+    widget = enter(viewer)
+    room = widget.coordinator.room
+    index = next(index for index, pane in enumerate(room.panes) if pane.plane.name == "3d")
+    (twin,) = room.panes[index].model.layers
+    twin.attenuation = 0.5
+
+    def middle() -> int:
+        settle(0.3)
+        pixels = widget.coordinator.widget.panes[index]._qt_viewer.canvas._scene_canvas.render(alpha=False)[..., 0]
+        return int(pixels[pixels.shape[0] // 2 + 12, pixels.shape[1] // 2 + 12])
+
+    front_darker = middle()
+    layer.data = np.flip(voxels, 1).copy()
+    assert front_darker < 0.7 * middle()
+    widget.end()
+
+
 def test_a_fault_in_the_room_leaves_napari_usable(viewer: Any, monkeypatch: pytest.MonkeyPatch, qtbot: Any) -> None:
     add(viewer, a_volume())
     widget = enter(viewer)
@@ -189,26 +211,26 @@ def cases(tmp_path: Path) -> Path:
 def test_the_picture_is_always_that_of_the_name(viewer: Any, cases: Path) -> None:
     widget = enter(viewer)
     coordinator, room = widget.coordinator, widget.coordinator.room
-    coordinator.read_cases(cases)
+    coordinator.paging.read(cases)
     until(lambda: room.subject is not None)
-    names = [entry.name for entry in coordinator.cases.entries]
+    names = [entry.name for entry in coordinator.paging.cases.entries]
     assert names == ["case-0", "case-1", "case-1b", "case-2", "case-3"]
     for index, value in ((1, 10), (3, 20), (4, 30), (0, 0)):
-        coordinator.show_case(index)
+        coordinator.paging.show(index)
         until(lambda index=index: room.subject is not None and room.subject.name == names[index])
         assert int(np.asarray(room.subject.data).min()) == value
         assert coordinator.widget.panes[0].pane.sources[0] is room.subject
         assert {source.name for pane in room.panes for source in pane.sources} == {names[index]}  # in 3D too, or nothing yet
         until(lambda: room.guest is None and all(pane.sources for pane in room.panes))
         assert widget.view.place.text() == f"{index + 1} of 5: {names[index]}"
-    coordinator.turn_page(1)
+    coordinator.paging.turn_page(1)
     coordinator.leave_or_enter()  # while a case is on its way into the viewer
     settle(0.6)
     assert [layer.name for layer in viewer.layers] == ["case-1"]
     coordinator.leave_or_enter()
     settle(0.2)
     for _ in range(4):
-        coordinator.turn_page(1)  # as fast as a key repeats
+        coordinator.paging.turn_page(1)  # as fast as a key repeats
     until(lambda: room.subject is not None and room.subject.name == "case-3" and room.guest is None)
     settle(0.4)
     assert [layer.name for layer in viewer.layers] == ["case-3"]
@@ -218,15 +240,15 @@ def test_the_picture_is_always_that_of_the_name(viewer: Any, cases: Path) -> Non
 def test_a_case_that_cannot_be_read_is_told_and_shows_no_other(viewer: Any, cases: Path) -> None:
     widget = enter(viewer)
     coordinator, room = widget.coordinator, widget.coordinator.room
-    coordinator.read_cases(cases)
+    coordinator.paging.read(cases)
     until(lambda: room.subject is not None)
-    coordinator.show_case(2)
+    coordinator.paging.show(2)
     until(lambda: widget.view.work.error)
     settle(0.2)
     assert "case-1b.nii.gz" in widget.view.work.error
     assert room.subject is None
     assert list(viewer.layers) == []
-    coordinator.turn_page(1)
+    coordinator.paging.turn_page(1)
     until(lambda: room.subject is not None and room.subject.name == "case-2")
     assert widget.view.work.error == ""
     widget.end()
@@ -236,18 +258,18 @@ def test_images_of_this_session_are_a_list_too(viewer: Any) -> None:
     first, second = add(viewer, a_volume(1, "first")), add(viewer, a_volume(2, "second"))
     widget = enter(viewer)
     coordinator = widget.coordinator
-    coordinator.read_samples()
+    coordinator.paging.read_samples()
     assert coordinator.stage.subject is first
-    coordinator.turn_page(1)
+    coordinator.paging.turn_page(1)
     settle(0.1)
     assert coordinator.stage.subject is second
     assert coordinator.room.subject is second
     second.name = "renamed"
     viewer.layers.remove(first)
     settle(0.1)
-    assert [entry.name for entry in coordinator.cases.entries] == ["renamed"]  # what is gone is in no list
-    assert coordinator.strip.count() == 1
-    coordinator.turn_page(-1)
+    assert [entry.name for entry in coordinator.paging.cases.entries] == ["renamed"]  # what is gone is in no list
+    assert coordinator.paging.strip.count() == 1
+    coordinator.paging.turn_page(-1)
     assert widget.view.work.status == "This is the first case."
     widget.end()
 
@@ -259,11 +281,11 @@ def test_reading_ahead_keeps_three_cases_at_most(viewer: Any, tmp_path: Path) ->
         write_nifti(a_volume(index, f"case {index}"), folder / f"case-{index}.nii.gz")
     widget = enter(viewer)
     coordinator = widget.coordinator
-    coordinator.read_cases(folder)
+    coordinator.paging.read(folder)
     for index in range(1, 8):
-        until(lambda index=index: index in coordinator.cases.ahead)
-        coordinator.turn_page(1)
-        assert len(coordinator.cases.ahead) <= 3
+        until(lambda index=index: index in coordinator.paging.cases.ahead)
+        coordinator.paging.turn_page(1)
+        assert len(coordinator.paging.cases.ahead) <= 3
     settle(0.4)
     assert sum(isinstance(layer, Image) for layer in viewer.layers) == 1
     until(lambda: not file_queue().busy)

@@ -72,8 +72,8 @@ class Blend:
         """Make the picture of the slice that is shown; the first view shows it."""
         pane, shift = panes[0], panes[1].shift if len(panes) > 1 else np.zeros(3)
         picture, grid, origin = self._slices(pane, place, shift)
-        if picture is None:
-            return
+        if picture is None:  # neither image is here: nothing, and not the slice before
+            picture = np.full(grid.shape, np.nan if self.kind == "difference" else 0.0, np.float32)
         model = pane.model
         vertical, horizontal = pane.plane.displayed
         ndim = model.dims.ndim
@@ -127,13 +127,15 @@ class Blend:
     ) -> tuple[NDArray[np.float32] | None, Grid, float]:
         first, grid, origin = _slice(self.first, pane, place, np.zeros(3))
         second, own, _ = _slice(self.second, pane, place, shift)
-        if first is None:
+        if first is None and second is None:
             return None, grid, origin
-        other = np.full(first.shape, np.nan, np.float32) if second is None else on_grid(second, own, grid)
+        nothing = np.full(grid.shape, np.nan, np.float32)
+        first = nothing if first is None else first
+        other = nothing if second is None else on_grid(second, own, grid)
         if self.kind == "difference":
             return difference(first, other), grid, origin
         one, other = grey(first, _limits(self.first)), grey(other, _limits(self.second))
-        other = np.nan_to_num(other, nan=0.0)
+        one, other = np.nan_to_num(one, nan=0.0), np.nan_to_num(other, nan=0.0)
         if self.kind == "blink":
             return (other if self.swapped else one), grid, origin
         if self.kind == "swipe":

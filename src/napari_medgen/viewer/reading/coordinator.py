@@ -11,16 +11,14 @@ from qtpy.QtWidgets import QDockWidget, QFileDialog, QMainWindow, QWidget
 
 from napari_medgen.errors import MedGenError
 from napari_medgen.imaging.hanging import ViewState
-from napari_medgen.imaging.worklist import read_worklist
-from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.viewer.canvas.stage import Shown
 from napari_medgen.viewer.layers.owner import is_subject
 from napari_medgen.viewer.reading import window_level
 from napari_medgen.viewer.reading.actions import Actions
-from napari_medgen.viewer.reading.cases import Cases, Loaded, read_case
 from napari_medgen.viewer.reading.central import CanvasState, Central
 from napari_medgen.viewer.reading.cheat_sheet import CheatSheet
 from napari_medgen.viewer.reading.hands import Habits
+from napari_medgen.viewer.reading.paging import Paging
 from napari_medgen.viewer.reading.room import Room, Slab
 from napari_medgen.viewer.reading.room_widget import RoomWidget
 from napari_medgen.viewer.reading.strip import Strip
@@ -35,10 +33,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from napari.utils.events import Event
 
-    from napari_medgen.imaging.worklist import Case
-
 _REST = 120  # milliseconds after the crosshair's last move until napari's own sliders follow
-_SETTLED = 150  # milliseconds without a further page until a case becomes a layer of the viewer
 _OWNER = "reading"
 # Of a layer, what changes what stands on a view, or the layers that follow it.
 _CHANGES = (
@@ -61,8 +56,8 @@ class ReadingCoordinator(Coordinator):
 
     Attributes
     ----------
-    room, actions
-        What is shown, and what can be done with it.
+    room, actions, paging
+        What is shown, what can be done with it, and the list of cases that it goes through.
     widget
         The views on the screen; None where the room was left.
     """
@@ -74,11 +69,9 @@ class ReadingCoordinator(Coordinator):
         self.room = Room(self.viewer)
         self.actions = Actions(self.room, self)
         self.widget: RoomWidget | None = None
-        self.strip: Strip | None = None
-        self.cases = Cases()
+        self.paging = Paging(self.room, self.stage, self.viewer, self.work, self)
         self._central: Central | None = None
         self._kept: ViewState | None = None
-        self._case_layer: Callable[[], Layer | None] = lambda: None
         self._panels: list[QDockWidget] = []
         self._before: CanvasState | None = None
         self._left = False
@@ -86,7 +79,6 @@ class ReadingCoordinator(Coordinator):
         self._point, self._ranges = tuple(self.viewer.dims.point), tuple(self.viewer.dims.range)
         self._soon = self.settled(0, self._refresh)
         self._rest = self.settled(_REST, self._tell_viewer)
-        self._settle = self.settled(_SETTLED, self._admit)
         self._connect()
         for layer in self.viewer.layers:
             self._watch(layer)
@@ -106,9 +98,9 @@ class ReadingCoordinator(Coordinator):
         view.blend_requested.connect(self._by_key(lambda kind: actions.set_blend(kind or None)))
         view.folder_requested.connect(self._ask_for_folder_of_cases)
         view.table_requested.connect(self._ask_for_table)
-        view.samples_requested.connect(self.read_samples)
-        view.previous_requested.connect(self._by_key(lambda: self.turn_page(-1)))
-        view.next_requested.connect(self._by_key(lambda: self.turn_page(1)))
+        view.samples_requested.connect(self.paging.read_samples)
+        view.previous_requested.connect(self._by_key(lambda: self.paging.turn_page(-1)))
+        view.next_requested.connect(self._by_key(lambda: self.paging.turn_page(1)))
         view.keep_requested.connect(self.keep_view)
         view.restore_requested.connect(self.restore_view)
         view.help_requested.connect(self.show_keys)
@@ -117,8 +109,14 @@ class ReadingCoordinator(Coordinator):
         view.leave_requested.connect(self.leave_or_enter)
         actions.said.connect(self._panel.say)
         actions.changed.connect(self._show_state)
-        actions.case_requested.connect(self.turn_page)
+        actions.case_requested.connect(self.paging.turn_page)
         actions.help_requested.connect(self.show_keys)
+        self.paging.numbered.connect(view.set_cases)
+        self.paging.said.connect(self._panel.say)
+        self.paging.failed.connect(self._panel.show_error)
+        self.paging.cleared.connect(self._panel.clear_error)
+        self.paging.shown.connect(self._refresh)
+        self.paging.changed.connect(self._look_again)
         self.room.moved.connect(self._room_moved)
         self.room.changed.connect(self._room_changed)
         self.listen(layers.events.inserted, self._inserted)
@@ -147,16 +145,13 @@ class ReadingCoordinator(Coordinator):
         self.widget.pressed.connect(self._press)
         self.widget.failed.connect(self._failed)
         self.preferences_changed()
-        self.strip = Strip()
-        self.strip.chosen.connect(self.show_case)
-        self.strip.hide()
-        self.widget.add_below(self.strip)
+        strip = Strip()
+        self.widget.add_below(strip)
         self._central = Central(main)
         if not self._central.lend(self.widget):
             self._drop_widget()
             return
-        if self.cases.entries:
-            self._fill_strip()
+        self.paging.show_strip(strip)
         if preferences().lists:
             self.view.set_panels(True)
         else:
@@ -171,7 +166,7 @@ class ReadingCoordinator(Coordinator):
         if self.widget is None:
             return
         if self.room.guest is not None and self.viewer_lives:
-            self._admit()
+            self.paging.admit()
         try:
             self.room.tell_viewer()
         finally:
@@ -205,7 +200,8 @@ class ReadingCoordinator(Coordinator):
         self.room.close()
 
     def _drop_widget(self) -> None:
-        widget, self.widget, self.strip = self.widget, None, None
+        widget, self.widget = self.widget, None
+        self.paging.end()
         if widget is not None:
             widget.end()
             widget.hide()
@@ -258,24 +254,13 @@ class ReadingCoordinator(Coordinator):
         self._look_again()
 
     def _removed(self, event: Event) -> None:
-        gone = [i for i, entry in enumerate(self.cases.entries) if entry.layer is not None and entry.layer() is event.value]
-        for index in gone:
-            del self.cases.entries[index]
-            self.cases.index -= self.cases.index > index
-        if gone:
-            self.cases.index = min(self.cases.index, len(self.cases.entries) - 1)
-            self._fill_strip()
-            self.view.set_cases(f"{len(self.cases.entries)} images" if self.cases.entries else "")
+        self.paging.layer_removed(event.value)
         self.room.layer_removed(event)
         self._offer_images()
         self._look_again()
 
     def _renamed(self, event: Event | None = None) -> None:
-        for entry in self.cases.entries:
-            if entry.layer is not None and (layer := entry.layer()) is not None:
-                entry.name = layer.name
-        if any(entry.layer is not None for entry in self.cases.entries):
-            self._fill_strip()
+        self.paging.layer_renamed()
         self._offer_images()
         self._look_again()
 
@@ -435,167 +420,12 @@ class ReadingCoordinator(Coordinator):
     def _ask_for_folder_of_cases(self) -> None:
         folder = QFileDialog.getExistingDirectory(cast(QWidget, self.view), "Cases of this folder")
         if folder:
-            self.read_cases(Path(folder))
+            self.paging.read(Path(folder))
 
     def _ask_for_table(self) -> None:
         file, _ = QFileDialog.getOpenFileName(cast(QWidget, self.view), "Table of cases", "", "Tables (*.csv)")
         if file:
-            self.read_cases(Path(file))
-
-    def read_cases(self, source: Path) -> None:
-        """Go through the images of a folder or of a table."""
-
-        def steps() -> Steps[list[Case]]:
-            yield Progress(0, 0, "Looking for cases")
-            return read_worklist(source)
-
-        def show(cases: list[Case]) -> None:
-            self._begin_cases(Cases.of_files(cases))
-
-        self.work.submit("cases", f"Cases of {source.name}", steps, show, file=True, brief=True)
-
-    def read_samples(self) -> None:
-        """Go through the images that are open."""
-        self._admit()
-        layers = [layer for layer in self.viewer.layers if is_subject(layer)]
-        if not layers:
-            self._panel.say("Nothing is open yet: sample a volume, or open a file.")
-            return
-        self._begin_cases(Cases.of_layers(layers))
-
-    def _begin_cases(self, cases: Cases) -> None:
-        self.work.drop("case")
-        self.work.drop("ahead")
-        self.cases = cases
-        self._fill_strip()
-        self.show_case(0)
-
-    def _fill_strip(self) -> None:
-        if self.strip is None:
-            return
-        self.strip.fill([entry.name for entry in self.cases.entries])
-        for index, entry in enumerate(self.cases.entries):
-            if entry.thumbnail is not None:
-                self.strip.set_picture(index, entry.thumbnail)
-        self.strip.setVisible(bool(self.cases.entries))
-        self.strip.choose(self.cases.index)
-
-    def turn_page(self, by: int) -> None:
-        """Show the next case, or the one before."""
-        if not self.cases.entries:
-            self._panel.say("No list of cases is open: choose a folder, a table or the samples.")
-            return
-        index = self.cases.index + by
-        if 0 <= index < len(self.cases.entries):
-            self.show_case(index)
-        else:
-            self._panel.say("This is the last case." if by > 0 else "This is the first case.")
-
-    def show_case(self, index: int) -> None:
-        """Show a case; at once where it was read ahead."""
-        entry = self.cases.entries[index]
-        self.cases.index = index
-        self.cases.tidy()
-        self.view.set_cases(f"{index + 1} of {len(self.cases.entries)}: {entry.name}")
-        if self.strip is not None:
-            self.strip.choose(index)
-        layer = entry.layer() if entry.layer is not None else None
-        if self.room.guest is not None and entry.case is None:
-            self._admit()
-        if layer is not None and layer in self.viewer.layers:
-            self.stage.show(layer)
-        elif entry.case is None:
-            self._panel.say(f"{entry.name} was removed.")
-        elif index in self.cases.ahead:
-            self.work.drop("case")
-            self._show_loaded(index, self.cases.ahead[index])
-        else:
-            self.work.drop("ahead")
-            self.room.says = f"Reading {entry.name}"
-            self._drop_case_layer()  # never another case under this one's name
-            case = entry.case
-            self.work.submit(
-                "case",
-                f"Reading {entry.name}",
-                lambda: read_case(case),
-                lambda loaded: self._case_read(index, loaded),
-                on_error=lambda error: self._case_failed(index, error),
-                file=True,
-                brief=True,
-            )
-
-    def _case_read(self, index: int, loaded: Loaded) -> None:
-        self._keep(index, loaded)
-        if index == self.cases.index:
-            self._show_loaded(index, loaded)
-
-    def _case_failed(self, index: int, error: Exception) -> None:
-        self.cases.entries[index].fault = str(error)
-        if self.strip is not None:
-            self.strip.set_fault(index, str(error))
-        if index == self.cases.index:
-            self.room.says = f"{self.cases.entries[index].name} cannot be read."
-            self._drop_case_layer()
-            self._panel.show_error(error)
-            self._read_ahead()
-
-    def _keep(self, index: int, loaded: Loaded) -> None:
-        self.cases.keep(index, loaded)
-        if self.strip is not None:
-            self.strip.set_picture(index, loaded.thumbnail)
-
-    def _show_loaded(self, index: int, loaded: Loaded) -> None:
-        data, options, _ = loaded.layer
-        from napari.layers import Image
-
-        self._panel.clear_error()
-        self.room.says = ""
-        self.room.guest = Image(data, **options)
-        if self.widget is None:
-            self._admit()
-        else:
-            self._refresh()
-            self._settle.start()
-        self._read_ahead()
-
-    def _admit(self) -> None:
-        """Put the case that is shown into the viewer, in the place of the one before."""
-        self._settle.stop()
-        guest, self.room.guest = self.room.guest, None
-        if guest is None:
-            return
-        before = self._case_layer()
-        self.viewer.layers.append(guest)
-        self._case_layer = weakref.ref(guest)
-        self.stage.show(guest)
-        if before is not None and before in self.viewer.layers:
-            self.viewer.layers.remove(before)
-
-    def _drop_case_layer(self) -> None:
-        self._settle.stop()
-        self.room.guest = None
-        self._look_again()
-        layer, self._case_layer = self._case_layer(), lambda: None
-        if layer is not None and layer in self.viewer.layers:
-            self.viewer.layers.remove(layer)
-
-    def _read_ahead(self) -> None:
-        wanted = self.cases.wanted
-        case = self.cases.entries[wanted].case if wanted is not None else None
-        if wanted is None or case is None:
-            return
-
-        def kept(loaded: Loaded) -> None:
-            self._keep(wanted, loaded)
-            self._read_ahead()
-
-        def failed(error: Exception) -> None:
-            self.cases.entries[wanted].fault = str(error)
-            self._read_ahead()
-
-        self.work.submit(
-            "ahead", f"Reading {case.name}", lambda: read_case(case), kept, on_error=failed, shown=False, file=True
-        )
+            self.paging.read(Path(file))
 
     # -- what the form says ---------------------------------------------------------------------------------------------
 

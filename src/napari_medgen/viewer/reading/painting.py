@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QLineF, QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QFont, QFontMetricsF, QLinearGradient, QPainter, QPainterPath, QPaintEvent, QPen
+from qtpy.QtGui import QColor, QFont, QFontMetricsF, QLinearGradient, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QWidget
 
 from napari_medgen.saliency.colours import signed_colours
 from napari_medgen.viewer.reading.furniture import Furniture
+from napari_medgen.viewer.reading.words import write
 
 _MARGIN = 7.0
 _LETTER, _TEXT, _MARK = "#8ecae6", "#e8eef2", "#ff9f1c"
@@ -66,21 +67,21 @@ class Glass(QWidget):
             self._paint_mark(painter, _MARGIN, top, room)
             top += QFontMetricsF(title_font).height() + 4
         if thing.title:
-            _write(painter, title_font, thing.title, _MARGIN, top, beside, thing.colour)
+            write(painter, title_font, thing.title, _MARGIN, top, beside, thing.colour)
             top += QFontMetricsF(title_font).height()
         for text in thing.upper:
-            _write(painter, small, text, _MARGIN, top, beside if top < 2.2 * row else room, _TEXT)
+            write(painter, small, text, _MARGIN, top, beside if top < 2.2 * row else room, _TEXT)
             top += row
         bottom = high - _MARGIN - row
         lowest = bottom
         for text in reversed(thing.window):
             width = QFontMetricsF(small).horizontalAdvance(text)
-            _write(painter, small, text, wide - _MARGIN - width, bottom, room, _TEXT)
+            write(painter, small, text, wide - _MARGIN - width, bottom, room, _TEXT)
             bottom -= row
         taken = max((QFontMetricsF(small).horizontalAdvance(text) for text in thing.window), default=0.0)
         bottom = lowest
         for text in reversed(thing.lower):
-            _write(painter, small, text, _MARGIN, bottom, room - taken - _MARGIN, _TEXT)
+            write(painter, small, text, _MARGIN, bottom, room - taken - _MARGIN, _TEXT)
             bottom -= row
         if thing.mark and self.mark_place == "lower left":
             self._paint_mark(painter, _MARGIN, bottom - 4, room)
@@ -113,7 +114,7 @@ class Glass(QWidget):
                 "left": (_MARGIN, (high - height) / 2),
                 "right": (wide - width - _MARGIN, (high - height) / 2),
             }[side]
-            _write(painter, font, text, *place, wide, _LETTER)
+            write(painter, font, text, *place, wide, _LETTER)
 
     def _paint_ruler(self, painter: QPainter, font: QFont, wide: float, above: float) -> None:
         assert self.furniture.ruler is not None
@@ -125,7 +126,7 @@ class Glass(QWidget):
             for x in (right - length, right):
                 painter.drawLine(QLineF(x, y - 3, x, y + 3))
         measure = QFontMetricsF(font)
-        _write(painter, font, text, right - measure.horizontalAdvance(text), y - measure.height() - 3, wide, _TEXT)
+        write(painter, font, text, right - measure.horizontalAdvance(text), y - measure.height() - 3, wide, _TEXT)
 
     def _paint_bar(self, painter: QPainter, font: QFont, wide: float, high: float) -> None:
         assert self.furniture.bar is not None
@@ -146,14 +147,14 @@ class Glass(QWidget):
             ("0", place.center().y() - measure.height() / 2),
             (low, place.bottom() - measure.height()),
         ):
-            _write(painter, font, text, place.left() - 4 - measure.horizontalAdvance(text), y, wide, _TEXT)
+            write(painter, font, text, place.left() - 4 - measure.horizontalAdvance(text), y, wide, _TEXT)
 
     def _paint_mark(self, painter: QPainter, x: float, y: float, room: float) -> None:
         font = _font(self, 1.0, bold=True)
         measure = QFontMetricsF(font)
         text = measure.elidedText(self.furniture.mark, Qt.TextElideMode.ElideRight, room)
         painter.fillRect(QRectF(x, y, measure.horizontalAdvance(text) + 8, measure.height() + 2), QColor("#000000"))
-        _write(painter, font, text, x + 4, y + 1, room, _MARK)
+        write(painter, font, text, x + 4, y + 1, room, _MARK)
 
 
 def _font(widget: QWidget, factor: float, *, bold: bool = False) -> QFont:
@@ -165,17 +166,3 @@ def _font(widget: QWidget, factor: float, *, bold: bool = False) -> QFont:
         font.setPixelSize(max(1, round(font.pixelSize() * factor)))
     font.setBold(bold)
     return font
-
-
-def _write(painter: QPainter, font: QFont, text: str, x: float, y: float, room: float, colour: str) -> None:
-    """A text with a dark rim, which can be read on bone and on air; cut with dots where there is no room."""
-    measure = QFontMetricsF(font)
-    text = measure.elidedText(text, Qt.TextElideMode.ElideRight, max(room, 8.0))
-    path = QPainterPath()
-    path.addText(QPointF(x, y + measure.ascent()), font, text)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(
-        QPen(QColor(0, 0, 0, 200), 3.0, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
-    )
-    painter.drawPath(path)
-    painter.fillPath(path, QColor(colour))

@@ -25,6 +25,7 @@ from napari_medgen.volumes.training.losses import feature_matching, gradient_l1,
 from napari_medgen.volumes.training.pictures import save_grid
 from napari_medgen.volumes.training.recipe import AutoencoderRecipe, Recipe
 from napari_medgen.volumes.training.stages import stage_recipe
+from napari_medgen.volumes.training.start import start_autoencoder
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -104,6 +105,7 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
     own = recipe.autoencoder
     torch.manual_seed(recipe.seed)
     net = VQGAN(own.sizes)
+    start_autoencoder(net, recipe.start)
     net.codebook.restart_below = own.restart_below
     judges = _Discriminators(own.sizes.image_channels, own.disc_channels)
     made_by = torch.optim.Adam(net.parameters(), own.learning_rate, betas=(0.5, 0.9))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,10 @@ from napari_medgen.running.progress import Steps
 from napari_medgen.running.rows import RowPlan, fill_rows
 from napari_medgen.running.stamps import file_stamp, fingerprint
 from napari_medgen.volumes.conditions import Condition
-from napari_medgen.volumes.training.recipe import DataRecipe, Recipe
+from napari_medgen.volumes.training.recipe import AUGMENTATION, DataRecipe, Recipe
 
 # What of a recipe's data does not change a prepared volume: the split, and what is done to volumes later.
-_LATER = frozenset(
-    {"validation", "held_out", "subject", "table", "table_key", "range", "flip", "rotation", "scaling", "shift", "copies"}
-)
+_LATER = frozenset({"validation", "held_out", "subject", "table", "table_key", "range", "flip"}) | AUGMENTATION
 _NOTED = 8  # large volumes take seconds each
 _BIDS_SUBJECT = re.compile(r"(?:^|[/_])(sub-[A-Za-z0-9]+)")
 
@@ -97,19 +95,27 @@ def find_cases(recipe: DataRecipe, conditions: tuple[Condition, ...], folder: Pa
     images = list_files(folder, recipe.images, SUFFIXES)
     if not images:
         raise RecipeError(f"{folder} holds no NIfTI file that matches {recipe.images}.")
-    rows = _table(folder / recipe.table, recipe.table_key) if conditions else {}
+    rows = _tables(folder, recipe) if conditions else {}
     return [_case(path, recipe, conditions, folder, rows) for path in images]
 
 
-def _table(path: Path, key: str) -> dict[str, dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-            keys = [row[key].strip() for row in rows]
-    except (OSError, KeyError, AttributeError):
-        raise RecipeError(f"The table {path.name} cannot be read, or has no column {key!r}.") from None
+def _tables(folder: Path, recipe: DataRecipe) -> dict[str, dict[str, str]]:
+    """The rows of the recipe's table, or of every table that its glob finds, by their key."""
+    paths = sorted(folder.glob(recipe.table)) if "*" in recipe.table else [folder / recipe.table]
+    if not paths:
+        raise RecipeError(f"{folder} holds no table that matches {recipe.table}.")
+    rows: list[dict[str, str]] = []
+    keys: list[str] = []
+    for path in paths:
+        try:
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                found = list(csv.DictReader(file))
+                keys += [row[recipe.table_key].strip() for row in found]
+        except (OSError, KeyError, AttributeError):
+            raise RecipeError(f"The table {path.name} cannot be read, or has no column {recipe.table_key!r}.") from None
+        rows += found
     if twice := next((one for one in keys if keys.count(one) > 1), None):
-        raise RecipeError(f"The table {path.name} has two rows for {twice}.")
+        raise RecipeError(f"The table {Path(recipe.table).name} has two rows for {twice}.")
     return dict(zip(keys, rows, strict=True))
 
 
@@ -179,7 +185,7 @@ def _fraction(subject: str) -> float:
 
 
 def prepare(volume: Volume, mask: Volume | None, recipe: DataRecipe) -> Volume:
-    """A volume on the recipe's grid with intensities in [-1, 1]; background and padding are -1.
+    """A volume on the recipe's grid with intensities in [-1, 1]; background, and padding unless mirrored, are -1.
 
     Rescaling comes last, so padding is background and not mid-grey as in the published loader.
     """
@@ -197,7 +203,8 @@ def prepare(volume: Volume, mask: Volume | None, recipe: DataRecipe) -> Volume:
         scaled[~inside] = -1
     centre = foreground_centre(inside) if recipe.centre == "foreground" else None
     whole = Volume(scaled.astype(np.float32), volume.affine, volume.name, volume.provenance, volume.source_codes)
-    return resample(whole, recipe.shape, recipe.spacing, centre, fill=-1.0)
+    fill: float | Literal["mirror"] = -1.0 if recipe.border == "background" else "mirror"
+    return resample(whole, recipe.shape, recipe.spacing, centre, fill=fill)
 
 
 def _require_same_place(volume: Volume, mask: Volume) -> None:

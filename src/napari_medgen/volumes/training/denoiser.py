@@ -25,6 +25,7 @@ from napari_medgen.volumes.training.latents import Latents
 from napari_medgen.volumes.training.pictures import save_grid
 from napari_medgen.volumes.training.recipe import DenoiserRecipe, Recipe
 from napari_medgen.volumes.training.stages import stage_recipe
+from napari_medgen.volumes.training.start import start_denoiser
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -67,7 +68,9 @@ def train_denoiser(
     """
     own = recipe.denoiser
     torch.manual_seed(recipe.seed + _STAGE)
-    net = channels_last_3d(build_denoiser(own.sizes), fabric.device)
+    net = build_denoiser(own.sizes)
+    start_denoiser(net, recipe.start)
+    net = channels_last_3d(net, fabric.device)
     mean = copy.deepcopy(net).requires_grad_(False).eval().to(fabric.device)
     optimizer = torch.optim.Adam(net.parameters(), own.learning_rate)
     stage = Stage(
@@ -92,7 +95,8 @@ def train_denoiser(
         rows = torch.randint(len(latents.latents), (own.batch,), generator=generator).numpy()
         x0 = latents.scale.normalise(torch.from_numpy(np.asarray(latents.latents[rows], np.float32))).to(fabric.device)
         t = torch.randint(own.timesteps, (own.batch,), generator=generator)
-        noise = torch.randn(x0.shape, generator=generator).to(fabric.device)
+        # Drawn where it is used: of a large batch on one core it takes longer than a GPU's step.
+        noise = torch.randn(x0.shape, generator=_on_device(generator, fabric.device), device=fabric.device)
         condition = None
         if recipe.conditions:
             condition = torch.from_numpy(dataset.conditions[latents.source[rows]].copy())
@@ -122,13 +126,21 @@ def train_denoiser(
     return mean
 
 
+def _on_device(generator: torch.Generator, device: torch.device) -> torch.Generator:
+    """The generator itself on a CPU; on another device one that it seeds."""
+    if device.type == "cpu":
+        return generator
+    seed = int(torch.randint(2**62, (), generator=generator))
+    return torch.Generator(device).manual_seed(seed)
+
+
 @torch.no_grad()
 def _picture(mean: nn.Module, recipe: Recipe, latents: Latents, autoencoder: VQGAN, path: Path, fabric: Fabric) -> None:
     """Four samples of fixed seeds, 20 steps of the default sampler."""
     schedule = Schedule.cosine(recipe.denoiser.timesteps)
     noise = Noise(range(4), latents.latents.shape[1:], fabric.device)
     with fabric.autocast():
-        denoise = denoiser(mean, schedule, recipe.denoiser.prediction)
+        denoise = denoiser(mean, schedule, recipe.denoiser.prediction, limit=latents.scale.limit)
         x = drive(sampler("dpm++", denoise, schedule, noise, steps=20))
         images = [autoencoder.decode(latents.scale.restore(one[None]), quantise=recipe.quantise) for one in x]
     save_grid(path, [image[0, 0].float().cpu().numpy() for image in images])

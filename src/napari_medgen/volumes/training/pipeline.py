@@ -27,6 +27,8 @@ from napari_medgen.volumes.copy_check import TrainingReference
 from napari_medgen.volumes.model import pack_reference
 from napari_medgen.volumes.networks.vqgan import VQGAN
 from napari_medgen.volumes.preview import fit_preview
+from napari_medgen.volumes.training.archive import SUFFIX as ARCHIVE_SUFFIX
+from napari_medgen.volumes.training.archive import read_archive, write_archive
 from napari_medgen.volumes.training.autoencoder import train_autoencoder
 from napari_medgen.volumes.training.dataset import Dataset, build_dataset
 from napari_medgen.volumes.training.denoiser import train_denoiser
@@ -47,7 +49,7 @@ def train_volumes(
     Parameters
     ----------
     data
-        Folder of the recipe's files.
+        Folder of the recipe's files, or an archive of :func:`prepare_archive`.
     work, out, resume, devices, nodes
         See :class:`~napari_medgen.running.training.Launch`.
 
@@ -81,7 +83,42 @@ def train_volumes(
         return package(recipe, dataset, latents, autoencoder, denoiser, out)
 
     launch = Launch(work, out, recipe.precision, resume, devices, nodes)
-    return run_training(launch, "autoencoder", lambda fabric: build_dataset(recipe, data, work), train, write)
+    return run_training(launch, "autoencoder", lambda fabric: _dataset(recipe, data, work), train, write)
+
+
+def prepare_archive(recipe: Recipe, data: Path, work: Path, out: Path) -> Steps[Path]:
+    """Prepare a folder of volumes as one file that :func:`train_volumes` takes instead, on any machine.
+
+    Parameters
+    ----------
+    work
+        Folder of the prepared volumes, as a training's.
+    out
+        The ``.npz`` file to write.
+
+    Yields
+    ------
+    Progress
+        A step a file that has to be prepared.
+
+    Raises
+    ------
+    RecipeError
+        If the data cannot be used, or the file cannot be written.
+    """
+    dataset = yield from build_dataset(recipe, data, work)
+    yield Progress(0, 1, f"Writing {out.name}")
+    write_archive(recipe, dataset, out)
+    yield Progress(1, 1, f"Wrote {out.name}")
+    return out
+
+
+def _dataset(recipe: Recipe, data: Path, work: Path) -> Steps[Dataset]:
+    if data.suffix != ARCHIVE_SUFFIX or data.is_dir():
+        return (yield from build_dataset(recipe, data, work))
+    yield Progress(0, 1, f"Reading {data.name}")
+    work.mkdir(parents=True, exist_ok=True)
+    return read_archive(recipe, data)
 
 
 def package(
@@ -89,7 +126,7 @@ def package(
 ) -> ModelFolder:
     """Write what was trained as a model folder: weights in half precision, the preview, the training descriptors."""
     own = recipe.data
-    architecture = recipe.architecture((latents.scale.low, latents.scale.high))
+    architecture = recipe.architecture(latents.scale)
     flip = "SPL".find(own.flip) if own.flip else None
     weight, bias = _fit_preview(autoencoder, (_volume(dataset, i) for i in dataset.train[:_PREVIEW_VOLUMES]), latents)
     reference = TrainingReference.of(

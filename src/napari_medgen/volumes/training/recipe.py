@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from napari_medgen.models.recipe import About, RecipeTable, read_toml, validate_recipe
 from napari_medgen.volumes.architecture import VolumeArchitecture
 from napari_medgen.volumes.conditions import Condition
+from napari_medgen.volumes.diffusion import LatentScale
 from napari_medgen.volumes.networks.convnet import ConvUNetSizes
 from napari_medgen.volumes.networks.unet3d import Unet3DSizes
 from napari_medgen.volumes.networks.vqgan import Triple, VQGANSizes
@@ -26,7 +27,8 @@ class DataRecipe(RecipeTable):
         File that belongs to an image, with ``{stem}`` for its name, ``{folder}`` for the folder it lies in and
         ``{subject}``; voxels where it is zero become background. May be empty.
     table, table_key
-        CSV of conditions, and the column that names the subject, or what the image's name begins with. May be empty.
+        CSV of conditions, or a glob of several, and the column that names the subject, or what the image's name begins with.
+        May be empty.
     subject
         Regular expression whose first group is the subject; files of one subject stay together in the split. It is
         matched with the file's own name, or with its whole place in the data folder where it holds a slash
@@ -41,14 +43,20 @@ class DataRecipe(RecipeTable):
         Grid along (S, P, L), spacing in millimetres.
     centre
         Put the middle of the ``volume`` or of its ``foreground`` in the middle of the grid.
+    border
+        What lies outside an image: ``background`` (-1), or its ``mirror``, for crops that are smaller than the grid, which
+        would teach a model black edges.
     lower, upper
         Percentiles of the foreground that become -1 and 1.
     range
         What [-1, 1] is turned into when a sample is written.
     flip
         Axis whose mirror image is as good a training volume: "S", "P", "L", or empty.
-    rotation, scaling, shift
-        Random augmentation of the latent model's data: degrees, relative, millimetres.
+    rotation, scaling, shift, elastic
+        Random augmentation of the latent model's data: degrees, relative, millimetres; and the standard deviation of a
+        smooth random displacement in millimetres.
+    contrast, bias
+        Its grey values: largest logarithm of a random exponent, and standard deviation of a smooth random shading.
     copies
         Augmented copies of each training volume whose latents are cached.
     """
@@ -64,6 +72,7 @@ class DataRecipe(RecipeTable):
     shape: Triple
     spacing: tuple[float, float, float]
     centre: Literal["volume", "foreground"] = "volume"
+    border: Literal["background", "mirror"] = "background"
     lower: float = Field(0.0, ge=0, le=100)
     upper: float = Field(99.5, ge=0, le=100)
     range: tuple[float, float] = (0.0, 255.0)
@@ -71,7 +80,14 @@ class DataRecipe(RecipeTable):
     rotation: float = 0.0
     scaling: float = 0.0
     shift: float = 0.0
+    elastic: float = Field(0.0, ge=0)
+    contrast: float = Field(0.0, ge=0, lt=1)
+    bias: float = Field(0.0, ge=0, lt=1)
     copies: int = Field(1, ge=1)
+
+
+# What of a recipe's data is done to volumes for the second stage only.
+AUGMENTATION = frozenset({"rotation", "scaling", "shift", "elastic", "contrast", "bias", "copies"})
 
 
 class AutoencoderRecipe(RecipeTable):
@@ -100,7 +116,7 @@ class AutoencoderRecipe(RecipeTable):
     """
 
     sizes: VQGANSizes = VQGANSizes()
-    iterations: int = Field(50_000, gt=0)
+    iterations: int = Field(50_000, ge=0)
     batch: int = Field(2, gt=0)
     patch: Triple = (32, 32, 32)
     learning_rate: float = 3e-4
@@ -135,18 +151,22 @@ class DenoiserRecipe(RecipeTable):
         Decay of the averaged weights.
     drop_condition
         Share of samples that are shown no condition, for classifier-free guidance.
+    standardise
+        Whether each latent channel is shifted and scaled to mean zero and deviation one, which is what the cosine schedule
+        expects (Rombach 2022, appendix G, for one scale), instead of scaled by the codebook's range (published).
     """
 
     sizes: Unet3DSizes | ConvUNetSizes = Field(ConvUNetSizes(), discriminator="architecture")
     prediction: Literal["noise", "velocity"] = "noise"
     loss: Literal["l1", "l2"] = "l1"
     timesteps: int = Field(300, gt=1)
-    iterations: int = Field(150_000, gt=0)
+    iterations: int = Field(150_000, ge=0)
     batch: int = Field(10, gt=0)
     learning_rate: float = 1e-4
     warmup: int = 0
     ema: float = 0.995
     drop_condition: float = Field(0.0, ge=0, le=1)
+    standardise: bool = False
 
 
 class Recipe(RecipeTable):
@@ -154,6 +174,9 @@ class Recipe(RecipeTable):
 
     Attributes
     ----------
+    start
+        Folder of a model of the same architecture that both stages begin from; empty for a new beginning. A stage of no
+        iterations is taken from there as it is.
     quantise
         Whether samples are decoded from the nearest codes (published) or from the latent as it is.
     save_every, sample_every
@@ -168,6 +191,7 @@ class Recipe(RecipeTable):
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     save_every: int = 500
     sample_every: int = 500
+    start: str = ""
     quantise: bool = True
     about: About
     data: DataRecipe
@@ -178,7 +202,9 @@ class Recipe(RecipeTable):
     @model_validator(mode="after")
     def _fits(self) -> Recipe:
         """Everything that would go wrong hours later, or silently, is said when the recipe is read."""
-        self.architecture((0.0, 1.0))
+        self.architecture(LatentScale.between(0.0, 1.0))
+        if not self.start and not (self.autoencoder.iterations and self.denoiser.iterations):
+            raise ValueError("a stage of no iterations needs a model to start from (start)")
         patch, grid, factors = self.autoencoder.patch, self.data.shape, self.autoencoder.sizes.downsample
         if any(side > whole for side, whole in zip(patch, grid, strict=True)):
             raise ValueError(f"autoencoder.patch {patch} is larger than data.shape {grid}")
@@ -186,7 +212,7 @@ class Recipe(RecipeTable):
             raise ValueError(f"autoencoder.patch {patch} does not divide by the downsampling {factors}")
         return self
 
-    def architecture(self, latent_range: tuple[float, float]) -> VolumeArchitecture:
+    def architecture(self, scale: LatentScale) -> VolumeArchitecture:
         """What the card will say of the model.
 
         Raises
@@ -203,7 +229,8 @@ class Recipe(RecipeTable):
                 denoiser=self.denoiser.sizes,
                 timesteps=self.denoiser.timesteps,
                 prediction=self.denoiser.prediction,
-                latent_range=latent_range,
+                latent_range=scale.ranges,
+                latent_limit=scale.limit,
                 quantise=self.quantise,
                 conditions=self.conditions,
                 precision="auto",

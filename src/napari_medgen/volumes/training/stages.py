@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from napari_medgen.volumes.training.dataset import Dataset
-from napari_medgen.volumes.training.recipe import Recipe
+from napari_medgen.volumes.training.recipe import AUGMENTATION, Recipe
 
 # Of a recipe's data: what decides how volumes are written, and who is who, does not change a weight by itself.
 _NOT_DATA = frozenset({"range", "table", "table_key", "validation", "held_out", "subject"})
-# What is done to volumes for the second stage only.
-_AUGMENTED = frozenset({"rotation", "scaling", "shift", "copies"})
 
 
 def stage_recipe(recipe: Recipe, dataset: Dataset, stage: Literal["autoencoder", "denoiser"], **more: Any) -> dict[str, Any]:
     """The part of a recipe that a stage's weights depend on, the people it is trained on, and ``more``."""
-    left_out = _NOT_DATA | (_AUGMENTED if stage == "autoencoder" else frozenset())
+    left_out = _NOT_DATA | (AUGMENTATION if stage == "autoencoder" else frozenset())
     content = {
         "seed": recipe.seed,
         "data": recipe.data.model_dump(mode="json", exclude=set(left_out)),
         "people": dataset.people,
         stage: getattr(recipe, stage).model_dump(mode="json"),
     }
+    if recipe.start:
+        content["start"] = recipe.start
     if stage == "denoiser":
         content["conditions"] = {one.name: one.model_dump(mode="json") for one in recipe.conditions}
     return content | more
