@@ -116,10 +116,10 @@ def reader(user: User) -> None:
     assert room.slices(room.panes[0])[0] == room.slices(room.panes[0])[1] - 1
     room.go_to_slice(first + 4, room.panes[0])
     mouse.wheel(0, 3, CTRL)
-    assert room.zoom > 1.4
+    assert room.sight.zoom > 1.4
     assert len({round(pane.model.scene.camera.zoom, 6) for pane in room.panes[:3]}) == 1
     mouse.key(Qt.Key.Key_Space)
-    assert room.zoom == 1
+    assert room.sight.zoom == 1
 
     layer = room.subject
     low, high = layer.contrast_limits

@@ -34,7 +34,7 @@ def compared(second_moved: float = 0.0) -> tuple[ViewerModel, Room, Any, Any]:
     room = Room(viewer)
     room.refresh()
     for pane in room.panes:
-        room.resized(pane, SIZE)
+        room.sight.resized(pane, SIZE)
     viewer._kept = stage  # type: ignore[attr-defined]
     return viewer, room, *layers
 

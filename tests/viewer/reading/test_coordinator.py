@@ -79,7 +79,7 @@ def test_leaving_gives_back_all_that_the_room_took(viewer: Any) -> None:
     assert not main.findChild(QDockWidget, "layer list").isVisible()
     room.use(1)
     room.scroll(2)
-    room.zoom_by(2)
+    room.sight.zoom_by(2)
     settle(0.3)
     widget.coordinator.leave_or_enter()
     settle(0.3)
@@ -99,12 +99,12 @@ def test_what_is_drawn_lies_where_the_crosshair_says(viewer: Any) -> None:
     coordinator = widget.coordinator
     room = coordinator.room
     room.set_place(np.asarray(layer.data_to_world((9, 3, 15))))
-    room.zoom_by(1.3)
+    room.sight.zoom_by(1.3)
     settle(0.3)
     for index in range(4):
         pane = coordinator.widget.panes[index]
         pixels = pane._qt_viewer.canvas._scene_canvas.render(alpha=False)[..., 0].astype(float)
-        high, wide = room.size_of(room.panes[index])
+        high, wide = room.sight.size_of(room.panes[index])
         bright = np.argwhere(pixels > 0.6 * pixels.max())
         assert pixels.max() > 60, room.panes[index].plane.name
         down, right = bright.mean(axis=0) * np.array([high / pixels.shape[0], wide / pixels.shape[1]])

@@ -43,7 +43,7 @@ def room_of(viewer: ViewerModel) -> Room:
     room = Room(viewer)
     room.refresh()
     for pane in list(room.panes):
-        room.resized(pane, SIZE)
+        room.sight.resized(pane, SIZE)
     return room
 
 
@@ -176,8 +176,8 @@ def test_a_wheel_moves_the_crosshair_and_only_its_own_plane_is_cut_again(viewer:
 def test_the_crosshair_is_where_the_pointer_was_in_every_view(viewer: ViewerModel) -> None:
     layer = add(viewer, a_volume())
     room = room_of(viewer)
-    room.zoom_by(1.7)
-    room.pan_by(room.panes[1], 13, -7)
+    room.sight.zoom_by(1.7)
+    room.sight.pan_by(room.panes[1], 13, -7)
     for pane in room.panes[:3]:
         voxel = np.array([4, 9, 3])
         world = np.asarray(layer.data_to_world(voxel))
@@ -213,23 +213,23 @@ def test_a_millimetre_is_as_long_in_every_view_and_zoom_keeps_what_is_under_the_
     assert len({pane.model.scene.camera.zoom for pane in room.panes[:3]}) == 1
     pane = pane_of(room, "sagittal")
     under = pane.from_canvas(250, 90, SIZE, room.place)
-    room.zoom_by(2.0, pane, (250, 90))
+    room.sight.zoom_by(2.0, pane, (250, 90))
     np.testing.assert_allclose(pane.from_canvas(250, 90, SIZE, room.place), under, atol=1e-6)
     assert len({round(pane.model.scene.camera.zoom, 9) for pane in room.panes[:3]}) == 1
-    room.reset_view()
-    assert room.zoom == 1
-    assert not room.offset.any()
+    room.sight.reset()
+    assert room.sight.zoom == 1
+    assert not room.sight.offset.any()
 
 
 def test_views_that_are_not_linked_go_their_own_way_and_come_together_again(viewer: ViewerModel) -> None:
     add(viewer, a_volume())
     room = room_of(viewer)
     room.link(False)
-    room.zoom_by(3.0, room.panes[0])
+    room.sight.zoom_by(3.0, room.panes[0])
     zooms = [pane.model.scene.camera.zoom for pane in room.panes[:3]]
     assert zooms[0] == pytest.approx(3 * zooms[1])
     room.link(True)
-    assert room.zoom == pytest.approx(3.0)
+    assert room.sight.zoom == pytest.approx(3.0)
     assert len({round(pane.model.scene.camera.zoom, 9) for pane in room.panes[:3]}) == 1
 
 
@@ -275,13 +275,13 @@ def test_another_image_of_the_same_kind_keeps_slice_and_zoom_and_uses_the_same_l
     first = add(viewer, a_volume())
     room = room_of(viewer)
     room.scroll(3, room.panes[0])
-    room.zoom_by(2.0)
+    room.sight.zoom_by(2.0)
     place, twins = room.place.copy(), [pane.model.layers[0] for pane in room.panes]
     second = add(viewer, Volume.on_grid(np.ones((12, 16, 20), np.int16), (3, 2, 1)))
     first.visible = False
     room.refresh()
     np.testing.assert_allclose(room.place, place)
-    assert room.zoom == 2.0
+    assert room.sight.zoom == 2.0
     for pane, twin in zip(room.panes, twins, strict=True):
         assert [layer for layer in pane.model.layers if layer.visible] == [twin]  # nothing of the canvas was made anew
         assert np.shares_memory(twin.data, second.data)
@@ -298,12 +298,12 @@ def test_another_kind_of_image_is_hung_anew(viewer: ViewerModel) -> None:
     )
     head = add(viewer, a_volume())
     room = room_of(viewer)
-    room.zoom_by(3.0)
+    room.sight.zoom_by(3.0)
     head.visible = False
     ct = add(viewer, Volume.on_grid(np.linspace(-1000, 2000, 8000).reshape(20, 20, 20).astype(np.int16), (1, 1, 1)))
     room.refresh()
     assert [pane.plane.name for pane in room.panes] == ["axial", "coronal", "sagittal"]
-    assert room.zoom == 2.0
+    assert room.sight.zoom == 2.0
     assert [room.slices(pane)[0] for pane in room.panes] == [0, 10, 19]
     assert tuple(ct.contrast_limits) == (480 - 1250, 480 + 1250)
     ct.contrast_limits = (0, 100)
@@ -389,15 +389,15 @@ def test_a_view_is_captured_and_restored(viewer: ViewerModel) -> None:
     layer = add(viewer, a_volume())
     room = room_of(viewer)
     room.set_layout("1x3")
-    room.zoom_by(2.0)
-    room.pan_by(room.panes[0], 10, 20)
+    room.sight.zoom_by(2.0)
+    room.sight.pan_by(room.panes[0], 10, 20)
     room.scroll(2, room.panes[1])
     room.set_slab(Slab(6.0, "mean"))
     layer.contrast_limits = (100, 300)
     room.use(1)
     kept = room.capture()
     room.set_layout("2x2")
-    room.reset_view()
+    room.sight.reset()
     room.set_slab(Slab())
     room.go_to_slice(0, room.panes[0])
     layer.contrast_limits = (0, 5)
@@ -411,7 +411,7 @@ def test_nothing_to_show_is_an_invitation(viewer: ViewerModel) -> None:
     room = room_of(viewer)
     assert "Open an image" in furniture_of(room, 0).upper[0]
     room.scroll(1)
-    room.zoom_by(2)
+    room.sight.zoom_by(2)
     room.maximise(0)
     room.set_layout("1x3")
     room.point_at(room.panes[0], 5, 5)

@@ -225,11 +225,11 @@ class Actions(QObject):
     def reset(self) -> None:
         """Zoom, place and window as at first."""
         self.own_window()
-        self._room.reset_view()
+        self._room.sight.reset()
 
     def fit(self) -> None:
         """Fit the image to its views."""
-        self._room.reset_view()
+        self._room.sight.reset()
 
     def crosshair(self) -> None:
         """Crosshair on and off."""
@@ -244,7 +244,7 @@ class Actions(QObject):
 
     def linked(self) -> None:
         """Link zoom and place of the views, or let them go."""
-        self._room.link(not self._room.linked)
+        self._room.link(not self._room.sight.linked)
         self.changed.emit()
 
     # -- comparison -----------------------------------------------------------------------------------------------------

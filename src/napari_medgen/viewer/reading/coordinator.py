@@ -436,7 +436,7 @@ class ReadingCoordinator(Coordinator):
                 layout=room.hanging.layout,
                 crosshair=room.crosshair,
                 overlays=room.overlays,
-                linked=room.linked,
+                linked=room.sight.linked,
                 together=room.windows_together,
                 thickness=room.slab.thickness,
                 slab_kind=room.slab.kind,

@@ -85,7 +85,7 @@ class Furniture:
 def furniture_of(room: Room, index: int) -> Furniture:
     """What stands on a view of a room now."""
     pane = room.panes[index]
-    size = room.canvas.get(index, (400.0, 400.0))
+    size = room.sight.size_of(room.panes[index])
     subject = main_image(pane.sources)
     if subject is None and room.guest is not None:
         return Furniture(title=pane.plane.title, colour=pane.plane.colour)
@@ -145,7 +145,7 @@ def _lower(room: Room, pane: Pane, subject: Image) -> tuple[str, ...]:
     place = np.array(room.place)
     if room.hover is not None and room.hover[0] is pane:
         right, down = room.hover[1]
-        place[-pane.axes :] = pane.from_canvas(right, down, room.size_of(pane), place[-pane.axes :])
+        place[-pane.axes :] = pane.from_canvas(right, down, room.sight.size_of(pane), place[-pane.axes :])
     elif room.panes[room.active] is not pane:
         return ()
     shift = pane.shift if pane.axes == 3 else np.zeros(3)

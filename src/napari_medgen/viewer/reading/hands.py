@@ -119,7 +119,7 @@ class Hands(QObject):
             return True
         if zooms:
             place = event.position()
-            self._room.zoom_by(_ZOOM_NOTCH ** (delta / _NOTCH), self._pane, (place.x(), place.y()))
+            self._room.sight.zoom_by(_ZOOM_NOTCH ** (delta / _NOTCH), self._pane, (place.x(), place.y()))
             return True
         self._turned += delta / _NOTCH
         steps = int(self._turned)
@@ -175,7 +175,7 @@ class Hands(QObject):
         step = place - drag.last
         drag.last = place
         if drag.kind == "pan":
-            self._room.pan_by(self._pane, step.x(), step.y())
+            self._room.sight.pan_by(self._pane, step.x(), step.y())
         elif drag.kind == "window":
             self._window(drag, whole)
         elif drag.kind == "swipe":
@@ -207,7 +207,7 @@ class Hands(QObject):
         self._room.changed()
 
     def _window(self, drag: _Drag, whole: QPointF) -> None:
-        high, wide = self._room.size_of(self._pane)
+        high, wide = self._room.sight.size_of(self._pane)
         up = -whole.y() / max(high, 1.0)
         for image, window in drag.images:
             signed = -up if self._habits.up_lowers else up
@@ -215,7 +215,7 @@ class Hands(QObject):
         self._room.windows_changed()
 
     def _window_of(self, start: QPointF, end: QPointF) -> None:
-        pane, size = self._pane, self._room.size_of(self._pane)
+        pane, size = self._pane, self._room.sight.size_of(self._pane)
         count = pane.axes
         corners = []
         for one in (start, end):

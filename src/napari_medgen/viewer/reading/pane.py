@@ -104,7 +104,7 @@ class Pane:
             layer.visible = False  # two pictures in one, that are over
         self._order()
         if changed_plane or self.model.dims.ndisplay != (3 if whole else 2):
-            self._turn()
+            self.turn()
         self._apply_slab()
 
     def _reuse(self, source: Layer) -> bool:
@@ -132,7 +132,7 @@ class Pane:
         before = self.model.dims.ndim
         self.model.layers.append(twin.layer)
         if self.model.dims.ndim != before or len(self._twins) == 1:
-            self._turn()
+            self.turn()
 
     def _drop(self, sources: Sequence[Layer]) -> None:
         for source in sources:
@@ -151,7 +151,8 @@ class Pane:
                 if (index := layers.index(layer)) != place:
                     layers.move(index, place)
 
-    def _turn(self) -> None:
+    def turn(self) -> None:
+        """Show its plane's axes, and the whole from the front."""
         dims = self.model.dims
         dims.ndisplay = 3 if self.plane.name == "3d" and dims.ndim > 2 else 2
         through = self.plane.through

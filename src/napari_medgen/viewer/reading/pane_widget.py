@@ -68,7 +68,7 @@ class PaneWidget(QWidget):
     def _measure(self) -> None:
         self.glass.setGeometry(self.canvas.rect())
         self.glass.raise_()
-        self.room.resized(self.pane, (float(self.canvas.height()), float(self.canvas.width())))
+        self.room.sight.resized(self.pane, (float(self.canvas.height()), float(self.canvas.width())))
 
     def end(self) -> None:
         """Let go of the canvas and its model."""

@@ -44,8 +44,9 @@ from napari_medgen.viewer.reading.hang import (
     replace_hanging,
     subject_of,
 )
-from napari_medgen.viewer.reading.pane import Box, Pane
+from napari_medgen.viewer.reading.pane import Pane
 from napari_medgen.viewer.reading.planes import PLANES, grid_of, is_volume
+from napari_medgen.viewer.reading.sight import Sight
 from napari_medgen.viewer.work.preferences import preferences
 
 if TYPE_CHECKING:
@@ -54,8 +55,6 @@ if TYPE_CHECKING:
     from napari.utils.events import Event
 
 _MOST = 9  # views at once
-_FILLED = 0.94  # of a view, by what is fitted to it
-_NEAREST, _FARTHEST = 0.2, 60.0  # zoom, where 1 fits the image
 _SAME_PLACE = 0.3  # of the smaller volume must lie within the other to be taken as in the same place
 
 
@@ -85,9 +84,11 @@ class Room:
         Event: the crosshair was moved here, so that the viewer's own sliders must follow.
     guest
         An image that is shown before it is in the viewer, alone: adding one takes napari as long as a page may take.
-    crosshair, overlays, linked, windows_together
-        Whether lines are drawn; whether maps, labels and drawings are shown; whether zoom and place of one view are all
-        views'; whether the windows of images that are compared are set together.
+    sight
+        Where the views look.
+    crosshair, overlays, windows_together
+        Whether lines are drawn; whether maps, labels and drawings are shown; whether the windows of images that are compared
+        are set together.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
@@ -100,19 +101,16 @@ class Room:
         self.hanging = Hanging()
         self.active = 0
         self.maximised: int | None = None
-        self.crosshair, self.overlays, self.linked, self.windows_together = True, True, True, True
+        self.crosshair, self.overlays, self.windows_together = True, True, True
+        self.sight = Sight(lambda: self.panes, lambda: self.shown, lambda: self.changed())
         self.slab = Slab()
         self.blend: Blend | None = None
         self.guest: Image | None = None
         self.place: NDArray[np.float64] = np.zeros(self.viewer.dims.ndim)
-        self.offset: NDArray[np.float64] = np.zeros(3)
-        self.zoom = 1.0
-        self.canvas: dict[int, tuple[float, float]] = {}  # height and width of each view, told by what shows it
         self.plane: PlaneName = "axial"  # of views that stand beside each other to be compared
         self.hover: tuple[Pane, tuple[float, float]] | None = None  # the view under the pointer, and where in it
         self.says = ""  # in a view that shows nothing
         self.size: tuple[float, float] = (3.0, 4.0)  # height and width of the place for all views
-        self._fitted: dict[int, object] = {}
         self._subject: Subject | None = None
         self._box: tuple[float, ...] = ()
         self._hung: weakref.WeakSet[Layer] = weakref.WeakSet()
@@ -166,8 +164,7 @@ class Room:
         if new and subject is not None:
             self._subject, self._box = known, box
             self.hanging = self._rule(known)
-            self.zoom, self.offset = self.hanging.zoom, np.zeros(3)
-            self._one_view()
+            self.sight.look(self.hanging.zoom)
             self.slab = Slab(self.hanging.slab, self.hanging.slab_kind)
             self.maximised = None
             self.active = 0
@@ -198,8 +195,7 @@ class Room:
         box = place_of(first)
         if not alike(box, self._box):
             self._box, self._subject = box, None
-            self.zoom, self.offset = 1.0, np.zeros(3)
-            self._one_view()
+            self.sight.look(1.0)
         named = [next((text for layer in reversed(cell) if (text := caption_of(layer))), "") for _, cell in shown]
         pictured = first.extent.world if first is not None else np.zeros((2, 2))
         lengths = np.asarray(pictured[1] - pictured[0], float)
@@ -237,7 +233,7 @@ class Room:
         self.active = min(self.active, len(self.panes) - 1) if self.panes else 0
         if before != (len(self.panes), self.shape, [pane.plane for pane in self.panes]):
             self.arranged()
-        self.fit()
+        self.sight.fit()
 
     def _align(self) -> None:
         """Move images that lie in quite another place than the first ones, middle on middle, to be compared at all."""
@@ -272,10 +268,6 @@ class Room:
         except MedGenError as error:
             self.fault = str(error)
             return shipped_hanging_for(subject)
-
-    def _one_view(self) -> None:
-        for pane in self.panes:
-            pane.own_zoom, pane.own_offset = 1.0, np.zeros(3)
 
     def _end_blend(self) -> None:
         blend, self.blend = self.blend, None
@@ -344,7 +336,7 @@ class Room:
         self.changed()
 
     def _go_to(self, fractions: tuple[float, float, float]) -> None:
-        box = self._first_box
+        box = self.sight.first_box
         if box is None or len(box.low) != 3:
             self.place = self._viewer_place()
             return
@@ -394,10 +386,6 @@ class Room:
     def subject(self) -> Image | None:
         """The image that the used view is about."""
         return main_image(self.active_pane.sources) if self.panes else None
-
-    @property
-    def _first_box(self) -> Box | None:
-        return next((box for pane in self.panes if (box := pane.box) is not None), None)
 
     def scroll_axis(self, pane: Pane) -> int | None:
         """The axis that a wheel over a view steps along: through its plane, or months of a picture; None for none."""
@@ -453,7 +441,7 @@ class Room:
         if pane.plane.name == "3d" or pane not in self.panes:
             return
         place = self.place.copy()
-        found = pane.from_canvas(right, down, self.size_of(pane), place[-pane.axes :])
+        found = pane.from_canvas(right, down, self.sight.size_of(pane), place[-pane.axes :])
         box = pane.box
         if box is not None:
             shift = pane.shift if pane.axes == 3 else 0.0
@@ -466,108 +454,6 @@ class Room:
         self.slab = Slab(float(np.clip(slab.thickness, 0.0, 1000.0)), slab.kind)
         for pane in self.panes:
             pane.set_slab(self.slab.thickness, self.slab.kind)
-        self.changed()
-
-    # -- zoom and place -------------------------------------------------------------------------------------------------
-
-    def size_of(self, pane: Pane) -> tuple[float, float]:
-        """Height and width of a view's canvas in points."""
-        return self.canvas.get(self.panes.index(pane), (400.0, 400.0))
-
-    def resized(self, pane: Pane, size: tuple[float, float]) -> None:
-        """A view's canvas has another size."""
-        if pane in self.panes and min(size) > 1:
-            index = self.panes.index(pane)
-            if self.canvas.get(index) != size:
-                self.canvas[index] = size
-                self.fit()
-
-    def fit(self) -> None:
-        """Point all cameras: by the common zoom and place, so that a millimetre is as long in every view."""
-        scale, one_scale = self.points_per_unit, self._one_scale
-        for index, pane in enumerate(self.panes):
-            box = pane.box
-            if box is None:
-                continue
-            if pane.plane.name == "3d":
-                fitted = (tuple(np.round(box.low, 3)), tuple(np.round(box.high, 3)), self.canvas.get(index))
-                if self._fitted.get(index) != fitted:
-                    self._fitted[index] = fitted
-                    pane.look_at_whole(self.canvas.get(index, (400.0, 400.0)))
-                continue
-            own = scale if one_scale else self._fitting(pane) * self.zoom
-            base = self._first_box if one_scale else box
-            middle = base.middle if base is not None else box.middle
-            offset = self.offset * (1.0 if one_scale else scale / max(own, 1e-9)) + pane.own_offset
-            pane.look(middle + offset[-len(middle) :], own * pane.own_zoom)
-
-    @property
-    def _one_scale(self) -> bool:
-        """Whether all views count in the same unit from the same place: volumes, and pictures that cover the same."""
-        boxes = [box for pane in self.panes if (box := pane.box) is not None]
-        if not boxes or any(len(box.low) == 3 for box in boxes):
-            return True
-        return all(
-            np.allclose(box.low, boxes[0].low, atol=0.5) and np.allclose(box.high, boxes[0].high, atol=0.5) for box in boxes
-        )
-
-    def _fitting(self, pane: Pane) -> float:
-        box = pane.box
-        if box is None or pane.plane.name == "3d":
-            return np.inf
-        high, wide = self.size_of(pane)
-        vertical, horizontal = pane.plane.displayed
-        return _FILLED * min(high / box.size[vertical], wide / box.size[horizontal])
-
-    @property
-    def points_per_unit(self) -> float:
-        """Points of the screen that a millimetre (of a picture of unknown size, a pixel) is long."""
-        fitting = min((self._fitting(self.panes[index]) for index in self.shown), default=np.inf)
-        return (fitting if np.isfinite(fitting) else 1.0) * self.zoom
-
-    def zoom_by(self, factor: float, pane: Pane | None = None, at: tuple[float, float] | None = None) -> None:
-        """Zoom all slices; what lies under a point (right, down) of a view's canvas stays there."""
-        alone = pane is not None and not self.linked
-        before = pane.own_zoom if pane is not None and alone else self.zoom
-        after = float(np.clip(before * factor, _NEAREST, _FARTHEST))
-        if pane is not None and alone:
-            pane.own_zoom = after
-        else:
-            self.zoom = after
-        if pane is not None and at is not None and pane.plane.name != "3d":
-            high, wide = self.size_of(pane)
-            # What was so far from the middle is farther by the factor now.
-            now = self.points_per_unit if self.linked else pane.model.scene.camera.zoom * after / before
-            apart = (after / before - 1) / now
-            self._move(pane, (at[0] - wide / 2) * apart, (at[1] - high / 2) * apart)
-        self.fit()
-        self.changed()
-
-    def pan_by(self, pane: Pane, right: float, down: float) -> None:
-        """Move the image by points of the screen, in every view."""
-        scale = self.points_per_unit if self.linked else pane.model.scene.camera.zoom
-        self._move(pane, -right / scale, -down / scale)
-        self.fit()
-        self.changed()
-
-    def _move(self, pane: Pane, right: float, down: float) -> None:
-        vertical, horizontal = pane.plane.displayed
-        by = np.zeros(3)
-        by[horizontal], by[vertical] = right, -down if pane.plane.upward else down
-        if self.linked:
-            self.offset = self.offset + by
-        else:
-            pane.own_offset = pane.own_offset + by
-
-    def reset_view(self) -> None:
-        """Fit the image to its views."""
-        self.zoom, self.offset = 1.0, np.zeros(3)
-        self._fitted.clear()
-        for pane in self.panes:
-            pane.own_zoom, pane.own_offset = 1.0, np.zeros(3)
-            if pane.plane.name == "3d":
-                pane._turn()
-        self.fit()
         self.changed()
 
     # -- views ----------------------------------------------------------------------------------------------------------
@@ -597,7 +483,7 @@ class Room:
         if self.maximised is not None:
             self.active = self.maximised
         self.arranged()
-        self.fit()
+        self.sight.fit()
         self.changed()
 
     def use(self, index: int) -> None:
@@ -609,15 +495,7 @@ class Room:
 
     def link(self, linked: bool) -> None:
         """Link zoom and place of all views, or let each go its own way; linked again, all are as the used one is."""
-        if linked and not self.linked and self.panes:
-            used = self.active_pane
-            self.zoom = float(np.clip(self.zoom * used.own_zoom, _NEAREST, _FARTHEST))
-            self.offset = self.offset + used.own_offset
-            for pane in self.panes:
-                pane.own_zoom, pane.own_offset = 1.0, np.zeros(3)
-        self.linked = linked
-        self.fit()
-        self.changed()
+        self.sight.link(linked, self.active_pane if self.panes else None)
 
     def window_targets(self, pane: Pane) -> list[Image]:
         """The images whose window is set from a view."""
@@ -650,7 +528,7 @@ class Room:
             self.blend = Blend(kind, *pair)
             self.maximised = None
         self.arranged()
-        self.fit()
+        self.sight.fit()
         self.set_place(self.place, told=False)
 
     def swipe_edge(self, pane: Pane) -> float | None:
@@ -661,7 +539,7 @@ class Room:
         low, high = blend.across(pane)
         place = self.place[-pane.axes :].copy()
         place[pane.plane.displayed[1]] = low + blend.at * (high - low)
-        return pane.to_canvas(place, self.size_of(pane))[0]
+        return pane.to_canvas(place, self.sight.size_of(pane))[0]
 
     def swipe_to(self, pane: Pane, right: float) -> None:
         """Put the line of a swipe under a point of a view's canvas."""
@@ -669,7 +547,7 @@ class Room:
         if blend is None or blend.kind != "swipe":
             return
         low, high = blend.across(pane)
-        place = pane.from_canvas(right, 0.0, self.size_of(pane), self.place[-pane.axes :])
+        place = pane.from_canvas(right, 0.0, self.sight.size_of(pane), self.place[-pane.axes :])
         blend.at = float(np.clip((place[pane.plane.displayed[1]] - low) / max(high - low, 1e-9), 0, 1))
         blend.update(self.panes, self.place)
         self.changed()
@@ -699,24 +577,25 @@ class Room:
         hanging = replace_hanging(
             self.hanging,
             planes=() if self.compared else planes,
-            zoom=self.zoom,
+            zoom=self.sight.zoom,
             slab=self.slab.thickness,
             slab_kind=self.slab.kind,
         )
         subjects = [subject for pane in self.panes if (subject := main_image(pane.sources)) is not None]
         windows = tuple(tuple(float(value) for value in layer.contrast_limits) for layer in dict.fromkeys(subjects))
-        offset = (float(self.offset[0]), float(self.offset[1]), float(self.offset[2]))
+        first, second, third = (float(value) for value in self.sight.offset)
         return ViewState(
             hanging=hanging,
             place=tuple(float(value) for value in self.place),
-            offset=offset,
+            offset=(first, second, third),
             windows=windows,
             active=self.active,
         )
 
     def restore(self, state: ViewState) -> None:
         """Show again what was captured, of what is shown now."""
-        self.hanging, self.zoom, self.offset = state.hanging, state.hanging.zoom, np.array(state.offset)
+        self.hanging = state.hanging
+        self.sight.zoom, self.sight.offset = state.hanging.zoom, np.array(state.offset)
         self.slab, self.maximised = Slab(state.hanging.slab, state.hanging.slab_kind), None
         self.refresh()
         subjects = [subject for pane in self.panes if (subject := main_image(pane.sources)) is not None]
@@ -731,8 +610,8 @@ class Room:
         place = np.array(self.place)
         count = min(len(place), len(state.place))
         place[len(place) - count :] = state.place[len(state.place) - count :]
-        self.fit()
-        box = self._first_box
+        self.sight.fit()
+        box = self.sight.first_box
         if box is not None and len(box.low) == 3:
             place[-3:] = self._on_voxel(np.clip(place[-3:], box.low, box.high))
         self.set_place(place)
