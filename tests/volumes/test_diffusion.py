@@ -58,3 +58,22 @@ def test_the_latent_scale_is_a_bijection() -> None:
     torch.testing.assert_close(scale.restore(scale.normalise(latent)), latent)
     assert scale.normalise(torch.tensor([-2.0, 6.0])).tolist() == [-1, 1]
     assert math.isclose(float(scale.normalise(torch.tensor(2.0))), 0)
+
+
+def test_each_channel_is_standardised_and_comes_back() -> None:
+    rng = np.random.default_rng(0)
+    latents = (rng.normal(size=(6, 3, 4, 5, 2)) * np.array([0.1, 2, 30])[:, None, None, None] + 7).astype(np.float16)
+    scale = LatentScale.standard(latents)
+    seen = scale.normalise(torch.from_numpy(latents).float())
+    torch.testing.assert_close(seen.mean((0, 2, 3, 4)), torch.zeros(3), atol=2e-3, rtol=0)
+    torch.testing.assert_close(seen.std((0, 2, 3, 4), correction=0), torch.ones(3), atol=2e-3, rtol=0)
+    assert scale.limit == pytest.approx(float(seen.abs().max()), rel=1e-3)
+    torch.testing.assert_close(scale.restore(seen), torch.from_numpy(latents).float(), atol=0.05, rtol=0)
+    assert LatentScale.of(scale.ranges, scale.limit) == scale
+    assert LatentScale.of((-1.0, 3.0)) == LatentScale.between(-1.0, 3.0)
+
+
+def test_estimates_are_clamped_to_the_scale_s_limit() -> None:
+    x, said = torch.full((1, 1, 2, 2, 2), 9.0), torch.zeros(1, 1, 2, 2, 2)
+    assert float(clean_estimate(x, said, 0.99, "velocity").max()) == 1
+    assert float(clean_estimate(x, said, 0.99, "velocity", 4.5).max()) == 4.5

@@ -16,8 +16,9 @@ from napari_medgen.running.progress import drive
 from napari_medgen.volumes.evaluation.measure import evaluate_volumes, figures
 from napari_medgen.volumes.model import VolumeGenerator
 from napari_medgen.volumes.request import SampleRequest
+from napari_medgen.volumes.training.dataset import find_cases
 from napari_medgen.volumes.training.perceptual import LPIPS, load_lpips
-from napari_medgen.volumes.training.pipeline import train_volumes
+from napari_medgen.volumes.training.pipeline import prepare_archive, train_volumes
 from napari_medgen.volumes.training.recipe import Recipe, read_recipe
 
 RECIPES = Path(napari_medgen.__file__).parent / "recipes"
@@ -185,6 +186,47 @@ def test_what_does_not_fit_together_is_said_when_the_recipe_is_read(tmp_path: Pa
     (tmp_path / "bad.toml").write_text(TOML.replace(old, new))
     with pytest.raises(RecipeError, match=says):
         read_recipe(tmp_path / "bad.toml")
+
+
+def test_a_training_takes_an_archive_and_begins_from_a_model(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
+    """As on a lent machine: prepared here, trained there, and gone on with from what came back."""
+    archive = drive(prepare_archive(recipe, folder, tmp_path / "w", tmp_path / "small.npz"))
+    wanted = changed(recipe, denoiser={"standardise": True}, data={"elastic": 1.0, "contrast": 0.1, "bias": 0.1})
+    first = drive(train_volumes(wanted, archive, tmp_path / "there", tmp_path / "first"))
+    assert first is not None
+    architecture = VolumeGenerator(first, choose_device("cpu", "float32")).architecture
+    assert len(architecture.scale.low) == 8
+    assert architecture.latent_limit > 1.5
+    started = wanted.model_copy(update={"start": str(first.path)})
+    further = changed(started, autoencoder={"iterations": 0}, denoiser={"iterations": 2})
+    second = drive(train_volumes(further, archive, tmp_path / "here", tmp_path / "second"))
+    assert second is not None
+    kept, changed_weights = (first.tensors(name) for name in ("autoencoder.safetensors", "denoiser.safetensors"))
+    for key, value in second.tensors("autoencoder.safetensors").items():
+        torch.testing.assert_close(value, kept[key])
+    assert any(not torch.equal(v, changed_weights[k]) for k, v in second.tensors("denoiser.safetensors").items())
+    sample = drive(VolumeGenerator(second, choose_device("cpu", "float32")).sample(SampleRequest(steps=3)))
+    assert np.isfinite(sample.volume.voxels).all()
+
+
+def test_a_stage_of_no_iterations_needs_a_beginning(recipe: Recipe, tmp_path: Path, folder: Path) -> None:
+    content = recipe.model_dump()
+    content["autoencoder"]["iterations"] = 0
+    with pytest.raises(ValueError, match="needs a model to start from"):
+        Recipe.model_validate(content)
+    nowhere = Recipe.model_validate(content | {"start": str(tmp_path / "nowhere")})
+    with pytest.raises(RecipeError, match="no weights to start from"):
+        drive(train_volumes(nowhere, folder, tmp_path / "w", tmp_path / "m"))
+
+
+def test_several_tables_are_one(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
+    rows = (folder / "people.csv").read_text().splitlines()
+    (folder / "people.csv").unlink()
+    for part, some in (("a", rows[1:4]), ("b", rows[4:])):
+        (folder / f"people-{part}.csv").write_text("\n".join([rows[0], *some]))
+    assert len(find_cases(changed(recipe, data={"table": "people-*.csv"}).data, recipe.conditions, folder)) == 8
+    with pytest.raises(RecipeError, match="no table that matches nobody"):
+        find_cases(changed(recipe, data={"table": "nobody-*.csv"}).data, recipe.conditions, folder)
 
 
 def changed(recipe: Recipe, **tables: dict[str, object]) -> Recipe:

@@ -49,14 +49,18 @@ def read_archive(recipe: Recipe, path: Path) -> Dataset:
         If it is no such file, or was prepared by a recipe that prepares volumes otherwise.
     """
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
             about = json.loads(bytes(content["about"]))
             volumes, conditions, training = content["volumes"], content["conditions"], content["training"]
         names, subjects, contents, how = (about[key] for key in ("names", "subjects", "contents", "recipe"))
+        if not len(volumes) == len(conditions) == len(training) == len(names) == len(subjects):
+            raise ValueError
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         raise RecipeError(f"{path.name} is no archive of prepared volumes (napari-medgen prepare makes one).") from None
     if how != _prepared_by(recipe):
         raise RecipeError(f"{path.name} was prepared by another recipe; prepare it anew with this one.")
+    if volumes.shape[1:] != recipe.data.shape or volumes.dtype != np.uint8:
+        raise RecipeError(f"{path.name} is no archive of prepared volumes (napari-medgen prepare makes one).")
     back = (volumes.astype(np.float32) / 127.5 - 1).astype(np.float16)
     return Dataset(back, conditions.astype(np.float32), list(names), list(subjects), training.astype(bool), str(contents))
 
