@@ -37,19 +37,22 @@ def main() -> int:
     model = work / "model"
     command = [sys.executable, "-m", "napari_medgen", "train", given.recipe, "--data", str(given.archive)]
     command += ["--work", str(work), "--out", str(model)]
-    for change in ("precision=bf16-mixed", *given.change):
+    for change in given.change:
         command += ["--set", change]
-    if any((work / f"autoencoder{ending}").is_file() for ending in (".pt", ".previous.pt")):
+    if any(work.glob("*.pt")):
         command.append("--resume")
     paths = os.pathsep.join(path for path in (str(ROOT / "src"), os.environ.get("PYTHONPATH", "")) if path)
     given.out.mkdir(parents=True, exist_ok=True)
     training = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": paths})
     begun = copied = time.monotonic()
-    while training.poll() is None:
-        time.sleep(1)
-        if time.monotonic() - copied > given.every:
-            copied = time.monotonic()
-            bring_back(name, work, given.out)
+    try:
+        while training.poll() is None:
+            time.sleep(1)
+            if time.monotonic() - copied > given.every:
+                copied = time.monotonic()
+                bring_back(name, work, given.out)
+    finally:
+        training.terminate()
     print(f"{name}: ended with {training.returncode} after {time.monotonic() - begun:.0f} s")
     bring_back(name, work, given.out)
     if training.returncode == 0:
@@ -71,6 +74,11 @@ def bring_back(name: str, work: Path, out: Path) -> None:
             part = out / f"{name}-{stage}.part"
             save_file({key: value.half().contiguous() for key, value in state.items() if value.is_floating_point()}, part)
             part.replace(out / f"{name}-{stage}.safetensors")
+    with contextlib.suppress(OSError):
+        _pack_logs(name, work, out)
+
+
+def _pack_logs(name: str, work: Path, out: Path) -> None:
     part = out / f"{name}-logs.part"
     with tarfile.open(part, "w:gz") as archive:
         for path in work.glob("*.csv"):

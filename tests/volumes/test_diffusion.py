@@ -62,7 +62,7 @@ def test_the_latent_scale_is_a_bijection() -> None:
 
 def test_each_channel_is_standardised_and_comes_back() -> None:
     rng = np.random.default_rng(0)
-    latents = (rng.normal(size=(6, 3, 4, 5, 2)) * np.array([0.1, 2, 30])[:, None, None, None] + 7).astype(np.float16)
+    latents = (rng.normal(size=(6, 3, 4, 5, 2)) * np.array([0.5, 2, 30])[:, None, None, None] + 7).astype(np.float16)
     scale = LatentScale.standard(latents)
     seen = scale.normalise(torch.from_numpy(latents).float())
     torch.testing.assert_close(seen.mean((0, 2, 3, 4)), torch.zeros(3), atol=2e-3, rtol=0)
@@ -77,3 +77,11 @@ def test_estimates_are_clamped_to_the_scale_s_limit() -> None:
     x, said = torch.full((1, 1, 2, 2, 2), 9.0), torch.zeros(1, 1, 2, 2, 2)
     assert float(clean_estimate(x, said, 0.99, "velocity").max()) == 1
     assert float(clean_estimate(x, said, 0.99, "velocity", 4.5).max()) == 4.5
+
+
+def test_a_channel_that_hardly_varies_does_not_widen_the_limit() -> None:
+    latents = np.random.default_rng(0).normal(size=(8, 2, 4, 4, 4)).astype(np.float32)
+    latents[:, 1] = 0.5
+    latents[0, 1, 0, 0, 0] += 0.01
+    assert LatentScale.standard(latents).limit < 6
+    assert LatentScale.standard(np.ones((2, 3, 4, 4, 4), np.float32)).limit == 1

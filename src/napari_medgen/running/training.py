@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -50,7 +50,7 @@ class Launch:
 
 def run_training(
     launch: Launch,
-    first_stage: str,
+    stages: Sequence[str],
     prepare: Callable[[Fabric], Steps[Prepared]],
     train: Callable[[Prepared, Fabric], Steps[Trained]],
     package: Callable[[Prepared, Trained], Steps[Written]],
@@ -59,8 +59,8 @@ def run_training(
 
     Parameters
     ----------
-    first_stage
-        Name of the stage whose checkpoint says that a training was begun.
+    stages
+        Names of the stages whose checkpoints say that a training was begun.
     prepare
         Reads the data; the first process does it before the others, which find it done.
     train
@@ -78,7 +78,7 @@ def run_training(
     RecipeError
         If there are checkpoints and ``resume`` is not set, or the extra ``train`` is not installed.
     """
-    if not launch.resume and holds_checkpoint(launch.work, first_stage):
+    if not launch.resume and any(holds_checkpoint(launch.work, name) for name in stages):
         raise RecipeError(f"{launch.work} holds an unfinished training; pass --resume to go on, or choose another folder.")
     fabric = build_fabric(launch.precision, launch.devices, launch.nodes)
     with fabric.rank_zero_first():

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from napari_medgen.imaging.orientation import Codes
 from napari_medgen.models.card import ModelCard
@@ -20,6 +20,17 @@ _DIRECTIONS = {"L": "x", "R": "x", "A": "y", "P": "y", "S": "z", "I": "z"}
 AUTOENCODER_FILE = "autoencoder.safetensors"
 DENOISER_FILE = "denoiser.safetensors"
 REFERENCE_FILE = "reference.safetensors"
+
+
+def _one_or_each(value: object) -> str:
+    several = isinstance(value, (list, tuple)) and (not value or isinstance(value[0], (list, tuple)))
+    return "each channel" if several else "all channels"
+
+
+_Each = Annotated[tuple[GreyRange, ...], Field(min_length=1)]
+LatentRange = Annotated[
+    Annotated[GreyRange, Tag("all channels")] | Annotated[_Each, Tag("each channel")], Discriminator(_one_or_each)
+]
 
 
 class VolumeArchitecture(BaseModel):
@@ -57,7 +68,7 @@ class VolumeArchitecture(BaseModel):
     denoiser: Unet3DSizes | ConvUNetSizes = Field(discriminator="architecture")
     timesteps: int = Field(gt=1, le=10_000)
     prediction: Prediction = "noise"
-    latent_range: GreyRange | tuple[GreyRange, ...]
+    latent_range: LatentRange
     latent_limit: float = Field(1.0, gt=0, allow_inf_nan=False)
     quantise: bool = True
     conditions: tuple[Condition, ...] = ()

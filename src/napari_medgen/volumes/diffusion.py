@@ -152,15 +152,19 @@ class LatentScale:
 
     @classmethod
     def standard(cls, latents: NDArray[np.floating]) -> LatentScale:
-        """Mean zero and deviation one a channel, over latents (M, C, D, H, W); clamped to the largest of them."""
+        """Mean zero and deviation one a channel, over latents (M, C, D, H, W); clamped to the largest of them.
+
+        A channel that hardly varies is not blown up: its deviation counts as a hundredth of the largest at least.
+        """
         axes = (0, *range(2, latents.ndim))
         count = latents.size / latents.shape[1]
         mean = latents.sum(axes, dtype=np.float64) / count
         squares = sum(np.square(one.astype(np.float64)).sum(tuple(range(1, one.ndim))) for one in latents)
-        deviation = np.sqrt(np.maximum(squares / count - mean**2, 1e-12))
+        deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
+        deviation = np.maximum(deviation, max(0.01 * float(deviation.max()), 1e-6))
         column = (-1, *[1] * (latents.ndim - 2))
         farthest = max(float(np.abs((one - mean.reshape(column)) / deviation.reshape(column)).max()) for one in latents)
-        return cls(tuple(map(float, mean - deviation)), tuple(map(float, mean + deviation)), farthest)
+        return cls(tuple(map(float, mean - deviation)), tuple(map(float, mean + deviation)), max(farthest, 1.0))
 
     @property
     def ranges(self) -> Ranges:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,6 +62,17 @@ def test_augmentation_may_be_another_and_the_grid_may_not(tmp_path: Path) -> Non
         read_archive(moved, path)
 
 
+_CHANGES: dict[str, tuple[str, Any]] = {
+    "other shape": ("volumes", lambda a: a[:, :-1]),
+    "fewer volumes": ("volumes", lambda a: a[:2]),
+    "volumes of numbers": ("volumes", lambda a: a.astype(np.float64) * 1e9),
+    "volumes of text": ("volumes", lambda a: np.array(["a", "b", "c"])),
+    "fewer in the split": ("training", lambda a: a[:1]),
+    "a split of text": ("training", lambda a: np.array(["a", "b", "c"])),
+    "other conditions": ("conditions", lambda a: a[:, :1]),
+}
+
+
 def _damaged(how: str, content: bytes) -> bytes:
     if how == "cut":
         return content[: len(content) // 2]
@@ -77,17 +91,22 @@ def _damaged(how: str, content: bytes) -> bytes:
     elif how == "fewer names":
         about = json.loads(bytes(parts["about"]))
         parts["about"] = np.frombuffer(json.dumps(about | {"names": ["a/x"]}).encode(), np.uint8)
-    elif how == "other shape":
-        parts["volumes"] = parts["volumes"][:, :-1]
+    elif how == "names that are none":
+        about = json.loads(bytes(parts["about"]))
+        parts["about"] = np.frombuffer(json.dumps(about | {"names": 3}).encode(), np.uint8)
+    elif how == "nested":
+        parts["about"] = np.frombuffer(b"[" * 100_000, np.uint8)
     else:
-        parts["training"] = parts["training"][:1]
+        name, change = _CHANGES[how]
+        parts[name] = change(parts[name])
     file = io.BytesIO()
     np.savez(file, **parts)
     return file.getvalue()
 
 
 @pytest.mark.parametrize(
-    "how", ["cut", "empty", "text", "array", "other about", "fewer names", "other shape", "fewer in the split"]
+    "how",
+    ["cut", "empty", "text", "array", "other about", "fewer names", "names that are none", "nested", *_CHANGES],
 )
 def test_what_is_no_such_archive_is_one_sentence(how: str, tmp_path: Path) -> None:
     path = tmp_path / "small.npz"
@@ -98,5 +117,25 @@ def test_what_is_no_such_archive_is_one_sentence(how: str, tmp_path: Path) -> No
 
 
 def test_an_archive_that_is_missing_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"gone\.npz is no archive"):
+    with pytest.raises(RecipeError, match=r"There is no file .*gone\.npz"):
         read_archive(recipe(), tmp_path / "gone.npz")
+
+
+def test_changed_bytes_anywhere_are_one_sentence_or_the_same_volumes(tmp_path: Path) -> None:
+    path, rng = tmp_path / "small.npz", np.random.default_rng(0)
+    write_archive(recipe(), dataset(), path)
+    whole = path.read_bytes()
+    for _ in range(150):
+        changed = bytearray(whole)
+        for place in rng.integers(len(whole), size=3):
+            changed[place] = int(rng.integers(256))
+        path.write_bytes(bytes(changed))
+        with contextlib.suppress(RecipeError):
+            assert read_archive(recipe(), path).volumes.shape == (3, 16, 16, 16)
+
+
+def test_a_split_without_anybody_to_train_on_is_refused(tmp_path: Path) -> None:
+    own = dataset()
+    write_archive(recipe(), replace(own, training=np.zeros(3, bool)), tmp_path / "small.npz")
+    with pytest.raises(RecipeError, match="All 3 subjects fell into the validation split"):
+        read_archive(recipe(), tmp_path / "small.npz")

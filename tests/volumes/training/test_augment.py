@@ -72,7 +72,9 @@ def test_displacements_are_millimetres_whatever_the_voxels() -> None:
     for axis in (0, 2):
         volume = np.full(SHAPE, -1.0, np.float32)
         volume[(slice(None),) * axis + (slice(SHAPE[axis] // 2, None),)] = 1.0
-        made = [augment(volume, recipe(elastic=1.5, border="mirror"), np.random.default_rng(seed)).numpy() for seed in range(30)]
+        made = [
+            augment(volume, recipe(elastic=1.5, border="mirror"), np.random.default_rng(seed)).numpy() for seed in range(30)
+        ]
         middles = [((one + 1) / 2).sum(axis=axis) for one in made]
         moved[axis] = float(np.std(middles))
     assert moved[0] / moved[2] == pytest.approx(3, rel=0.3)

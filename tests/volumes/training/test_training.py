@@ -207,6 +207,14 @@ def test_a_training_takes_an_archive_and_begins_from_a_model(recipe: Recipe, fol
     assert any(not torch.equal(v, changed_weights[k]) for k, v in second.tensors("denoiser.safetensors").items())
     sample = drive(VolumeGenerator(second, choose_device("cpu", "float32")).sample(SampleRequest(steps=3)))
     assert np.isfinite(sample.volume.voxels).all()
+    with pytest.raises(RecipeError, match="--resume"):  # its first stage leaves no checkpoint
+        drive(train_volumes(further, archive, tmp_path / "here", tmp_path / "second"))
+    (first.path / "denoiser.safetensors").write_bytes((second.path / "denoiser.safetensors").read_bytes())
+    with pytest.raises(RecipeError, match="start was"):
+        drive(train_volumes(further, archive, tmp_path / "here", tmp_path / "second", resume=True))
+    other = changed(started, autoencoder={"iterations": 0}, denoiser={"prediction": "noise"})
+    with pytest.raises(RecipeError, match="has other prediction than the recipe"):
+        drive(train_volumes(other, archive, tmp_path / "third", tmp_path / "third-model"))
 
 
 def test_a_stage_of_no_iterations_needs_a_beginning(recipe: Recipe, tmp_path: Path, folder: Path) -> None:
@@ -225,8 +233,11 @@ def test_several_tables_are_one(recipe: Recipe, folder: Path, tmp_path: Path) ->
     for part, some in (("a", rows[1:4]), ("b", rows[4:])):
         (folder / f"people-{part}.csv").write_text("\n".join([rows[0], *some]))
     assert len(find_cases(changed(recipe, data={"table": "people-*.csv"}).data, recipe.conditions, folder)) == 8
-    with pytest.raises(RecipeError, match="no table that matches nobody"):
-        find_cases(changed(recipe, data={"table": "nobody-*.csv"}).data, recipe.conditions, folder)
+    (folder / "._people-a.csv").write_bytes(b"\xff\xfe\x00")
+    assert len(find_cases(changed(recipe, data={"table": "people-*.csv"}).data, recipe.conditions, folder)) == 8
+    for none in ("nobody-*.csv", "/elsewhere/*.csv", "**x/*.csv"):
+        with pytest.raises(RecipeError, match="no table that matches"):
+            find_cases(changed(recipe, data={"table": none}).data, recipe.conditions, folder)
 
 
 def changed(recipe: Recipe, **tables: dict[str, object]) -> Recipe:

@@ -93,7 +93,7 @@ def train_progression(
 
     return run_training(
         Launch(work, out, recipe.precision, resume, devices, nodes),
-        "networks",
+        ("networks",),
         prepare,
         train,
         write,

@@ -62,7 +62,7 @@ def train_saliency(
 
     return run_training(
         Launch(work, out, recipe.precision, resume, devices, nodes),
-        "classifier",
+        ("classifier",),
         lambda fabric: build_dataset(recipe, data, work),
         lambda dataset, fabric: train_classifier(recipe, dataset, work, fabric),
         write,

@@ -146,6 +146,7 @@ class ReadingCoordinator(Coordinator):
         self.widget.failed.connect(self._failed)
         self.preferences_changed()
         strip = Strip()
+        strip.hide()
         self.widget.add_below(strip)
         self._central = Central(main)
         if not self._central.lend(self.widget):

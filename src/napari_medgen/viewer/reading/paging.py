@@ -135,7 +135,6 @@ class Paging(QObject):
         """Show the list's thumbnails in a strip."""
         self.strip = strip
         strip.chosen.connect(self.show)
-        strip.hide()
         if self.cases.entries:
             self.fill_strip()
 

@@ -23,13 +23,14 @@ def write(painter: QPainter, font: QFont, text: str, x: float, y: float, room: f
     ratio = device.devicePixelRatioF() if device is not None else 1.0
     # On whole pixels of the screen, or a picture is blurred.
     place = QPointF(round((x - _RIM) * ratio) / ratio, round((y - _RIM) * ratio) / ratio)
-    painter.drawPixmap(place, _picture(font.toString(), text, colour, ratio))
+    painter.drawPixmap(place, _picture(font.toString(), tuple(font.families()), text, colour, ratio))
 
 
 @functools.lru_cache(maxsize=_KEPT)
-def _picture(described: str, text: str, colour: str, ratio: float) -> QPixmap:
+def _picture(described: str, families: tuple[str, ...], text: str, colour: str, ratio: float) -> QPixmap:
     font = QFont()
     font.fromString(described)
+    font.setFamilies(list(families))  # the description names the first alone
     measure = QFontMetricsF(font)
     path = QPainterPath()
     path.addText(QPointF(_RIM, _RIM + measure.ascent()), font, text)

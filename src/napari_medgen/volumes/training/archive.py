@@ -8,27 +8,39 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_medgen.errors import RecipeError
 from napari_medgen.running.writing import write_whole
-from napari_medgen.volumes.training.dataset import Dataset
+from napari_medgen.validity import parse_json
+from napari_medgen.volumes.training.dataset import Dataset, require_both_sides
 from napari_medgen.volumes.training.recipe import AUGMENTATION, Recipe
 
 SUFFIX = ".npz"
 
 
 def write_archive(recipe: Recipe, dataset: Dataset, path: Path) -> None:
-    """Write a dataset; ``path`` ends in ``.npz``, and is whole or absent."""
+    """Write a dataset; ``path`` ends in ``.npz``, and is whole or absent.
+
+    Raises
+    ------
+    RecipeError
+        If the file cannot be written.
+    """
     about = {
         "recipe": _prepared_by(recipe),
         "names": dataset.names,
         "subjects": dataset.subjects,
         "contents": dataset.contents,
     }
-    grey = np.stack([np.round((np.asarray(one, np.float32) + 1) * 127.5) for one in dataset.volumes]).astype(np.uint8)
+    grey = np.empty(dataset.volumes.shape, np.uint8)
+    for row, volume in zip(grey, dataset.volumes, strict=True):
+        row[:] = np.round((np.asarray(volume, np.float32).clip(-1, 1) + 1) * 127.5)
     content = io.BytesIO()
     np.savez_compressed(
         content,
@@ -46,26 +58,51 @@ def read_archive(recipe: Recipe, path: Path) -> Dataset:
     Raises
     ------
     RecipeError
-        If it is no such file, or was prepared by a recipe that prepares volumes otherwise.
+        If it is no such file, is damaged, or was prepared by a recipe that prepares volumes otherwise.
     """
+    if not path.is_file():
+        raise RecipeError(f"There is no file {path}.")
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
-            about = json.loads(bytes(content["about"]))
-            volumes, conditions, training = content["volumes"], content["conditions"], content["training"]
-        names, subjects, contents, how = (about[key] for key in ("names", "subjects", "contents", "recipe"))
-        if not len(volumes) == len(conditions) == len(training) == len(names) == len(subjects):
-            raise ValueError
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+            arrays = {name: content[name] for name in ("volumes", "conditions", "training", "about")}
+        about = parse_json(arrays["about"].tobytes())
+        same_recipe = about["recipe"] == _prepared_by(recipe)
+        if same_recipe:
+            _require_whole(recipe, about, arrays)
+    except (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error):
         raise RecipeError(f"{path.name} is no archive of prepared volumes (napari-medgen prepare makes one).") from None
-    if how != _prepared_by(recipe):
+    if not same_recipe:
         raise RecipeError(f"{path.name} was prepared by another recipe; prepare it anew with this one.")
-    if volumes.shape[1:] != recipe.data.shape or volumes.dtype != np.uint8:
-        raise RecipeError(f"{path.name} is no archive of prepared volumes (napari-medgen prepare makes one).")
-    back = (volumes.astype(np.float32) / 127.5 - 1).astype(np.float16)
-    return Dataset(back, conditions.astype(np.float32), list(names), list(subjects), training.astype(bool), str(contents))
+    volumes = np.empty(arrays["volumes"].shape, np.float16)
+    for row, grey in zip(volumes, arrays["volumes"], strict=True):
+        row[:] = grey.astype(np.float32) / 127.5 - 1
+    require_both_sides(recipe.data, about["subjects"], arrays["training"])
+    return Dataset(
+        volumes, arrays["conditions"], about["names"], about["subjects"], arrays["training"], str(about["contents"])
+    )
 
 
-def _prepared_by(recipe: Recipe) -> dict[str, object]:
+def _require_whole(recipe: Recipe, about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+    """Every part is there, of its type, and of as many volumes as every other."""
+    count, width = len(about["names"]), sum(condition.width for condition in recipe.conditions)
+    wanted = {
+        "volumes": (np.uint8, (count, *recipe.data.shape)),
+        "conditions": (np.float32, (count, width)),
+        "training": (np.bool_, (count,)),
+    }
+    for name, (kind, shape) in wanted.items():
+        if arrays[name].dtype != kind or arrays[name].shape != shape:
+            raise ValueError(name)
+    for name in ("names", "subjects"):
+        if (
+            not isinstance(about[name], list)
+            or len(about[name]) != count
+            or not all(isinstance(one, str) for one in about[name])
+        ):
+            raise ValueError(name)
+
+
+def _prepared_by(recipe: Recipe) -> dict[str, Any]:
     """The part of a recipe that the archive's volumes, their split and their conditions depend on."""
     data = recipe.data.model_dump(mode="json", exclude=set(AUGMENTATION | {"range", "flip"}))
     content = {"data": data, "conditions": [condition.model_dump(mode="json") for condition in recipe.conditions]}

@@ -48,7 +48,7 @@ class Dataset:
     Attributes
     ----------
     volumes
-        (N, S, P, L) float16 in [-1, 1], a memory-mapped file.
+        (N, S, P, L) float16 in [-1, 1]; a memory-mapped file, unless it came from an archive.
     conditions
         (N, W) float32 condition vectors; W may be zero.
     names, subjects, training
@@ -101,7 +101,10 @@ def find_cases(recipe: DataRecipe, conditions: tuple[Condition, ...], folder: Pa
 
 def _tables(folder: Path, recipe: DataRecipe) -> dict[str, dict[str, str]]:
     """The rows of the recipe's table, or of every table that its glob finds, by their key."""
-    paths = sorted(folder.glob(recipe.table)) if "*" in recipe.table else [folder / recipe.table]
+    try:
+        paths = list_files(folder, recipe.table, (".csv",)) if "*" in recipe.table else [folder / recipe.table]
+    except (ValueError, NotImplementedError):  # no pattern, or one of an absolute path
+        paths = []
     if not paths:
         raise RecipeError(f"{folder} holds no table that matches {recipe.table}.")
     rows: list[dict[str, str]] = []
@@ -111,7 +114,7 @@ def _tables(folder: Path, recipe: DataRecipe) -> dict[str, dict[str, str]]:
             with path.open(newline="", encoding="utf-8-sig") as file:
                 found = list(csv.DictReader(file))
                 keys += [row[recipe.table_key].strip() for row in found]
-        except (OSError, KeyError, AttributeError):
+        except (OSError, ValueError, KeyError, AttributeError):
             raise RecipeError(f"The table {path.name} cannot be read, or has no column {recipe.table_key!r}.") from None
         rows += found
     if twice := next((one for one in keys if keys.count(one) > 1), None):
@@ -253,7 +256,7 @@ def build_dataset(recipe: Recipe, folder: Path, work: Path) -> Steps[Dataset]:
     subjects = [case.subject for case in cases]
     chosen = held_out(subjects, recipe.data.validation, recipe.data.held_out)
     training = np.array([subject not in chosen for subject in subjects])
-    _require_both_sides(recipe.data, subjects, training)
+    require_both_sides(recipe.data, subjects, training)
     plan = RowPlan(
         how=recipe.data.model_dump(mode="json", exclude=set(_LATER)),
         stamps=[[case.name, file_stamp(case.image), file_stamp(case.mask)] for case in cases],
@@ -266,7 +269,8 @@ def build_dataset(recipe: Recipe, folder: Path, work: Path) -> Steps[Dataset]:
     return Dataset(rows.array, conditions, [case.name for case in cases], subjects, training, rows.contents)
 
 
-def _require_both_sides(data: DataRecipe, subjects: list[str], training: NDArray[np.bool_]) -> None:
+def require_both_sides(data: DataRecipe, subjects: list[str], training: NDArray[np.bool_]) -> None:
+    """Refuse a split that leaves nobody to train on, or nobody to validate with where somebody was asked for."""
     people = len(set(subjects))
     if not training.any():
         raise RecipeError(f"All {people} subjects fell into the validation split; lower data.validation.")

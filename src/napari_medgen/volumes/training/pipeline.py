@@ -34,6 +34,7 @@ from napari_medgen.volumes.training.dataset import Dataset, build_dataset
 from napari_medgen.volumes.training.denoiser import train_denoiser
 from napari_medgen.volumes.training.latents import Latents, encode_dataset
 from napari_medgen.volumes.training.recipe import Recipe
+from napari_medgen.volumes.training.start import require_same_diffusion
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -82,8 +83,9 @@ def train_volumes(
         autoencoder, latents, denoiser = trained
         return package(recipe, dataset, latents, autoencoder, denoiser, out)
 
+    require_same_diffusion(recipe)
     launch = Launch(work, out, recipe.precision, resume, devices, nodes)
-    return run_training(launch, "autoencoder", lambda fabric: _dataset(recipe, data, work), train, write)
+    return run_training(launch, ("autoencoder", "denoiser"), lambda fabric: _dataset(recipe, data, work), train, write)
 
 
 def prepare_archive(recipe: Recipe, data: Path, work: Path, out: Path) -> Steps[Path]:

@@ -160,7 +160,7 @@ class DenoiserRecipe(RecipeTable):
     prediction: Literal["noise", "velocity"] = "noise"
     loss: Literal["l1", "l2"] = "l1"
     timesteps: int = Field(300, gt=1)
-    iterations: int = Field(150_000, ge=0)
+    iterations: int = Field(150_000, gt=0)
     batch: int = Field(10, gt=0)
     learning_rate: float = 1e-4
     warmup: int = 0
@@ -175,8 +175,8 @@ class Recipe(RecipeTable):
     Attributes
     ----------
     start
-        Folder of a model of the same architecture that both stages begin from; empty for a new beginning. A stage of no
-        iterations is taken from there as it is.
+        Folder of a model of the same architecture that both stages begin from; empty for a new beginning. An autoencoder of
+        no iterations is taken from there as it is.
     quantise
         Whether samples are decoded from the nearest codes (published) or from the latent as it is.
     save_every, sample_every
@@ -203,8 +203,8 @@ class Recipe(RecipeTable):
     def _fits(self) -> Recipe:
         """Everything that would go wrong hours later, or silently, is said when the recipe is read."""
         self.architecture(LatentScale.between(0.0, 1.0))
-        if not self.start and not (self.autoencoder.iterations and self.denoiser.iterations):
-            raise ValueError("a stage of no iterations needs a model to start from (start)")
+        if not self.start and not self.autoencoder.iterations:
+            raise ValueError("an autoencoder of no iterations needs a model to start from (start)")
         patch, grid, factors = self.autoencoder.patch, self.data.shape, self.autoencoder.sizes.downsample
         if any(side > whole for side, whole in zip(patch, grid, strict=True)):
             raise ValueError(f"autoencoder.patch {patch} is larger than data.shape {grid}")

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from napari_medgen.volumes.training.dataset import Dataset
 from napari_medgen.volumes.training.recipe import AUGMENTATION, Recipe
+from napari_medgen.volumes.training.start import start_checksum
 
 # Of a recipe's data: what decides how volumes are written, and who is who, does not change a weight by itself.
 _NOT_DATA = frozenset({"range", "table", "table_key", "validation", "held_out", "subject"})
@@ -21,7 +22,7 @@ def stage_recipe(recipe: Recipe, dataset: Dataset, stage: Literal["autoencoder",
         stage: getattr(recipe, stage).model_dump(mode="json"),
     }
     if recipe.start:
-        content["start"] = recipe.start
+        content["start"] = start_checksum(recipe.start)
     if stage == "denoiser":
         content["conditions"] = {one.name: one.model_dump(mode="json") for one in recipe.conditions}
     return content | more

@@ -8,12 +8,50 @@ import torch
 from torch import nn
 
 from napari_medgen.errors import RecipeError
-from napari_medgen.models.folder import load_weights
-from napari_medgen.volumes.architecture import AUTOENCODER_FILE, DENOISER_FILE
+from napari_medgen.models.folder import CARD, file_checksum, load_weights, open_folder
+from napari_medgen.volumes.architecture import AUTOENCODER_FILE, DENOISER_FILE, read_architecture
 from napari_medgen.volumes.networks.vqgan import VQGAN
+from napari_medgen.volumes.training.recipe import Recipe
 
 # Of a codebook, what only training needs: shipped models lack it.
 _TRAINING_ONLY = ".N|.z_avg|.initialised"
+
+
+def start_checksum(folder: str) -> list[str]:
+    """Checksums of the weights to begin from: what is trained depends on them, and not on where they lie.
+
+    Raises
+    ------
+    RecipeError
+        If the folder holds no such weights.
+    """
+    try:
+        return [file_checksum(Path(folder) / name) for name in (AUTOENCODER_FILE, DENOISER_FILE)]
+    except OSError:
+        raise RecipeError(f"There are no weights to start from in {folder}.") from None
+
+
+def require_same_diffusion(recipe: Recipe) -> None:
+    """Refuse a start whose card says that its denoiser predicts something else, or is told something else.
+
+    A folder without a card is what came back of a run that was stopped.
+
+    Raises
+    ------
+    RecipeError
+        If what it says and what the recipe says differ.
+    """
+    if not recipe.start or not (Path(recipe.start) / CARD).is_file():
+        return
+    own = read_architecture(open_folder(Path(recipe.start)).card)
+    pairs = {
+        "prediction": (own.prediction, recipe.denoiser.prediction),
+        "timesteps": (own.timesteps, recipe.denoiser.timesteps),
+        "conditions": (own.conditions, recipe.conditions),
+    }
+    for name, (was, wanted) in pairs.items():
+        if was != wanted:
+            raise RecipeError(f"The model to start from ({recipe.start}) has other {name} than the recipe.")
 
 
 def start_autoencoder(net: VQGAN, folder: str) -> None:
