@@ -50,3 +50,7 @@ class MemoryShortageError(MedGenError):
 
 class CohortError(MedGenError):
     """A table of visits, or a cohort built from one, cannot be used."""
+
+
+class StudyError(MedGenError):
+    """A reader study, its protocol or a reader's store cannot be used."""
