@@ -227,6 +227,20 @@ def test_a_stage_of_no_iterations_needs_a_beginning(recipe: Recipe, tmp_path: Pa
         drive(train_volumes(nowhere, folder, tmp_path / "w", tmp_path / "m"))
 
 
+def test_a_training_that_stops_before_its_rate_has_fallen_is_the_first_part_of_the_whole(
+    recipe: Recipe, folder: Path, tmp_path: Path
+) -> None:
+    whole = drive(train_volumes(recipe, folder, tmp_path / "a", tmp_path / "whole"))
+    part = changed(recipe, denoiser={"stop": 3})
+    drive(train_volumes(part, folder, tmp_path / "b", tmp_path / "part"))
+    assert (tmp_path / "b" / "denoiser.csv").read_text().splitlines()[-1].startswith("3,")
+    gone_on = drive(train_volumes(recipe, folder, tmp_path / "b", tmp_path / "gone-on", resume=True))
+    assert whole is not None
+    assert gone_on is not None
+    for key, value in whole.tensors("denoiser.safetensors").items():
+        torch.testing.assert_close(gone_on.tensors("denoiser.safetensors")[key], value)
+
+
 def test_several_tables_are_one(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
     rows = (folder / "people.csv").read_text().splitlines()
     (folder / "people.csv").unlink()

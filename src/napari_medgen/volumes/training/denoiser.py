@@ -67,6 +67,7 @@ def train_denoiser(
         If the checkpoint is another recipe's, or the training breaks down.
     """
     own = recipe.denoiser
+    end = min(own.stop or own.iterations, own.iterations)
     torch.manual_seed(recipe.seed + _STAGE)
     net = build_denoiser(own.sizes)
     start_denoiser(net, recipe.start)
@@ -77,8 +78,8 @@ def train_denoiser(
         work,
         "denoiser",
         recipe=stage_recipe(recipe, dataset, "denoiser", encoded_by=latents.made_by),
-        may_change=("denoiser.iterations",),
-        length=own.iterations,
+        may_change=("denoiser.iterations", "denoiser.stop"),
+        length=end,
         leader=fabric.is_global_zero,
         net=net,
         mean=mean,
@@ -90,7 +91,7 @@ def train_denoiser(
     schedule = Schedule.cosine(own.timesteps)
     abar = torch.from_numpy(schedule.abar).float()
     recent = 0.0
-    for iteration in range(start, own.iterations):
+    for iteration in range(start, end):
         generator = seed_step(recipe.seed, _STAGE, iteration, fabric.global_rank)
         rows = torch.randint(len(latents.latents), (own.batch,), generator=generator).numpy()
         x0 = latents.scale.normalise(torch.from_numpy(np.asarray(latents.latents[rows], np.float32))).to(fabric.device)
@@ -114,7 +115,7 @@ def train_denoiser(
         average(mean, net, warm_decay(own.ema, iteration))
         recent = value if iteration == start else 0.98 * recent + 0.02 * value
         done = iteration + 1
-        last = done == own.iterations
+        last = done == end
         if fabric.is_global_zero:
             if done % 20 == 0 or last:
                 append_row(stage.log, {"iteration": done, "loss": value, "smoothed_loss": recent})
@@ -122,7 +123,7 @@ def train_denoiser(
                 stage.save(done)
             if done % recipe.sample_every == 0 or last:
                 _picture(mean, recipe, latents, autoencoder, stage.pictures / f"{done:06d}.png", fabric)
-        yield Progress(done, own.iterations, f"Denoiser, loss {recent:.4f}")
+        yield Progress(done, end, f"Denoiser, loss {recent:.4f}")
     return mean
 
 

@@ -147,6 +147,9 @@ class DenoiserRecipe(RecipeTable):
         Length of the cosine schedule.
     iterations, batch, learning_rate, warmup
         Updates, latents a batch, Adam's rate and the updates over which it rises; it falls as a cosine after.
+    stop
+        Update after which it stops though the rate has not fallen yet, for a training that is gone on with elsewhere (another
+        recipe's ``start``); 0 for all updates.
     ema
         Decay of the averaged weights.
     drop_condition
@@ -161,6 +164,7 @@ class DenoiserRecipe(RecipeTable):
     loss: Literal["l1", "l2"] = "l1"
     timesteps: int = Field(300, gt=1)
     iterations: int = Field(150_000, gt=0)
+    stop: int = Field(0, ge=0)
     batch: int = Field(10, gt=0)
     learning_rate: float = 1e-4
     warmup: int = 0
