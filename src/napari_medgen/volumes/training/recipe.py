@@ -148,8 +148,8 @@ class DenoiserRecipe(RecipeTable):
     iterations, batch, learning_rate, warmup
         Updates, latents a batch, Adam's rate and the updates over which it rises; it falls as a cosine after.
     stop
-        Update after which it stops though the rate has not fallen yet, for a training that is gone on with elsewhere (another
-        recipe's ``start``); 0 for all updates.
+        Update after which it stops though the rate has not fallen yet, for a training that is gone on with elsewhere
+        (another recipe's ``start``); 0 for all updates.
     ema
         Decay of the averaged weights.
     drop_condition
