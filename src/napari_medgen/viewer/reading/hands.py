@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, Qt
 from qtpy.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_medgen.imaging.windows import Window
 from napari_medgen.viewer.reading import window_level
 from napari_medgen.viewer.reading.keys import Key, key_of
+from napari_medgen.viewer.reading.painting import Glass
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_medgen.viewer.reading.pane import Pane
-    from napari_medgen.viewer.reading.pane_widget import PaneWidget
     from napari_medgen.viewer.reading.room import Room
 
 _NOTCH = 120  # an eighth of a degree each: what one step of a wheel says
@@ -59,25 +59,28 @@ class Hands(QObject):
 
     Parameters
     ----------
-    widget
-        The view.
-    room
-        Whose view it is.
+    canvas, glass
+        What is touched, and what lies over it.
+    room, index
+        Whose view it is, and which of its views.
     habits
         What the reader is used to; read at each event.
     press
         Called with each key of ours.
     """
 
-    def __init__(self, widget: PaneWidget, room: Room, habits: Habits, press: Callable[[Key], None]) -> None:
-        super().__init__(widget)
-        self._widget, self._room, self._habits, self._press = widget, room, habits, press
+    def __init__(
+        self, canvas: QWidget, glass: Glass, room: Room, index: int, habits: Habits, press: Callable[[Key], None]
+    ) -> None:
+        super().__init__(canvas)
+        self._canvas, self._glass, self._room, self._index = canvas, glass, room, index
+        self._habits, self._press = habits, press
         self._drag: _Drag | None = None
         self._turned = 0.0  # of a wheel that turns by less than a notch
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Whether the event was ours, so that napari does not see it."""
-        if event is None or self._widget.index >= len(self._room.panes):
+        if event is None or self._index >= len(self._room.panes):
             return False
         if isinstance(event, QWheelEvent):
             return self._wheel(event)
@@ -104,7 +107,7 @@ class Hands(QObject):
 
     @property
     def _pane(self) -> Pane:
-        return self._room.panes[self._widget.index]
+        return self._room.panes[self._index]
 
     def _wheel(self, event: QWheelEvent) -> bool:
         zooms = bool(event.modifiers() & _CTRL) == self._habits.wheel_scrolls
@@ -142,8 +145,8 @@ class Hands(QObject):
     # -- dragging -------------------------------------------------------------------------------------------------------
 
     def _pressed(self, event: QMouseEvent) -> bool:
-        self._widget.canvas.setFocus(Qt.FocusReason.MouseFocusReason)
-        self._room.use(self._widget.index)
+        self._canvas.setFocus(Qt.FocusReason.MouseFocusReason)
+        self._room.use(self._index)
         if self._whole:
             return event.button() == _RIGHT
         place, button = event.position(), event.button()
@@ -181,7 +184,7 @@ class Hands(QObject):
         elif drag.kind == "swipe":
             self._room.swipe_to(self._pane, place.x())
         elif drag.kind == "rectangle":
-            self._widget.glass.set_rubber(QRectF(drag.start, place).normalized())
+            self._glass.set_rubber(QRectF(drag.start, place).normalized())
         return True
 
     def _released(self, event: QMouseEvent) -> bool:
@@ -190,7 +193,7 @@ class Hands(QObject):
             return False
         place = event.position()
         if drag.kind == "rectangle":
-            self._widget.glass.set_rubber(None)
+            self._glass.set_rubber(None)
             if drag.moved:
                 self._window_of(drag.start, place)
         elif drag.kind == "pan" and not drag.moved and event.button() == _LEFT:
@@ -199,7 +202,7 @@ class Hands(QObject):
 
     def _double(self, event: QMouseEvent) -> bool:
         if event.button() == _LEFT:
-            self._room.maximise(self._widget.index)
+            self._room.maximise(self._index)
         return True
 
     def _hover(self, place: QPointF) -> None:

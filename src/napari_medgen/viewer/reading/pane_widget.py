@@ -54,7 +54,7 @@ class PaneWidget(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._qt_viewer)
-        self._hands = Hands(self, room, habits, press)
+        self._hands = Hands(self.canvas, self.glass, room, index, habits, press)
         self.canvas.installEventFilter(self._hands)
         self.canvas.installEventFilter(self)
         self._measure()

@@ -1,0 +1,195 @@
+"""A reader's session: what may be answered when, and that a session which is opened anew stands where it stood."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from napari_medgen.errors import StudyError
+from napari_medgen.study.audit import check_store
+from napari_medgen.study.protocol import Protocol
+from napari_medgen.study.session import Session
+
+
+def protocol(**changes: Any) -> Protocol:
+    content: dict[str, Any] = {
+        "study": "test",
+        "title": "A test",
+        "seed": 5,
+        "readers": [{"code": "R1"}, {"code": "R2"}],
+        "questions": [
+            {"id": "real", "kind": "yes_no", "text": "Real?"},
+            {"id": "why", "kind": "text", "text": "Why not?", "when": {"question": "real", "answers": [False]}},
+            {"id": "note", "kind": "text", "text": "More?", "required": False},
+        ],
+        "cases": [{"id": f"c{n}", "image": f"images/{n}.png", "aid": f"aids/{n}.png"} for n in range(6)],
+    }
+    return Protocol.model_validate(content | changes)
+
+
+PAIRED = {"paired": {"shows": "The follow-up", "questions": ["real"]}}
+
+
+def read_case(session: Session, *, real: bool = True) -> None:
+    session.open()
+    session.answer("real", {"yes": real})
+    if not real:
+        session.answer("why", "blotches")
+    if session.protocol.paired is not None:
+        session.lock()
+        session.answer("real", {"yes": not real})
+        if real and any(question.id == "why" for question in session.missing):
+            session.answer("why", "the follow-up")
+    session.forward()
+
+
+def state(session: Session) -> Any:
+    return (
+        session.trials,
+        session.trial,
+        session.part,
+        session.answers,
+        session.progress,
+        [q.id for q in session.questions],
+    )
+
+
+def test_a_study_is_read_to_its_end_and_every_answer_is_kept(tmp_path: Path) -> None:
+    session = Session.open_in(tmp_path, protocol(), "R1")
+    while session.trial is not None:
+        read_case(session, real=session.progress.done % 2 == 0)
+    assert session.progress.done == session.progress.total == 6
+    assert session.questions == ()
+    with pytest.raises(StudyError, match="All cases are read"):
+        session.answer("real", {"yes": True})
+    session.close()
+    audit = check_store(tmp_path / "readings" / "R1.sqlite")
+    assert audit.faults == ()
+    again = Session.open_in(tmp_path, protocol(), "R1")
+    answers = [event.payload for event in again.store.events("answer")]
+    assert len(answers) == 9
+    assert len({answer["id"] for answer in answers}) == 9
+
+
+@pytest.mark.parametrize("changes", [{}, PAIRED, {"order": {"repeats": 2, "distance": 2}}])
+def test_a_session_that_is_opened_anew_after_each_step_is_the_one_that_never_closed(
+    changes: dict[str, Any], tmp_path: Path
+) -> None:
+    whole = Session.open_in(tmp_path / "whole", protocol(**changes), "R1")
+    parts = Session.open_in(tmp_path / "parts", protocol(**changes), "R1")
+    paired = [("lock",), ("answer", "real", {"yes": True})] if "paired" in changes else []
+    steps = [("open",), ("answer", "real", {"yes": False}), ("answer", "why", "a"), ("comment", "x"), *paired, ("forward",)]
+    while whole.trial is not None:
+        for name, *values in steps:
+            getattr(whole, name)(*values)
+            getattr(parts, name)(*values)
+            parts.close()
+            parts = Session.open_in(tmp_path / "parts", protocol(**changes), "R1")
+            assert state(parts) == state(whole), name
+    assert parts.trial is None
+
+
+def test_questions_follow_from_answers_and_required_ones_hold_the_case(tmp_path: Path) -> None:
+    session = Session.open_in(tmp_path, protocol(), "R1")
+    session.open()
+    assert [question.id for question in session.questions] == ["real", "note"]
+    with pytest.raises(StudyError, match=r"Not answered yet: Real\?"):
+        session.forward()
+    with pytest.raises(StudyError, match="why is not asked now"):
+        session.answer("why", "x")
+    with pytest.raises(StudyError, match="An answer to real is yes or no"):
+        session.answer("real", "maybe")
+    session.answer("real", {"yes": False})
+    assert [question.id for question in session.missing] == ["why"]
+    session.answer("real", {"yes": True})  # while the case is open a reader may think again; both are kept
+    session.forward()
+    assert [event.payload["value"] for event in session.store.events("answer")] == [{"yes": False}, {"yes": True}]
+
+
+def test_the_aid_is_nowhere_before_the_first_answer_is_locked(tmp_path: Path) -> None:
+    session = Session.open_in(tmp_path, protocol(**PAIRED), "R1")
+    session.open()
+    assert session.aid == ""
+    with pytest.raises(StudyError, match="Not answered yet"):
+        session.lock()
+    session.answer("real", {"yes": True})
+    with pytest.raises(StudyError, match="Lock the answer first"):
+        session.forward()
+    session.lock()
+    assert session.aid == session.case.aid  # type: ignore[union-attr]
+    assert session.answers == {}
+    assert [question.id for question in session.questions] == ["real"]
+    session.answer("real", {"yes": False})
+    session.forward()
+    kinds = [event.kind for event in session.store.events() if event.kind in ("answer", "locked")]
+    parts = [event.payload["part"] for event in session.store.events("answer")]
+    assert (kinds, parts) == (["answer", "locked", "answer"], ["first", "aided"])
+    with pytest.raises(StudyError, match="no aid is shown"):
+        Session.open_in(tmp_path / "other", protocol(), "R1").lock()
+
+
+def test_going_back_and_changing_are_as_the_protocol_says(tmp_path: Path) -> None:
+    strict = Session.open_in(tmp_path / "strict", protocol(), "R1")
+    read_case(strict)
+    with pytest.raises(StudyError, match="do not go back"):
+        strict.back()
+    looking = Session.open_in(tmp_path / "looking", protocol(navigation={"back": True}), "R1")
+    with pytest.raises(StudyError, match="first case"):
+        looking.back()
+    first = looking.trial
+    read_case(looking)
+    looking.back()
+    assert looking.trial == first
+    assert looking.answers == {"real": {"yes": True}}
+    with pytest.raises(StudyError, match="cannot be changed"):
+        looking.answer("real", {"yes": False})
+    looking.forward()
+    assert looking.progress.done == 1
+    free = Session.open_in(tmp_path / "free", protocol(navigation={"back": True, "change": True}), "R1")
+    read_case(free)
+    free.back()
+    free.answer("note", "on second thoughts")
+    assert len(list(free.store.events("answer"))) == 2
+
+
+def test_a_protocol_in_use_is_not_changed_without_a_new_version(tmp_path: Path) -> None:
+    session = Session.open_in(tmp_path, protocol(), "R1")
+    read_case(session)
+    order = session.trials
+    session.close()
+    with pytest.raises(StudyError, match=r"was changed while it is in use .version 1.: .* version 2"):
+        Session.open_in(tmp_path, protocol(title="Another"), "R1")
+    more = [*protocol().model_dump()["cases"], {"id": "c9", "image": "images/9.png"}]
+    session = Session.open_in(tmp_path, protocol(version=2, cases=more), "R1")
+    assert session.trials[:6] == order
+    assert [trial.case for trial in session.trials[6:]] == ["c9"]
+    assert session.progress.done == 1
+    assert [event.payload["version"] for event in session.store.events("protocol")] == [2]
+    session.close()
+    with pytest.raises(StudyError, match="was changed"):
+        Session.open_in(tmp_path, protocol(), "R1")  # and not back either
+
+
+def test_a_store_is_its_readers_own(tmp_path: Path) -> None:
+    Session.open_in(tmp_path, protocol(), "R1").close()
+    with pytest.raises(StudyError, match="no reader R9"):
+        Session.open_in(tmp_path, protocol(), "R9")
+    readings = tmp_path / "readings"
+    for ending in (".sqlite", ".head"):
+        (readings / f"R1{ending}").rename(readings / f"R2{ending}")
+    with pytest.raises(StudyError, match="holds readings of R1 in test, not of R2 in test"):
+        Session.open_in(tmp_path, protocol(), "R2")
+
+
+def test_training_cases_are_no_trials_and_breaks_come_when_they_are_due(tmp_path: Path) -> None:
+    cases = protocol().model_dump()["cases"]
+    cases[0]["training"] = True
+    session = Session.open_in(tmp_path, protocol(cases=cases, timing={"break_every": 2}), "R1")
+    assert session.progress.total == 5
+    due = []
+    while session.trial is not None:
+        due.append(session.break_is_due)
+        read_case(session)
+    assert due == [False, False, True, False, True]
