@@ -83,6 +83,30 @@ def test_a_reader_has_one_window_and_one_store(store: Store, tmp_path: Path) -> 
     store.add("answer", {"id": "a", "value": 1})
 
 
+def test_a_kill_while_a_store_is_made_leaves_none_and_the_next_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, replace = tmp_path / "R1.sqlite", os.replace
+
+    def killed(*words: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    for what in ("write_anchor", "connect"):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(module, what, killed)
+            Store.create(path, ABOUT)
+        assert not path.exists()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(module.os, "replace", lambda *words: killed() if str(words[1]) == str(path) else replace(*words))
+        Store.create(path, ABOUT)
+    assert not path.exists()
+    (tmp_path / ".new-R1.sqlite").write_bytes(b"half of one")
+    with Store.create(path, ABOUT) as store:
+        assert store.about == ABOUT
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["R1.head", "R1.sqlite"]
+    assert check_store(path).faults == ()
+
+
 def test_events_are_only_added(store: Store) -> None:
     for statement in ("UPDATE event SET kind = 'other'", "DELETE FROM event"):
         with pytest.raises(sqlite3.IntegrityError, match="only added"):

@@ -4,7 +4,7 @@ One connection writes, in its own process, and holds the file alone (SQLite befo
 connections checkpoint at the same instant; two windows of one reader are a mistake anyway). On a disk of this machine the
 journal is a WAL, synchronised at each commit: an acknowledged answer is there after a power cut, for one sync. A WAL does
 not work on drives of other machines, and parts from its file on those that are pulled out, so there the journal is
-deleted at each commit and the folder synchronised too (``EXTRA``): five times as long, 24 ms.
+deleted at each commit and the folder synchronised too (``EXTRA``), which takes longer.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ scrolling never waits for a disk.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -80,20 +81,25 @@ class Store:
         StudyError
             If there is a file already, or it cannot be written.
         """
-        if path.exists() or anchor_of(path).exists():
+        known = read_anchor(path)
+        if path.exists() or (known is not None and known.seq > 1):
             raise StudyError(f"There is a file {path} already; a reader has one store in a study.")
         chosen = place or place_of(path.parent)
+        # Made under another name with its first event, so that a kill on the way leaves no store that says nothing.
+        part = path.with_name(f".new-{path.name}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            for left in (part, *(part.with_name(part.name + ending) for ending in ("-wal", "-journal")), anchor_of(part)):
+                left.unlink(missing_ok=True)
+            close(connect(part, chosen, new=True))
+            with cls(part, clock, place=chosen) as store:
+                store.add("created", about)
+                write_anchor(path, store.head)
+            anchor_of(part).unlink(missing_ok=True)
+            os.replace(part, path)
         except OSError as error:
-            raise StudyError(f"{path.parent} cannot be made: {error.strerror}.") from None
-        close(connect(path, chosen, new=True))
-        store = cls.__new__(cls)
-        store.path, store.place, store._clock, store._waiting = path, chosen, clock or Clock(), []
-        store._database, store._head = connect(path, chosen, new=False), Head(0, BEGINNING)
-        store.anchor_fault = ""
-        store.add("created", about)
-        return store
+            raise StudyError(f"{path} cannot be made: {error.strerror or error}.") from None
+        return cls(path, clock, place=chosen)
 
     # -- writing --------------------------------------------------------------------------------------------------------
 

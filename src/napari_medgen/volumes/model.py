@@ -32,14 +32,14 @@ from napari_medgen.volumes.copy_check import Nearest, TrainingReference
 from napari_medgen.volumes.cost import Cost, denoise_bytes, estimate, learn
 from napari_medgen.volumes.decoding import decode_bytes, decode_in_slabs
 from napari_medgen.volumes.diffusion import Denoise, Schedule, denoiser
+from napari_medgen.volumes.networks.codebook import TRAINING_ONLY
 from napari_medgen.volumes.networks.denoisers import build_denoiser
 from napari_medgen.volumes.networks.vqgan import VQGAN
 from napari_medgen.volumes.preview import preview
 from napari_medgen.volumes.request import SampleRequest
 from napari_medgen.volumes.samplers import Noise, sampler, slerp, spaced
 
-# Buffers of the codebook that only training needs.
-_TRAINING_ONLY = ".N|.z_avg|.initialised"
+_TRAINING_ONLY = "|".join(f".{name}" for name in TRAINING_ONLY)
 _ADVICE = "Close other programs, or choose a model that makes smaller volumes."
 
 

@@ -44,7 +44,7 @@ class Paging(QObject):
         Whoever holds it.
 
     Signals
-    ----------
+    -------
     numbered
         What is said of the case that is shown: "3 of 12: name".
     said, failed, cleared

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 _CHUNK_ELEMENTS = 2**24  # 64 MiB of single-precision distances at a time
 _DECAY = 0.99
+TRAINING_ONLY = ("N", "z_avg", "initialised")  # buffers that a trained codebook is shipped without
 _LAPLACE = 1e-7
 
 

@@ -69,7 +69,7 @@ def read_spline(coefficients: torch.Tensor, places: torch.Tensor, *, mirror: boo
 
 
 def _reads_by_scipy(device: torch.device) -> bool:
-    """Sixty-four gathers take a second a volume on a CPU, ten times as long as SciPy's loop, and no time on a GPU."""
+    """Sixty-four gathers take a CPU much longer than SciPy's loop, and a GPU no time."""
     return device.type == "cpu"
 
 

@@ -25,6 +25,7 @@ from napari_medgen.volumes.architecture import (
 )
 from napari_medgen.volumes.copy_check import TrainingReference
 from napari_medgen.volumes.model import pack_reference
+from napari_medgen.volumes.networks.codebook import TRAINING_ONLY
 from napari_medgen.volumes.networks.vqgan import VQGAN
 from napari_medgen.volumes.preview import fit_preview
 from napari_medgen.volumes.training.archive import SUFFIX as ARCHIVE_SUFFIX
@@ -134,7 +135,7 @@ def package(
     reference = TrainingReference.of(
         (_volume(dataset, i) for i in dataset.train), *_pseudonyms([dataset.subjects[i] for i in dataset.train]), flip
     )
-    kept = {name: value for name, value in autoencoder.state_dict().items() if name.split(".")[-1] not in _UNUSED}
+    kept = {name: value for name, value in autoencoder.state_dict().items() if name.split(".")[-1] not in TRAINING_ONLY}
     weights = {
         AUTOENCODER_FILE: half_precision(kept),
         DENOISER_FILE: half_precision(denoiser.state_dict()),
@@ -146,9 +147,6 @@ def package(
     }
     card = card_from(recipe, recipe.about, recipe.name, "volumes", architecture)
     return write_folder(out, card, weights)
-
-
-_UNUSED = ("N", "z_avg", "initialised")
 
 
 def _volume(dataset: Dataset, index: int) -> NDArray[np.float32]:

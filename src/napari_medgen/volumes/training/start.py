@@ -10,11 +10,11 @@ from torch import nn
 from napari_medgen.errors import RecipeError
 from napari_medgen.models.folder import CARD, file_checksum, load_weights, open_folder
 from napari_medgen.volumes.architecture import AUTOENCODER_FILE, DENOISER_FILE, read_architecture
+from napari_medgen.volumes.networks.codebook import TRAINING_ONLY
 from napari_medgen.volumes.networks.vqgan import VQGAN
 from napari_medgen.volumes.training.recipe import Recipe
 
-# Of a codebook, what only training needs: shipped models lack it.
-_TRAINING_ONLY = ".N|.z_avg|.initialised"
+_TRAINING_ONLY = "|".join(f".{name}" for name in TRAINING_ONLY)
 
 
 def start_checksum(folder: str) -> list[str]:
