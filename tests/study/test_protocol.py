@@ -57,7 +57,6 @@ cases:
     image: images/a.nii.gz
     group: brain
     aid: aids/a.nii.gz
-    truth: {real: true}
   - id: c2
     image: images/b.nii.gz
     group: brain
@@ -67,6 +66,12 @@ cases:
     image: images/c.png
     group: knee
     aid: aids/c.png
+  - id: c4
+    image: images/d.png
+    group: knee
+    aid: aids/d.png
+    training: true
+    truth: {real: true}
 paired:
   shows: The follow-up
   questions: [real]
@@ -80,7 +85,7 @@ blinding:
   mark: false
   why_not: Readers know that all are synthetic.
 hanging: {body_part: BRAIN}
-results_for_readers: true
+truth_checksum: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 """
 
 
@@ -99,7 +104,7 @@ def test_a_protocol_says_all_that_a_study_needs(file: Path) -> None:
     assert [one.id for one in told] == ["real", "why", "quality", "where", "note"]
     assert [one.id for one in protocol.questions_of(protocol.cases[2], {})] == ["real", "where", "note"]
     trials = order_of(protocol.plan, "R1", 0, [case.id for case in protocol.cases], [case.group for case in protocol.cases])
-    assert len(trials) == 7
+    assert len(trials) == 9
 
 
 def test_the_checksum_is_of_what_it_says_and_not_of_how(file: Path) -> None:
@@ -148,32 +153,34 @@ MISTAKES = [
         "required: perhaps\n  - id: note",
         r"line 35, questions\.3\.required: .*valid boolean",
     ),
-    ("  - id: c2", "  - id: c1", r"line 46, cases\.1\.id: c1 stands in line 41 already"),
+    ("  - id: c2", "  - id: c1", r"line 45, cases\.1\.id: c1 stands in line 41 already"),
     ("image: images/a.nii.gz", "image: /images/a.nii.gz", r"line 42, cases\.0\.image: files lie in the study's folder"),
     ("image: images/a.nii.gz", "image: ../a.nii.gz", r"line 42, cases\.0\.image: files lie in the study's folder"),
     ("    image: images/a.nii.gz\n", "", r"line 41, cases\.0\.image: this entry is missing"),
     (
         "truth: {real: true}",
         "truth: {reel: true}",
-        r"line 45, cases\.0\.truth\.reel: no question is called so; there is: .*real",
+        r"line 59, cases\.3\.truth\.reel: no question is called so; there is: .*real",
     ),
-    ("images: {map:", "images: {maps:", r"line 50, cases\.1\.images\.maps: no arm is called so; there is: map, plain"),
-    ("    aid: aids/c.png\n", "", r"line 51, cases\.2: paired reading shows an aid, and this case has none"),
+    ("truth: {real: true}", "truth: {real: maybe}", r"line 59, cases\.3\.truth\.real: an answer to real is yes or no"),
+    ("    training: true\n", "", r"line 54, cases\.3: the truth of a case that is no training stands in truth.yaml"),
+    ("images: {map:", "images: {maps:", r"line 49, cases\.1\.images\.maps: no arm is called so; there is: map, plain"),
+    ("    aid: aids/c.png\n", "", r"line 50, cases\.2: paired reading shows an aid, and this case has none"),
     (
         "questions: [real]",
         "questions: [other]",
-        r"line 57, paired\.questions: no question is called other; there is: .*real",
+        r"line 62, paired\.questions: no question is called other; there is: .*real",
     ),
     ("back: true", "back: false", r"line \d+, navigation: to change an answer a reader must be able to go back"),
-    ("limit_seconds: 60", "limit_seconds: .inf", r"line 62, timing\.limit_seconds: .*finite number"),
-    ("break_every: 25", "break_every: 2.5", r"line 63, timing\.break_every: .*valid integer"),
+    ("limit_seconds: 60", "limit_seconds: .inf", r"line 67, timing\.limit_seconds: .*finite number"),
+    ("break_every: 25", "break_every: 2.5", r"line 68, timing\.break_every: .*valid integer"),
     (
         "  why_not: Readers know that all are synthetic.\n",
         "",
         r"line \d+, blinding: what is not blinded needs a reason \(why_not\)",
     ),
-    ("hanging: {body_part: BRAIN}", "hanging: {organ: BRAIN}", r"line 67, hanging\.organ.*: .*'body_part' or 'modality'"),
-    ("results_for_readers: true", "results_for_readers: 3", r"line 68, results_for_readers: .*valid boolean"),
+    ("hanging: {body_part: BRAIN}", "hanging: {organ: BRAIN}", r"line 72, hanging\.organ.*: .*'body_part' or 'modality'"),
+    ("truth_checksum: aa", "truth_checksum: AA", r"line 73, truth_checksum: string should match pattern"),
 ]
 
 

@@ -19,8 +19,9 @@ from napari_medgen.study import database
 from napari_medgen.study import store as module
 from napari_medgen.study.anchor import anchor_of, read_anchor
 from napari_medgen.study.audit import check_store
+from napari_medgen.study.clock import Clock
 from napari_medgen.study.database import Place, place_of
-from napari_medgen.study.store import Clock, Store
+from napari_medgen.study.store import Store
 
 ABOUT = {"study": "turing", "protocol": "0" * 64, "reader": "R1"}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from napari_medgen.errors import StudyError
@@ -33,6 +33,8 @@ class Trial:
         0 for the first time, 1 for the repeat that measures the reader's own agreement.
     session
         Sitting, from 0; between two of a crossover lies its wash-out.
+    training
+        Whether it is shown before the study, with feedback, and counts in nothing.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Trial:
     arm: str = ""
     repeat: int = 0
     session: int = 0
+    training: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,12 @@ def order_of(
     return (*known, *(_named(plan, reader, trial) for trial in trials))
 
 
+def training_of(plan: OrderPlan, reader: str, cases: Sequence[str]) -> tuple[Trial, ...]:
+    """The trials of training cases: as listed, in every arm, so that a reader has seen each before it counts."""
+    shown = [Trial("", case, arm, training=True) for case in cases for arm in (plan.arms or ("",))]
+    return tuple(_named(plan, reader, trial) for trial in shown)
+
+
 def _sessions(plan: OrderPlan, number: int) -> list[_Arms]:
     if not plan.arms:
         return [_Arms(("",))]
@@ -195,4 +204,4 @@ def _repeated(plan: OrderPlan, trials: list[Trial], lots: Lots) -> list[Trial]:
 
 def _named(plan: OrderPlan, reader: str, trial: Trial) -> Trial:
     said = f"{plan.seed}|trial|{reader}|{trial.case}|{trial.arm}|{trial.repeat}|{trial.session}"
-    return Trial(hashlib.sha256(said.encode()).hexdigest()[:12], trial.case, trial.arm, trial.repeat, trial.session)
+    return replace(trial, id=hashlib.sha256(said.encode()).hexdigest()[:12])

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from napari_medgen.errors import StudyError
 from napari_medgen.study.events import canonical
 from napari_medgen.study.located import Located, read_located, validated
 from napari_medgen.study.order import Design, Kind, OrderPlan
@@ -32,11 +33,14 @@ class Case(_Part):
     aid
         File that is shown after the first answer was locked (paired reading), for example a synthetic follow-up or a map.
     images
-        Further files by arm, where arms show different files (maps of three models).
-    truth
-        Right answers by question; kept from readers, and opened by ``unblind``.
+        Other files by arm, where arms show different images.
+    overlays
+        Files by arm that are laid over the image, where arms show different maps of it.
     training
         Whether it is shown before the study, with feedback.
+    truth
+        Right answers of a training case by question, for the feedback. That of all others stands in the key
+        (:mod:`.key`), which readers need not have.
     """
 
     id: Name
@@ -44,8 +48,9 @@ class Case(_Part):
     group: Name = "all"
     aid: str = ""
     images: dict[Name, str] = {}
-    truth: dict[Name, Any] = {}
+    overlays: dict[Name, str] = {}
     training: bool = False
+    truth: dict[Name, Any] = {}
 
     @field_validator("image", "aid")
     @classmethod
@@ -53,12 +58,25 @@ class Case(_Part):
         _require_inside(value)
         return value
 
-    @field_validator("images")
+    @field_validator("images", "overlays")
     @classmethod
     def _all_inside(cls, value: dict[str, str]) -> dict[str, str]:
         for one in value.values():
             _require_inside(one)
         return value
+
+    @model_validator(mode="after")
+    def _truth_apart(self) -> Case:
+        if self.truth and not self.training:
+            raise ValueError("the truth of a case that is no training stands in truth.yaml, which readers need not have")
+        return self
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All files that it names."""
+        return tuple(
+            dict.fromkeys(one for one in (self.image, *self.images.values(), *self.overlays.values(), self.aid) if one)
+        )
 
 
 def _require_inside(value: str) -> None:
@@ -111,9 +129,12 @@ class Paired(_Part):
     ----------
     shows
         What the aid is called on screen.
+    placed
+        ``beside`` the image, as a follow-up; ``over`` it, as a map.
     """
 
     shows: Text
+    placed: Literal["beside", "over"] = "beside"
     questions: tuple[Name, ...] = Field(min_length=1)
 
 
@@ -131,9 +152,21 @@ class Navigation(_Part):
 
 
 class Timing(_Part):
-    """``limit_seconds`` a case (0: none); a break is offered after every ``break_every`` cases (0: never)."""
+    """How long a case is seen, and when a break is offered.
+
+    Attributes
+    ----------
+    limit_seconds
+        For each case, pauses not counted; 0 for none.
+    after
+        What happens then: the image is hidden (``hide``) and can still be answered, or the next case comes (``next``),
+        and what was not answered stays so.
+    break_every
+        A break is offered after so many cases; 0 for never.
+    """
 
     limit_seconds: float = Field(0.0, ge=0, allow_inf_nan=False)
+    after: Literal["hide", "next"] = "hide"
     break_every: int = Field(0, ge=0)
 
 
@@ -163,8 +196,8 @@ class Protocol(_Part):
         What readers read first.
     hanging
         Body part and modality whose hanging rules apply; empty for those of each file.
-    results_for_readers
-        Whether readers are shown their own results when they are done.
+    truth_checksum
+        SHA-256 of the key (:mod:`.key`) that holds the truth; empty where there is none yet.
     """
 
     study: Name
@@ -181,7 +214,7 @@ class Protocol(_Part):
     navigation: Navigation = Navigation()
     timing: Timing = Timing()
     hanging: dict[Literal["body_part", "modality"], str] = {}
-    results_for_readers: bool = False
+    truth_checksum: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
 
     @property
     def checksum(self) -> str:
@@ -243,10 +276,16 @@ def _require_consistent(protocol: Protocol, located: Located) -> None:
         for name in case.truth:
             if name not in by_name:
                 raise located.fault(("cases", place, "truth", name), f"no question is called so; {_choices(asked)}")
-        if unknown := [arm for arm in case.images if arm not in protocol.order.arms]:
-            raise located.fault(
-                ("cases", place, "images", unknown[0]), f"no arm is called so; {_choices(protocol.order.arms)}"
-            )
+        for field, files in (("images", case.images), ("overlays", case.overlays)):
+            if unknown := [arm for arm in files if arm not in protocol.order.arms]:
+                raise located.fault(
+                    ("cases", place, field, unknown[0]), f"no arm is called so; {_choices(protocol.order.arms)}"
+                )
+        for name, value in case.truth.items():
+            try:
+                by_name[name].check_truth(value)
+            except StudyError as error:
+                raise located.fault(("cases", place, "truth", name), _small(str(error).rstrip("."))) from None
     if protocol.paired is not None:
         for name in protocol.paired.questions:
             if name not in by_name:
@@ -260,6 +299,10 @@ def _require_distinct(located: Located, table: str, names: list[str], field: str
         if name in names[:place]:
             first = located.line((table, names.index(name), field))
             raise located.fault((table, place, field), f"{name} stands in line {first} already")
+
+
+def _small(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 def _choices(names: Any) -> str:

@@ -62,6 +62,24 @@ class _Question(_Part):
         """
         raise NotImplementedError
 
+    def check_truth(self, value: Any) -> None:
+        """Refuse what cannot be the right answer; it is given as an answer is, unless a kind says otherwise.
+
+        Raises
+        ------
+        StudyError
+            If it is none.
+        """
+        self.check(value)
+
+    def is_right(self, value: Any, truth: Any) -> bool:
+        """Whether an answer is the right one."""
+        return bool(value == truth)
+
+    def said(self, value: Any) -> str:
+        """An answer, or a right one, in words."""
+        return str(value)
+
     def _refuse(self, what: str) -> StudyError:
         return StudyError(f"An answer to {self.id} is {what}.")
 
@@ -97,7 +115,7 @@ class Choice(_Named):
 class YesNo(_Question):
     """Yes or no, and how sure, from 1 to ``confidence`` (0: not asked).
 
-    The answer is ``{"yes": bool, "confidence": int}``.
+    The answer is ``{"yes": bool, "confidence": int}``; the right one is yes or no.
     """
 
     kind: Literal["yes_no"] = "yes_no"
@@ -115,6 +133,18 @@ class YesNo(_Question):
             raise self._refuse("yes or no" + (" with a confidence" if self.confidence else ""))
         if self.confidence and not (_whole(value["confidence"]) and 1 <= value["confidence"] <= self.confidence):
             raise self._refuse(f"given with a confidence from 1 to {self.confidence}")
+
+    def check_truth(self, value: Any) -> None:
+        if not isinstance(value, bool):
+            raise self._refuse("yes or no (true or false)")
+
+    def is_right(self, value: Any, truth: Any) -> bool:
+        return value["yes"] is truth
+
+    def said(self, value: Any) -> str:
+        yes = value["yes"] if isinstance(value, dict) else value
+        sure = f", sure {value['confidence']} of {self.confidence}" if isinstance(value, dict) and self.confidence else ""
+        return ("Yes" if yes else "No") + sure
 
 
 class Number(_Question):
@@ -136,6 +166,9 @@ class Number(_Question):
         number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         if not number or not self.low <= value <= self.high:
             raise self._refuse(f"a number from {self.low:g} to {self.high:g}")
+
+    def said(self, value: Any) -> str:
+        return f"{value:g} {self.unit}".strip()
 
 
 class Point(_Question):

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal
 
 from napari_medgen.errors import StudyError
+from napari_medgen.study.clock import Clock
 from napari_medgen.study.events import Event
-from napari_medgen.study.order import Trial, order_of
+from napari_medgen.study.order import Trial, order_of, training_of
 from napari_medgen.study.protocol import Case, Protocol
 from napari_medgen.study.questions import Question
-from napari_medgen.study.store import Clock, Store
+from napari_medgen.study.stopwatch import Stopwatch
+from napari_medgen.study.store import Store
 
 Part = Literal["first", "aided"]
 
@@ -29,16 +33,33 @@ class _Read:
     answers: dict[Part, dict[str, Any]] = field(default_factory=lambda: {"first": {}, "aided": {}})
     locked: bool = False
     closed: bool = False
+    expired: bool = False
+    revealed: bool = False
     given: int = 0  # answers, every version of each
     comment: str = ""
+    seconds: float = 0.0  # that the case was seen, pauses not counted
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a reader is: trials that are done, and all of them."""
+    """How far a reader is.
+
+    Attributes
+    ----------
+    done, total
+        Trials that are done, and all of them; those of training are not counted.
+    seconds
+        Median time of a case that is done; None before the first.
+    """
 
     done: int
     total: int
+    seconds: float | None = None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """What the rest will take at that pace."""
+        return None if self.seconds is None else self.seconds * (self.total - self.done)
 
 
 class Session:
@@ -67,6 +88,8 @@ class Session:
         self._read: dict[str, _Read] = {}
         self._place = 0
         self._known = (0, "")
+        self._last_closed: dict[int, datetime] = {}
+        self._watch = Stopwatch(store.clock)
         for event in store.events():
             self._follow(event)
         self._require_same_study()
@@ -98,8 +121,10 @@ class Session:
     # -- what was -------------------------------------------------------------------------------------------------------
 
     def _follow(self, event: Event) -> None:
-        """Take over one event; those of the viewer change nothing here."""
+        """Take over one event; those of the viewer change nothing here but the time."""
         own = event.payload
+        if "trial" in own and "seconds" in own:
+            self._of(own["trial"]).seconds = own["seconds"]
         if event.kind in ("created", "protocol"):
             self._known = (int(own["version"]), str(own["protocol"]))
         elif event.kind == "order":
@@ -117,6 +142,12 @@ class Session:
         elif event.kind == "closed":
             self._of(own["trial"]).closed = True
             self._place = self._place_of(own["trial"]) + 1
+            sitting = self._trials[self._place - 1].session
+            self._last_closed[sitting] = datetime.fromisoformat(event.wall)
+        elif event.kind == "expired":
+            self._of(own["trial"]).expired = True
+        elif event.kind == "feedback":
+            self._of(own["trial"]).revealed = True
 
     def _of(self, trial: str) -> _Read:
         return self._read.setdefault(trial, _Read())
@@ -144,14 +175,24 @@ class Session:
     def _draw(self, number: int) -> None:
         cases = [case for case in self.protocol.cases if not case.training]
         names, blocks = [case.id for case in cases], [case.group for case in cases]
-        trials = order_of(self.protocol.plan, self.reader, number, names, blocks, self._trials)
-        new = trials[len(self._trials) :]
+        known = [trial for trial in self._trials if not trial.training]
+        new = order_of(self.protocol.plan, self.reader, number, names, blocks, known)[len(known) :]
+        if not self._trials:
+            new = training_of(self.protocol.plan, self.reader, [one.id for one in self.protocol.cases if one.training]) + new
         if new:
             self._add("order", {"trials": [asdict(trial) for trial in new]})
+        if gone := next((trial.case for trial in self._trials if trial.case not in self._cases), None):
+            raise StudyError(
+                f"{self.reader} was shown, or is to be shown, the case {gone}, and the protocol has it no more."
+            )
 
     def _add(self, kind: str, payload: Mapping[str, Any]) -> None:
         """Keep an event, and only then act as if it had happened."""
         self._follow(self.store.add(kind, payload))
+
+    def _act(self, kind: str, **more: Any) -> None:
+        """Keep what happened on the case that is read now."""
+        self._add(kind, {"trial": self._now().id, "seconds": self.seconds, **more})
 
     # -- what is --------------------------------------------------------------------------------------------------------
 
@@ -179,13 +220,95 @@ class Session:
     @property
     def progress(self) -> Progress:
         """How far the reader is."""
-        return Progress(sum(self._of(trial.id).closed for trial in self._trials), len(self._trials))
+        counted = [trial for trial in self._trials if not trial.training]
+        times = [self._of(trial.id).seconds for trial in counted if self._of(trial.id).closed]
+        return Progress(len(times), len(counted), median(times) if times else None)
+
+    @property
+    def done(self) -> bool:
+        """Whether all cases are read."""
+        return self.trial is None
+
+    @property
+    def training(self) -> bool:
+        """Whether the case that is read is one of training."""
+        return self.trial is not None and self.trial.training
+
+    @property
+    def place(self) -> int:
+        """Number of the case that is read, from 1, among those of training or among the others."""
+        before = [one for one in self._trials[: self._place] if one.training == self.training]
+        return len(before) + 1
+
+    @property
+    def next_image(self) -> tuple[str, ...]:
+        """The files that the case after this one shows, so that they can be read ahead; none at the end."""
+        coming = self._place + 1
+        return self._files(self._trials[coming]) if coming < len(self._trials) else ()
 
     @property
     def break_is_due(self) -> bool:
         """Whether a break is offered before the case that comes."""
-        every = self.protocol.timing.break_every
-        return bool(every) and 0 < self._place < len(self._trials) and self._place % every == 0
+        every, trial = self.protocol.timing.break_every, self.trial
+        return bool(every) and trial is not None and not trial.training and self.place > 1 and (self.place - 1) % every == 0
+
+    @property
+    def rests_until(self) -> datetime | None:
+        """When the case that comes may be read, where the wash-out before its session is not over; None for now."""
+        trial = self.trial
+        ended = self._last_closed.get(trial.session - 1) if trial is not None and not trial.training else None
+        if trial is None or ended is None or trial.session in self._last_closed:
+            return None
+        until = ended + timedelta(days=self.protocol.order.washout_days)
+        return until if self.store.clock.wall() < until else None
+
+    @property
+    def seconds(self) -> float:
+        """How long the case was seen until now, pauses not counted."""
+        trial = self.trial
+        return round(self._of(trial.id).seconds if not self._watch.runs else self._watch.seconds, 3) if trial else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the case's time is over; None where it has no limit."""
+        limit, trial = self.protocol.timing.limit_seconds, self.trial
+        return max(0.0, limit - self.seconds) if limit and trial is not None and not trial.training else None
+
+    @property
+    def expired(self) -> bool:
+        """Whether the case's time is over."""
+        return self.trial is not None and self._of(self.trial.id).expired
+
+    @property
+    def closed(self) -> bool:
+        """Whether the case was closed before, and the reader went back to it."""
+        return self.trial is not None and self._of(self.trial.id).closed
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether answers to this case can be given or changed now."""
+        if self.trial is None or (self.closed and not self.protocol.navigation.change) or self.feedback is not None:
+            return False
+        return not (self.expired and self.protocol.timing.after == "next")
+
+    @property
+    def can_go_back(self) -> bool:
+        """Whether the protocol lets the reader go back now; training is left for good."""
+        before = self._trials[self._place - 1] if self._place > 0 else None
+        return self.protocol.navigation.back and before is not None and self.trial is not None and not before.training
+
+    @property
+    def feedback(self) -> Mapping[str, Any] | None:
+        """The right answers of a training case, once the reader has answered; None before, and of all other cases."""
+        trial, case = self.trial, self.case
+        if trial is None or case is None or not trial.training or not self._of(trial.id).revealed:
+            return None
+        return dict(case.truth)
+
+    @property
+    def comment_text(self) -> str:
+        """The remark that was kept of this case."""
+        return self._of(self.trial.id).comment if self.trial is not None else ""
 
     @property
     def questions(self) -> tuple[Question, ...]:
@@ -207,6 +330,8 @@ class Session:
     def missing(self) -> tuple[Question, ...]:
         """Questions that must be answered before the reader can go on."""
         given = self.answers
+        if self.expired and self.protocol.timing.after == "next":
+            return ()
         return tuple(question for question in self.questions if question.required and question.id not in given)
 
     @property
@@ -217,14 +342,76 @@ class Session:
     @property
     def image(self) -> str:
         """The file that is shown: of the case, or of its arm."""
-        case, trial = self.case, self.trial
-        return case.images.get(trial.arm, case.image) if case is not None and trial is not None else ""
+        return self._files(self.trial)[0] if self.trial is not None else ""
+
+    @property
+    def overlay(self) -> str:
+        """The file that is laid over it in this arm; empty for none."""
+        return self._files(self.trial)[1] if self.trial is not None and len(self._files(self.trial)) > 1 else ""
+
+    def _files(self, trial: Trial) -> tuple[str, ...]:
+        case = self._cases[trial.case]
+        over = case.overlays.get(trial.arm, "")
+        return (case.images.get(trial.arm, case.image), *([over] if over else []))
 
     # -- what a reader does ---------------------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """The case is on the screen now."""
-        self._add("opened", {"trial": self._now().id, "part": self.part})
+        """The case is on the screen now, and its time runs.
+
+        Raises
+        ------
+        StudyError
+            If the wash-out before it is not over.
+        """
+        trial = self._now()
+        if (until := self.rests_until) is not None:
+            raise StudyError(
+                f"The next session may begin on {until.date().isoformat()}; the study asks for a pause until then."
+            )
+        self._act("opened", part=self.part)
+        self._watch.start(self._of(trial.id).seconds)
+
+    def pause(self) -> None:
+        """The image is hidden, and the time stands still."""
+        if self._watch.runs:
+            self._act("paused")
+            self._watch.stop()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        if not self._watch.runs:
+            self._act("resumed")
+            self._watch.start(self._of(self._now().id).seconds)
+
+    def expire(self) -> None:
+        """The case's time is over.
+
+        Raises
+        ------
+        StudyError
+            If it has no limit, or time is left.
+        """
+        left = self.seconds_left
+        if left is None or left > 0:
+            raise StudyError("The time of this case is not over.")
+        if not self.expired:
+            self._act("expired")
+
+    def note(self, kind: str, payload: Mapping[str, Any]) -> None:
+        """Note what the viewer showed on this case; kept within a second (:meth:`flush`), or with the next answer."""
+        if self.trial is not None:
+            self.store.note(kind, {"trial": self.trial.id, "seconds": self.seconds, **payload})
+
+    def flush(self) -> None:
+        """Keep what was noted.
+
+        Raises
+        ------
+        StudyError
+            If the disk did not take it; it still waits.
+        """
+        self.store.flush()
 
     def answer(self, question: str, value: Any) -> None:
         """Answer a question; on the disk when this returns.
@@ -239,15 +426,14 @@ class Session:
         if asked is None:
             raise StudyError(f"{question} is not asked now.")
         read = self._of(trial.id)
-        if read.closed and not self.protocol.navigation.change:
+        if not self.can_answer:
             raise StudyError("This case is closed; its answers cannot be changed in this study.")
         asked.check(value)
-        payload = {"id": f"{trial.id}.{read.given}", "trial": trial.id, "question": question, "part": part, "value": value}
-        self._add("answer", payload)
+        self._act("answer", id=f"{trial.id}.{read.given}", question=question, part=part, value=value)
 
     def comment(self, text: str) -> None:
         """Keep a remark on the case."""
-        self._add("comment", {"trial": self._now().id, "text": text})
+        self._act("comment", text=text)
 
     def lock(self) -> None:
         """Lock the first part of a paired reading: its answers stay, and the aid may be shown.
@@ -261,7 +447,21 @@ class Session:
             raise StudyError("In this study no aid is shown.")
         self._require_complete()
         if self.part == "first":
-            self._add("locked", {"trial": self._now().id})
+            self._act("locked")
+
+    def reveal(self) -> None:
+        """Show the right answers of a training case; its answers stay as they are from then on.
+
+        Raises
+        ------
+        StudyError
+            If it is no training case, or an answer is missing.
+        """
+        self._require_complete()
+        if not self.training:
+            raise StudyError("The right answers are shown of training cases only.")
+        if self.feedback is None:
+            self._act("feedback")
 
     def forward(self) -> None:
         """Close the case and go on to the next.
@@ -274,7 +474,11 @@ class Session:
         self._require_complete()
         if self.protocol.paired is not None and self.part == "first":
             raise StudyError("Lock the answer first: the case is read once more with its aid.")
-        self._add("closed", {"trial": self._now().id})
+        case = self.case
+        if self.training and case is not None and case.truth and self.feedback is None:
+            raise StudyError("Look at the right answers first.")
+        self._act("closed")
+        self._watch.stop()
 
     def back(self) -> None:
         """Go back to the case before.
@@ -286,9 +490,16 @@ class Session:
         """
         if not self.protocol.navigation.back:
             raise StudyError("In this study readers do not go back.")
-        if self._place == 0:
+        self._now()
+        if not self.can_go_back:
             raise StudyError("This is the first case.")
-        self._add("opened", {"trial": self._trials[self._place - 1].id, "part": "first"})
+        if self._watch.runs:
+            self._act("left")
+        before = self._trials[self._place - 1]
+        read = self._of(before.id)
+        part: Part = "aided" if self.protocol.paired is not None and read.locked else "first"
+        self._add("opened", {"trial": before.id, "part": part, "seconds": read.seconds})
+        self._watch.start(read.seconds)
 
     def _now(self) -> Trial:
         if self.trial is None:

@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +20,12 @@ import napari_medgen
 from napari_medgen.errors import StudyError
 from napari_medgen.running.writing import write_whole
 from napari_medgen.study.anchor import Head, anchor_of, read_anchor, write_anchor
+from napari_medgen.study.clock import Clock
 from napari_medgen.study.database import Place, close, connect, explained, place_of
 from napari_medgen.study.events import BEGINNING, Event, canonical
 from napari_medgen.validity import parse_json
 
 _COLUMNS = "seq, kind, payload, monotonic_ns, wall, version, digest"
-
-
-@dataclass(frozen=True)
-class Clock:
-    """The clocks of events: nanoseconds that never go back, and date and time. Tests have their own."""
-
-    monotonic: Callable[[], int] = time.monotonic_ns
-    wall: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
 class Store:
@@ -164,6 +156,11 @@ class Store:
         return events
 
     # -- reading --------------------------------------------------------------------------------------------------------
+
+    @property
+    def clock(self) -> Clock:
+        """The clocks that its events are timed with."""
+        return self._clock
 
     @property
     def head(self) -> Head:
