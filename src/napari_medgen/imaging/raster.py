@@ -195,8 +195,8 @@ def write_png(radiograph: Radiograph, path: str | Path) -> Path:
     return write_whole(with_ending(Path(path), (".png",)), radiograph_png(radiograph), ImageError)
 
 
-def radiograph_png(radiograph: Radiograph) -> bytes:
-    """Content of the file that :func:`write_png` writes."""
+def radiograph_png(radiograph: Radiograph, **more: Any) -> bytes:
+    """Content of the file that :func:`write_png` writes; ``more`` goes to Pillow, for example ``compress_level``."""
     pixels, shown = radiograph.pixels, radiograph.window
     if np.issubdtype(pixels.dtype, np.integer) and pixels.min() >= 0 and pixels.max() < 2**16:
         pixels = pixels if pixels.dtype == np.uint8 else pixels.astype(np.uint16)
@@ -215,7 +215,7 @@ def radiograph_png(radiograph: Radiograph) -> bytes:
     text.add_text(_KEY, json.dumps(notes))
     text.add_text("Description", radiograph.provenance.summary)
     dots = {"dpi": tuple(25.4 / step for step in reversed(radiograph.spacing))} if radiograph.spacing else {}
-    return png_bytes(Image.fromarray(pixels), text, **dots)
+    return png_bytes(Image.fromarray(pixels), text, **dots, **more)
 
 
 def burnt(pixels: NDArray[Any], words: str, window: tuple[float, float] | None = None) -> NDArray[Any]:

@@ -51,6 +51,17 @@ def check_store(path: Path, known: Head | None = None) -> Audit:
     StudyError
         If there is no file, or it is no store.
     """
+    return look_through(path, known)[0]
+
+
+def look_through(path: Path, known: Head | None = None) -> tuple[Audit, list[Event]]:
+    """What :func:`check_store` finds, and the events as far as they can be read.
+
+    Raises
+    ------
+    StudyError
+        If there is no file, or it is no store.
+    """
     if not path.is_file():
         raise StudyError(f"There is no file {path}.")
     with tempfile.TemporaryDirectory(prefix="medgen-study-") as folder:
@@ -78,7 +89,7 @@ def check_store(path: Path, known: Head | None = None) -> Audit:
                 if kept.seq > last
                 else f"event {kept.seq} is not the one that {what} knows: the store was written anew"
             )
-    return Audit(tuple(dict.fromkeys(faults)), tuple(remarks), head, len(events))
+    return Audit(tuple(dict.fromkeys(faults)), tuple(remarks), head, len(events)), events
 
 
 def _read(copy: Path, path: Path) -> tuple[list[Event], list[str]]:

@@ -207,7 +207,7 @@ class Protocol(_Part):
     instructions: str = Field("", max_length=20_000)
     readers: tuple[Reader, ...] = Field(min_length=1)
     questions: tuple[Question, ...] = Field(min_length=1)
-    cases: tuple[Case, ...] = Field(min_length=1)
+    cases: tuple[Case, ...] = ()
     order: Order = Order()
     blinding: Blinding = Blinding()
     paired: Paired | None = None
@@ -264,7 +264,7 @@ def _require_consistent(protocol: Protocol, located: Located) -> None:
     groups = {case.group for case in protocol.cases}
     for place, question in enumerate(protocol.questions):
         for group in question.groups:
-            if group not in groups:
+            if groups and group not in groups:
                 raise located.fault(("questions", place, "groups"), f"no case is of the group {group}; {_choices(groups)}")
         if question.when is not None and question.when.question not in asked[:place]:
             raise located.fault(

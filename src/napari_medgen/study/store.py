@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC
@@ -233,6 +235,32 @@ class Store:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def whole_copy(path: Path) -> bytes:
+    """The content of a store that no window has open, with what still stands in its journal, as one file.
+
+    Raises
+    ------
+    StudyError
+        If it cannot be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="medgen-study-") as folder:
+        copy = Path(folder) / path.name
+        try:
+            for ending in ("", "-wal", "-journal"):
+                if (part := path.with_name(path.name + ending)).is_file():
+                    shutil.copyfile(part, copy.with_name(copy.name + ending))
+            database = sqlite3.connect(copy, isolation_level=None)
+            try:
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                database.close()
+            return copy.read_bytes()
+        except OSError as error:
+            raise StudyError(f"{path} cannot be read: {error.strerror or error}.") from None
+        except sqlite3.Error as error:
+            raise StudyError(explained(error, path)) from None
 
 
 def read_events(database: sqlite3.Connection, kind: str = "") -> Iterator[Event]:

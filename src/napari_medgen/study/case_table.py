@@ -1,0 +1,251 @@
+"""Cases from a table or a folder into a study: images copied under names that say nothing, truth into the key."""
+
+from __future__ import annotations
+
+import csv
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from napari_medgen.errors import StudyError
+from napari_medgen.imaging.files import read_image
+from napari_medgen.imaging.radiograph import Radiograph
+from napari_medgen.imaging.volume import Volume
+from napari_medgen.imaging.worklist import read_worklist
+from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.writing import write_all
+from napari_medgen.study.key import Key, KeyCase
+from napari_medgen.study.located import read_located
+from napari_medgen.study.material import alike, keep_image, keep_map
+from napari_medgen.study.protocol import Protocol
+from napari_medgen.study.protocol_file import with_entry
+from napari_medgen.study.questions import Number, Question, YesNo
+from napari_medgen.study.study import PROTOCOL, Study
+
+_IMAGE = ("image", "path", "file", "filename")
+_YES, _NO = ("yes", "true", "1", "y"), ("no", "false", "0", "n")
+
+Picture = Volume | Radiograph
+
+
+@dataclass(frozen=True)
+class NewCase:
+    """A case that is to be put into a study.
+
+    Attributes
+    ----------
+    image
+        A file, or an image.
+    truth
+        Right answers by question.
+    group, aid, images, overlays, training
+        As :class:`~napari_medgen.study.protocol.Case` has them; files or images.
+    maps
+        Values in [-1, 1] by arm, that are laid over the image.
+    source
+        Where it comes from, for the key; the file by default.
+    """
+
+    image: Path | Picture
+    truth: Mapping[str, Any] = field(default_factory=dict)
+    group: str = "all"
+    aid: Path | Picture | None = None
+    images: Mapping[str, Path | Picture] = field(default_factory=dict)
+    overlays: Mapping[str, Path] = field(default_factory=dict)
+    maps: Mapping[str, Any] = field(default_factory=dict)
+    training: bool = False
+    source: str = ""
+
+
+def read_case_table(source: Path, protocol: Protocol) -> list[NewCase]:
+    """Cases of a CSV table, or the images of a folder.
+
+    A table has a column ``image`` (or ``path``, ``file``, ``filename``), and may have ``group``, ``aid``, ``training``,
+    ``truth`` (of the first question) or ``truth.QUESTION``, ``image.ARM`` and ``overlay.ARM``. Paths count from the table's
+    own folder. A column of another name is a mistake.
+
+    Raises
+    ------
+    StudyError
+        If something in it cannot be, with its line.
+    ImageError
+        If a folder holds no image.
+    """
+    if source.is_dir():
+        return [NewCase(case.path, source=case.path.name) for case in read_worklist(source)]
+    try:
+        with source.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns = [str(name).strip() for name in reader.fieldnames or ()]
+            rows = [{str(k).strip(): str(v or "").strip() for k, v in row.items() if k is not None} for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise StudyError(f"{source.name} is no table of cases (CSV).") from None
+    table = _Table(source, columns, protocol)
+    return [table.case(row, line) for line, row in enumerate(rows, start=2)]
+
+
+class _Table:
+    def __init__(self, source: Path, columns: Sequence[str], protocol: Protocol) -> None:
+        self._source, self._protocol = source, protocol
+        self._questions = {question.id: question for question in protocol.questions}
+        image = next((name for name in _IMAGE if name in columns), None)
+        if image is None:
+            raise StudyError(f"{source.name} has no column image, so that nobody knows where its images are.")
+        self._image = image
+        known = {image, "group", "aid", "training", "truth"}
+        known |= {f"truth.{name}" for name in self._questions}
+        known |= {f"{what}.{arm}" for what in ("image", "overlay") for arm in protocol.order.arms}
+        if unknown := [name for name in columns if name not in known]:
+            raise StudyError(f"{source.name} has a column {unknown[0]}; there can be: {', '.join(sorted(known))}.")
+
+    def case(self, row: dict[str, str], line: int) -> NewCase:
+        truth = {}
+        for name in self._questions:
+            said = row.get(f"truth.{name}", "") or (row.get("truth", "") if name == next(iter(self._questions)) else "")
+            if said:
+                truth[name] = self._truth(name, said, line)
+        arms = self._protocol.order.arms
+        image = self._file(row.get(self._image, ""), line)
+        return NewCase(
+            image=image,
+            truth=truth,
+            group=row.get("group", "") or "all",
+            aid=self._file(row["aid"], line) if row.get("aid") else None,
+            images={arm: self._file(row[f"image.{arm}"], line) for arm in arms if row.get(f"image.{arm}")},
+            overlays={arm: self._file(row[f"overlay.{arm}"], line) for arm in arms if row.get(f"overlay.{arm}")},
+            training=row.get("training", "").lower() in _YES,
+            source=row.get(self._image, ""),
+        )
+
+    def _file(self, entry: str, line: int) -> Path:
+        if not entry:
+            raise StudyError(f"{self._source.name}, line {line}: no file is named.")
+        path = (self._source.parent / entry).resolve()
+        if not path.is_file():
+            raise StudyError(f"{self._source.name}, line {line}: {entry} does not exist.")
+        return path
+
+    def _truth(self, name: str, said: str, line: int) -> Any:
+        question: Question = self._questions[name]
+        value: Any = said
+        if isinstance(question, YesNo):
+            value = True if said.lower() in _YES else False if said.lower() in _NO else said
+        elif isinstance(question, Number):
+            try:
+                value = float(said)
+            except ValueError:
+                value = said
+        try:
+            question.check_truth(value)
+        except StudyError as error:
+            raise StudyError(
+                f"{self._source.name}, line {line}: {said} cannot be: {str(error)[:1].lower()}{str(error)[1:]}"
+            ) from None
+        return value
+
+
+def import_cases(
+    study: Study, cases: Sequence[NewCase], *, matched: bool = False, arms: Mapping[str, str] | None = None
+) -> Steps[Study]:
+    """Put cases into a study; where it is in use already, its protocol becomes the next version.
+
+    Parameters
+    ----------
+    matched
+        Whether volumes are put on the grid of the first and into one range of grey values
+        (:func:`~napari_medgen.study.material.alike`).
+    arms
+        What each arm is, for the key.
+
+    Yields
+    ------
+    Progress
+        One step an image.
+
+    Returns
+    -------
+    Study
+        As it is now.
+
+    Raises
+    ------
+    StudyError
+        If it cannot be written: the study is as it was. ImageError: if an image cannot be read.
+    """
+    protocol, folder = study.protocol, study.folder
+    key = study.key() or Key(study=protocol.study)
+    if protocol.truth_checksum and not study.key_file.is_file():
+        raise StudyError(f"{study.key_file.name} is not here: cases are added where the key is.")
+    mark = protocol.blinding.mark
+    names = _names(protocol, len(cases))
+    like: Volume | None = None
+    added, known, written = [], dict(key.cases), []
+    try:
+        # In the order of the new names: what a disk says of when files were made must tell nothing.
+        for number, (name, case) in enumerate(sorted(zip(names, cases, strict=True), key=lambda pair: pair[0])):
+            yield Progress(number, len(cases), "Preparing images")
+            image = _read(case.image)
+            if matched:
+                if not isinstance(image, Volume):
+                    raise StudyError("Only volumes are matched; a radiograph stays on its own grid.")
+                like = like or image
+                image = alike([image], like)[0]
+            entry: dict[str, Any] = {"id": name, "image": keep_image(image, folder, mark=mark)}
+            written.append(entry["image"])
+            if case.group != "all":
+                entry["group"] = case.group
+            if case.aid is not None:
+                entry["aid"] = keep_image(_read(case.aid), folder, "aids", mark=mark)
+                written.append(entry["aid"])
+            if case.images:
+                entry["images"] = {arm: keep_image(_read(one), folder, mark=mark) for arm, one in case.images.items()}
+                written += entry["images"].values()
+            overlays = {arm: keep_image(_read(one), folder, "overlays") for arm, one in case.overlays.items()}
+            overlays |= {arm: keep_map(values, folder) for arm, values in case.maps.items()}
+            if overlays:
+                entry["overlays"] = overlays
+                written += overlays.values()
+            if case.training:
+                entry |= {"training": True, "truth": dict(case.truth)}
+            known[name] = KeyCase(truth=dict(case.truth), source=case.source or str(getattr(case.image, "name", "")))
+            added.append(entry)
+        _write(study, added, key.model_copy(update={"cases": known, "arms": {**key.arms, **(arms or {})}}))
+    except BaseException:
+        for one in written:
+            (folder / one).unlink(missing_ok=True)
+        raise
+    return Study.open(folder)
+
+
+def _read(source: Path | Picture) -> Picture:
+    return read_image(source) if isinstance(source, Path) else source
+
+
+def _names(protocol: Protocol, count: int) -> list[str]:
+    """New names of cases, in an order that says nothing of the table's."""
+    taken = {case.id for case in protocol.cases}
+    first = len(taken) + 1
+    numbers = list(range(first, first + count))
+    secrets.SystemRandom().shuffle(numbers)
+    names = [f"c{number:03d}" for number in numbers]
+    if clash := taken & set(names):
+        raise StudyError(f"The study has a case {min(clash)} already; call it otherwise.")
+    return names
+
+
+def _write(study: Study, added: list[dict[str, Any]], key: Key) -> None:
+    """Protocol and key together, or neither."""
+    path = study.folder / PROTOCOL
+    cases = [*(read_located(path).content.get("cases") or []), *added]
+    text = path.read_text(encoding="utf-8-sig")
+    text = with_entry(text, "truth_checksum", key.checksum)
+    text = with_entry(text, "cases", sorted(cases, key=lambda case: str(case["id"])))
+    if study.begun:
+        text = with_entry(text, "version", study.protocol.version + 1)
+    said = "# The truth of every case. Readers need not have this file; napari-medgen study unblind opens it.\n"
+    held = yaml.safe_dump(key.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+    write_all({study.key_file: (said + held).encode(), path: text.encode()}, StudyError)

@@ -1,0 +1,96 @@
+"""Where every reader is, for whoever runs a study: nothing of it opens the blind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime
+from statistics import median
+from typing import Literal
+
+from napari_medgen.study.protocol import Protocol
+from napari_medgen.study.records import Record, read_record
+from napari_medgen.study.study import Study
+
+State = Literal["not begun", "reading", "done"]
+
+
+@dataclass(frozen=True)
+class ReaderStatus:
+    """Where a reader is.
+
+    Attributes
+    ----------
+    reader, state
+        Who, and whether they have begun or are done.
+    done, total
+        Cases that are read, and all; of one who has not begun, as many as the protocol has.
+    a_day
+        Answers given on each day, earliest first.
+    seconds
+        Median time for a case; None before the first.
+    missing
+        Answers that cases were closed without, because their time was over.
+    last
+        Date and time of the last event.
+    faults
+        What is wrong with the store.
+    """
+
+    reader: str
+    state: State
+    done: int
+    total: int
+    a_day: tuple[tuple[date, int], ...] = ()
+    seconds: float | None = None
+    missing: int = 0
+    last: datetime | None = None
+    faults: tuple[str, ...] = ()
+
+
+def status_of(study: Study) -> tuple[ReaderStatus, ...]:
+    """Where all readers of a study are, from copies of their stores, so that open windows are not disturbed.
+
+    Raises
+    ------
+    StudyError
+        If a file of a reader's name is no store.
+    """
+    return tuple(_status(study, code) for code in study.codes)
+
+
+def _status(study: Study, code: str) -> ReaderStatus:
+    path = study.store_of(code)
+    if not path.is_file():
+        return ReaderStatus(code, "not begun", 0, sum(not case.training for case in study.protocol.cases))
+    record = read_record(path)
+    counted = record.counted
+    times = [record.seconds[trial.id] for trial in counted if trial.id in record.closed and trial.id in record.seconds]
+    days = Counter(one.at.astimezone().date() for one in record.given)
+    return ReaderStatus(
+        reader=code,
+        state="done" if record.done else "reading",
+        done=sum(trial.id in record.closed for trial in counted),
+        total=len(counted),
+        a_day=tuple(sorted(days.items())),
+        seconds=median(times) if times else None,
+        missing=sum(len(unanswered(study.protocol, record, trial.id)) for trial in counted if trial.id in record.closed),
+        last=record.last,
+        faults=record.audit.faults,
+    )
+
+
+def unanswered(protocol: Protocol, record: Record, trial: str) -> list[tuple[str, str]]:
+    """Questions of a trial that had to be answered and were not, with their part."""
+    case = next((one for one in protocol.cases for own in record.trials if own.id == trial and own.case == one.id), None)
+    if case is None:
+        return []
+    out = []
+    for part in ("first", "aided") if protocol.paired is not None else ("first",):
+        answers = {
+            one.question: one.value for one in record.given if (one.trial, one.part, one.final) == (trial, part, True)
+        }
+        asked = protocol.questions_of(case, answers)
+        wanted = protocol.paired.questions if protocol.paired is not None and part == "aided" else [one.id for one in asked]
+        out += [(one.id, part) for one in asked if one.required and one.id in wanted and one.id not in answers]
+    return out

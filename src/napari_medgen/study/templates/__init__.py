@@ -1,0 +1,1 @@
+"""Protocols to begin with, one file each."""
