@@ -458,6 +458,8 @@ class Session:
             If it is no training case, or an answer is missing.
         """
         self._require_complete()
+        if self.protocol.paired is not None and self.part == "first":
+            raise StudyError("Lock the answer first: the case is read once more with its aid.")
         if not self.training:
             raise StudyError("The right answers are shown of training cases only.")
         if self.feedback is None:
@@ -472,7 +474,8 @@ class Session:
             If an answer is missing, or the aid of a paired reading was not looked at.
         """
         self._require_complete()
-        if self.protocol.paired is not None and self.part == "first":
+        over = self.expired and self.protocol.timing.after == "next"
+        if self.protocol.paired is not None and self.part == "first" and not over:
             raise StudyError("Lock the answer first: the case is read once more with its aid.")
         case = self.case
         if self.training and case is not None and case.truth and self.feedback is None:

@@ -1,0 +1,218 @@
+"""The stand that a case is shown on: a napari model of its own with linked views, known to no other window.
+
+Nothing of a study is ever in the viewer that a reader may have open beside it: no layer list, no console, no list of recent
+files knows of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image, Layer, Points, Shapes
+from qtpy.QtCore import QObject, QTimer
+from qtpy.QtWidgets import QWidget
+
+from napari_medgen.viewer.canvas.captions import set_caption
+from napari_medgen.viewer.layers.volumes import LayerData
+from napari_medgen.viewer.reading.actions import Actions
+from napari_medgen.viewer.reading.hands import Habits
+from napari_medgen.viewer.reading.room import Room
+from napari_medgen.viewer.reading.room_widget import RoomWidget
+from napari_medgen.viewer.work.preferences import preferences
+
+MARKS, CURSOR = "Marks", "Cursor"
+_LATER = 150  # milliseconds after which a volume is also shown as a whole
+_MARK = "#ffd166"
+
+
+class Stand(QObject):
+    """Shows one case.
+
+    Parameters
+    ----------
+    parent
+        Whoever holds it.
+
+    Attributes
+    ----------
+    room, actions, widget
+        The linked views, what keys do with them, and both on the screen.
+    """
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self.viewer = ViewerModel(title="Case")
+        self.room = Room(self.viewer)
+        self.room.says = " "
+        self.actions = Actions(self.room, self)
+        set_ = preferences()
+        self.widget = RoomWidget(self.room, Habits(set_.wheel_scrolls, set_.up_lowers))
+        self.widget.mark_place = set_.mark
+        self.widget.pressed.connect(self.actions.press)
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(_LATER)
+        self._later.timeout.connect(self._admit)
+        self._old: list[Layer] = []
+
+    # -- a case ---------------------------------------------------------------------------------------------------------
+
+    def show(self, layers: Sequence[LayerData]) -> None:
+        """Show a case: its image, and what lies over it. Nothing of the case before is left."""
+        made = [_layer(one) for one in layers]
+        self._clear()
+        first = made[0]
+        self.room.guest = first if isinstance(first, Image) and first.ndim == 3 and len(made) == 1 else None
+        if self.room.guest is None:
+            self.viewer.layers.extend(made)
+        self.refresh()
+        if self.room.guest is not None:
+            self._later.start()
+
+    def add(self, layer: LayerData, caption: str) -> None:
+        """Show one thing more: a map over the image, or an image beside it."""
+        self._admit()
+        made = _layer(layer)
+        beside = made.ndim == self.viewer.layers[0].ndim and "napari_medgen_saliency" not in made.metadata
+        if beside:
+            set_caption(self.viewer.layers[0], "Image")
+            set_caption(made, caption)
+        self.viewer.layers.append(made)
+        self.viewer.canvas.grid.stride = 1
+        self.viewer.canvas.grid.shape = (1, 2)
+        self.viewer.canvas.grid.enabled = beside
+        self.refresh()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._clear()
+        self.refresh()
+        self._forget()
+
+    def _clear(self) -> None:
+        self._later.stop()
+        self.actions.end()
+        self.room.guest = None
+        if self.room.blend is not None:
+            self.room.set_blend(None)
+        self._forget()
+        self._old = list(self.viewer.layers)
+        self.viewer.canvas.grid.enabled = False
+        self.viewer.layers.clear()
+
+    def _forget(self) -> None:
+        for layer in self._old:
+            for pane in self.room.panes:
+                if layer not in pane.sources:
+                    pane.forget(layer)
+        self._old = []
+
+    def _admit(self) -> None:
+        guest, self.room.guest = self.room.guest, None
+        self._later.stop()
+        if guest is not None:
+            self.viewer.layers.append(guest)
+            self.refresh()
+            self._forget()
+
+    def refresh(self) -> None:
+        """Show what the model holds now."""
+        self.room.refresh()
+        self.widget.paint_now()
+        for child in self.widget.findChildren(QWidget):
+            if child.acceptDrops():
+                child.setAcceptDrops(False)  # no file of somebody's gets among the cases
+
+    @property
+    def image(self) -> Layer | None:
+        """The image of the case."""
+        return self.room.guest or next((layer for layer in self.viewer.layers if isinstance(layer, Image)), None)
+
+    # -- marks ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def place(self) -> list[float]:
+        """Where the crosshair is, in the image's own millimetres (pixels): (S, P, L) or (row, column)."""
+        image = self.image
+        count = image.ndim if image is not None else 2
+        return [round(float(value), 3) for value in self.room.place[-min(count, 3) :]]
+
+    def move(self, down: int, right: int) -> None:
+        """Move the crosshair of a picture by hundredths of its sides."""
+        image = self.image
+        if image is None or image.ndim != 2:
+            return
+        low, high = np.asarray(image.extent.world, float)
+        place = self.room.place.copy()
+        place[-2:] = np.clip(place[-2:] + np.array([down, right]) * (high - low) / 100, low, high)
+        self.room.set_place(place)
+
+    def centre(self) -> None:
+        """Put the crosshair of a picture in its middle."""
+        image = self.image
+        if image is not None and image.ndim == 2:
+            place = self.room.place.copy()
+            place[-2:] = np.asarray(image.extent.world, float).mean(axis=0)
+            self.room.set_place(place)
+
+    def draw_marks(
+        self, points: Sequence[Sequence[float]], boxes: Sequence[Sequence[Sequence[float]]], cursor: bool
+    ) -> None:
+        """Draw the places and boxes that were marked, and, in a picture, the crosshair."""
+        for layer in [layer for layer in self.viewer.layers if layer.name in (MARKS, CURSOR)]:
+            self.viewer.layers.remove(layer)
+        image = self.image
+        if image is None:
+            return
+        if points or boxes or (cursor and image.ndim == 2):
+            self._admit()
+        size = float(np.ptp(np.asarray(image.extent.world, float)[:, -2:], axis=0).max()) / 40
+        look: dict[str, Any] = {"border_color": _MARK, "face_color": "transparent", "border_width": 0.15, "size": size}
+        units = {"units": image.units, "axis_labels": image.axis_labels}
+        if points:
+            drawn = Points(np.array(points, float), name=MARKS, out_of_slice_display=True, **look, **units)
+            self.viewer.layers.append(drawn)
+        if boxes:
+            outlines = [_outline(np.array(box, float)) for box in boxes]
+            self.viewer.layers.append(
+                Shapes(
+                    outlines,
+                    shape_type="polygon",
+                    name=MARKS,
+                    edge_color=_MARK,
+                    face_color="transparent",
+                    edge_width=size / 8,
+                    **units,
+                )
+            )
+        if cursor and image.ndim == 2:
+            self.viewer.layers.append(
+                Points([self.place], name=CURSOR, symbol="cross", **(look | {"face_color": _MARK}), **units)
+            )
+        self.refresh()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._later.stop()
+        self.actions.end()
+        self.room.guest = None
+        self.viewer.layers.clear()
+        self.widget.end()
+        self.room.close()
+
+
+def _layer(one: LayerData) -> Layer:
+    data, options, kind = one
+    return Layer.create(data, dict(options), kind)
+
+
+def _outline(box: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Four corners of a box: in a picture its own, in a volume on the slice of its first corner."""
+    low, high = box.min(axis=0), box.max(axis=0)
+    corners = np.repeat(box[:1], 4, axis=0)
+    corners[:, -2] = [low[-2], low[-2], high[-2], high[-2]]
+    corners[:, -1] = [low[-1], high[-1], high[-1], low[-1]]
+    return corners
