@@ -240,13 +240,11 @@ def write_nifti(volume: Volume, path: str | Path) -> list[Path]:
         raise ImageError(f"{path.name}: a NIfTI file ends in .nii or .nii.gz.")
     if volume.voxels.dtype in (np.int64, np.uint64) and volume.voxels.max() < 2**31 and volume.voxels.min() >= -(2**31):
         volume = replace(volume, voxels=volume.voxels.astype(np.int32))  # what every program reads
-    content = {KEY: volume.provenance.model_dump(exclude_none=True)}
     # Where nobody knows how it lies, a reader takes the axes of nibabel's: so that they come back as they were.
     voxels, affine = volume.oriented(volume.source_codes if volume.placement.oriented else _UNSAID)
     voxels = np.ascontiguousarray(voxels)
     image = _image(voxels, affine, volume.placement)
-    image.header["descrip"] = volume.provenance.summary.encode()
-    image.header.extensions.append(Nifti1Extension(_COMMENT, json.dumps(content).encode()))
+    record_in(image, volume.provenance)
     whole = image.to_bytes()
     if path.name.lower().endswith(".gz"):
         whole = gzip.compress(whole, 1, mtime=0)
@@ -257,6 +255,13 @@ def write_nifti(volume: Volume, path: str | Path) -> list[Path]:
     notes = merged(beside, volume.provenance, source, voxels) if short else None
     files = {path: whole} | ({} if notes is None else {beside: json_bytes(notes)})
     return write_all(files, ImageError)
+
+
+def record_in(image: Any, provenance: Provenance) -> None:
+    """Write into the header of nibabel's image where it comes from."""
+    content = {KEY: provenance.model_dump(exclude_none=True)}
+    image.header["descrip"] = provenance.summary.encode()
+    image.header.extensions.append(Nifti1Extension(_COMMENT, json.dumps(content).encode()))
 
 
 def _image(voxels: NDArray[Any], affine: Affine, said: Placement) -> Any:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medgen.errors import StudyError
+from napari_medgen.imaging.nifti import record_in
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.imaging.raster import radiograph_png
@@ -74,7 +75,8 @@ def _nifti(volume: Volume, said: Provenance) -> bytes:
     image.header.set_qform(volume.affine, quaternion, strip_shears=True)
     image.header.set_sform(volume.affine, matrix)
     image.header.set_xyzt_units("mm" if volume.placement.known_size else "unknown")
-    image.header["descrip"] = b"synthetic" if said.synthetic else b""
+    if said.synthetic:
+        record_in(image, said)
     content: bytes = image.to_bytes()
     return content
 

@@ -105,6 +105,7 @@ class RoomWidget(QWidget):
 
     def paint_now(self) -> None:
         """Paint the furniture of all views; a fault of one is told, and the room is left."""
+        self._paint_soon.stop()
         try:
             for index in self.room.shown:
                 if index < len(self.panes):

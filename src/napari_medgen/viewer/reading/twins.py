@@ -56,7 +56,8 @@ _PLACED = ("data", "scale", "translate", "rotate", "shear", "affine", "units", "
 # Voxels along the longest side in 3D: without a graphics card a frame of more takes longer than a blink.
 _FINEST_3D = 128
 _BONE_3D = (100.0, 1300.0)  # Hounsfield units
-_OF_THE_SLICE = ("corner_pixels", "thumbnail", "loaded", "set_data", "extent", "status", "help", "cursor", "mode")
+_WRITTEN = ("paint", "labels_update", "set_data")  # somebody wrote into the array
+_HEARD = tuple(dict.fromkeys((*_FOLLOWED, *_LOOKS, *_WRITTEN)))
 
 
 class Twin:
@@ -102,7 +103,18 @@ class Twin:
                 options |= {"rendering": "mip", "contrast_limits": _BONE_3D}
         options.pop("experimental_clipping_planes", None)
         self.layer: Layer = Base.create(data, options, kind)
-        source.events.connect(self._changed)
+        self._listen(source)
+
+    def _listen(self, source: Layer) -> None:
+        """Hear of what a twin takes over; of all that a layer says it would take longer to listen than to show an image."""
+        for what in _HEARD:
+            if what in source.events:
+                getattr(source.events, what).connect(self._changed)
+
+    def _listen_no_more(self) -> None:
+        for what in _HEARD:
+            if what in self.source.events:
+                getattr(self.source.events, what).disconnect(self._changed)
 
     def can_follow(self, source: Layer) -> bool:
         """Whether it can follow another layer instead: one of the same kind, so that no part of a canvas is made anew."""
@@ -116,7 +128,7 @@ class Twin:
 
     def follow(self, source: Layer) -> None:
         """Follow another layer from now on."""
-        self.source.events.disconnect(self._changed)
+        self._listen_no_more()
         self.source = source
         self._every = _step(source) if self._whole else 1
         events = self.layer.events
@@ -128,14 +140,14 @@ class Twin:
                 if hasattr(source, what) and what not in self._fixed:
                     self._take(what)
         events.translate()
-        source.events.connect(self._changed)
+        self._listen(source)
 
     def _fixed_for(self, source: Layer) -> tuple[str, ...]:
         return ("contrast_limits", "contrast_limits_range") if self._whole and modality(source) == "CT" else ()
 
     def close(self) -> None:
         """Follow no more."""
-        self.source.events.disconnect(self._changed)
+        self._listen_no_more()
 
     @property
     def stale(self) -> bool:
@@ -147,7 +159,7 @@ class Twin:
         if not _is_plain(self.source) and what in _LOOKS:
             self._outdated = True  # drawings are small: the view makes another twin
             return
-        if what in ("paint", "labels_update") or (what == "set_data" and _is_plain(self.source) and not self._muted()):
+        if what in _WRITTEN[:2] or (what == "set_data" and _is_plain(self.source) and not self._muted()):
             layer.refresh()  # somebody wrote into the array
             return
         if what in _FOLLOWED and what not in self._fixed and hasattr(layer, what):

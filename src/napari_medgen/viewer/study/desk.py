@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_medgen.errors import MedGenError, StudyError
+from napari_medgen.study.order import Trial
 from napari_medgen.study.questions import Box, Point, Question
 from napari_medgen.study.session import Session
 from napari_medgen.study.study import Study
@@ -21,6 +22,9 @@ from napari_medgen.viewer.study.panel import Panel
 from napari_medgen.viewer.study.stand import Stand
 from napari_medgen.viewer.study.viewing import Viewing
 from napari_medgen.viewer.work.queue import Job, WorkQueue
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
 
 _SECOND = 1000  # milliseconds
 _HURRY = 10.0  # seconds that are left when the clock is shown
@@ -60,11 +64,12 @@ class Desk(QObject):
         super().__init__(parent)
         self.study, self.session, self.stand, self.panel = study, session, stand, panel
         self._files = files
-        self._ahead: dict[Wanted, list[LayerData]] = {}
+        self._ahead: dict[Wanted, tuple[list[LayerData], list[Layer]]] = {}
         self._reading: dict[Wanted, int] = {}
         self._layers: list[LayerData] = []
         self._marking: dict[str, list[float]] = {}  # first corners of boxes, by question
         self._opened = False
+        self._opening: Trial | None = None
         self._rested = False
         self.viewing = Viewing(session, stand.room, panel.say_fault, self)
         self._clock = QTimer(self)
@@ -105,7 +110,7 @@ class Desk(QObject):
 
     def _show(self, wanted: Wanted) -> None:
         if wanted in self._ahead:
-            self._show_loaded(self._ahead[wanted])
+            self._show_loaded(*self._ahead[wanted])
             return
         self.stand.clear()
         self.panel.setEnabled(False)
@@ -118,9 +123,9 @@ class Desk(QObject):
 
         def read(layers: list[LayerData]) -> None:
             self._reading.pop(wanted, None)
-            self._ahead[wanted] = layers
+            self._ahead[wanted] = (layers, self.stand.make(layers))
             if not self._opened and not self.session.done and wanted == self._wanted():
-                self._show_loaded(layers)
+                self._show_loaded(*self._ahead[wanted])
 
         def failed(error: Exception) -> None:
             self._reading.pop(wanted, None)
@@ -131,39 +136,42 @@ class Desk(QObject):
         job = Job("Loading", lambda: load_case(folder, wanted, protocol), on_result=read, on_error=failed)
         self._reading[wanted] = self._files.submit(job)
 
-    def _show_loaded(self, layers: list[LayerData]) -> None:
+    def _show_loaded(self, layers: list[LayerData], made: list[Layer]) -> None:
         self.panel.setEnabled(True)
         self.panel.say_note("")
         self._layers = layers
         self._marking = {}
-        self.stand.show(layers)
-        self._try(self.session.open)
-        self._opened = True
+        hidden = self.session.expired and self.study.protocol.timing.after == "hide"
+        if not hidden:
+            self.stand.show(made)
         self.panel.begin()
         self._show_state()
-        self.viewing.begin()
-        self._clock.start()
-        if self.session.expired and self.study.protocol.timing.after == "hide":
+        if hidden:
             self._hide_expired()
-        elif self.session.aid:
-            self._show_aid()
+        self._opening = self.session.trial
         self.shown.emit()
         QTimer.singleShot(0, self._after_shown)
 
     def _after_shown(self) -> None:
-        """What can wait until the image is on the screen: marks, and the case that comes."""
-        if not self._opened:
+        """The image is on the screen: its time begins. What could wait comes now: the aid, marks, the case that comes."""
+        trial, self._opening = self._opening, None
+        if trial is None or trial != self.session.trial or not self._try(self.session.open):
             return
+        self._opened = True
+        self.viewing.begin()
+        self._clock.start()
+        if self.session.aid and not self.session.expired:
+            self._show_aid()
         self._draw_marks(centre=True)
         coming = self.session.next_image
         following = Wanted(*coming[:2]) if coming else None
         now = self._wanted()
-        self._ahead = {wanted: layers for wanted, layers in self._ahead.items() if wanted in (now, following)}
+        self._ahead = {wanted: kept for wanted, kept in self._ahead.items() if wanted in (now, following)}
         if following is not None:
             self._read(following)
 
     def _end_case(self) -> None:
-        self._opened = False
+        self._opened, self._opening = False, None
         self.viewing.end()
         self._clock.stop()
         self.panel.say_note("")
@@ -180,6 +188,9 @@ class Desk(QObject):
         panel.forward.setText(self._way_on())
         panel.forward.setEnabled(not session.missing)
         self._show_feedback()
+        paired = self.study.protocol.paired
+        if paired is not None and session.part == "first" and not session.missing:
+            panel.say_note(f"This answer will be locked, and shown is then: {paired.shows}.")
         if session.closed and not session.can_answer:
             panel.say_note("This case is closed: you can look at it, and its answers stay as they are.")
 
@@ -203,7 +214,7 @@ class Desk(QObject):
         if self._feedback_comes():
             return "See the right answers (Enter)"
         if paired is not None and session.part == "first" and not session.closed:
-            return f"Lock the answer, show: {paired.shows} (Enter)"
+            return "Lock the answer, go on (Enter)"
         last = session.place == session.progress.total and not session.training
         return "Finish (Enter)" if last else "Next case (Enter)"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qtpy.QtCore import QObject, Qt, Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QObject, QRectF, Qt, Signal
+from qtpy.QtGui import QColor, QPainter, QPaintEvent
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from napari_medgen.study.questions import Question
 from napari_medgen.viewer.study.fields import Field, PlacesField, Writing, field_for
@@ -51,10 +52,7 @@ class Panel(QWidget):
         self.where.setObjectName("where")
         self.left = QLabel()
         self.left.setObjectName("quiet")
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(6)
-        self.bar.setAccessibleName("Progress")
+        self.bar = _Bar()
         self.note = QLabel()
         self.note.setObjectName("note")
         self.note.setWordWrap(True)
@@ -98,7 +96,7 @@ class Panel(QWidget):
     def set_questions(self, questions: Sequence[Question], answers: Mapping[str, Any], *, enabled: bool = True) -> None:
         """Ask these, with what was answered; fields that are there stay, so that nothing jumps."""
         kept = {field.question.id: field for field in self.fields}
-        chosen = self.fields[self.active].question.id if self.fields else ""
+        chosen = self.fields[self.active].question.id if self.active and self.fields else ""
         wanted = [question.id for question in questions]
         if [field.question for field in self.fields] != list(questions):
             fields = [
@@ -152,9 +150,10 @@ class Panel(QWidget):
         self.writing.setVisible(bool(text.strip()))
 
     def begin(self) -> None:
-        """Forget the fields of the case before."""
-        self.fields = []
+        """Another case or part comes: its first question is asked first."""
         self.active = 0
+        for field in self.fields:
+            field.set_value(None)
 
     def choose(self, index: int) -> None:
         """Let digits answer this question."""
@@ -199,8 +198,7 @@ class Panel(QWidget):
         """Say how far the reader is."""
         self.where.setText(where)
         self.left.setText(left)
-        self.bar.setRange(0, 1000)
-        self.bar.setValue(round(1000 * share))
+        self.bar.set_share(share)
 
     def say_note(self, text: str) -> None:
         """Say what is special now; nothing for an empty text."""
@@ -211,6 +209,29 @@ class Panel(QWidget):
         """Say what could not be done; nothing for an empty text."""
         self.fault.setText(text)
         self.fault.setVisible(bool(text))
+
+
+class _Bar(QWidget):
+    """How much is done. Qt's own bar paints the whole window anew at once, which takes longer than a case's images do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedHeight(6)
+        self.setAccessibleName("Progress")
+        self._share = 0.0
+
+    def set_share(self, share: float) -> None:
+        """Show so much, 0 to 1."""
+        if share != self._share:
+            self._share = share
+            self.setAccessibleDescription(f"{share:.0%}")
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Paint."""
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor("#2c343c"))
+        painter.fillRect(QRectF(0, 0, self.width() * self._share, self.height()), QColor("#8ecae6"))
 
 
 def _button(text: str, signal: Any) -> QPushButton:

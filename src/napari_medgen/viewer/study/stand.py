@@ -52,6 +52,7 @@ class Stand(QObject):
         self.widget = RoomWidget(self.room, Habits(set_.wheel_scrolls, set_.up_lowers))
         self.widget.mark_place = set_.mark
         self.widget.pressed.connect(self.actions.press)
+        self.room.arranged.connect(self._arranged)  # after the widget's own, which makes them
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(_LATER)
@@ -60,17 +61,27 @@ class Stand(QObject):
 
     # -- a case ---------------------------------------------------------------------------------------------------------
 
-    def show(self, layers: Sequence[LayerData]) -> None:
-        """Show a case: its image, and what lies over it. Nothing of the case before is left."""
-        made = [_layer(one) for one in layers]
-        self._clear()
+    @staticmethod
+    def make(layers: Sequence[LayerData]) -> list[Layer]:
+        """Make layers before they are shown, so that showing them takes no longer than it must."""
+        return [_layer(one) for one in layers]
+
+    def show(self, made: Sequence[Layer]) -> None:
+        """Show a case: its image, and what lies over it.
+
+        A volume is a guest of the room at first, which is faster; what is left of the case before goes a moment later.
+        """
+        self._stop()
         first = made[0]
-        self.room.guest = first if isinstance(first, Image) and first.ndim == 3 and len(made) == 1 else None
-        if self.room.guest is None:
-            self.viewer.layers.extend(made)
-        self.refresh()
-        if self.room.guest is not None:
+        if isinstance(first, Image) and first.ndim == 3 and len(made) == 1:
+            self.room.guest = first
+            self.refresh()
             self._later.start()
+            return
+        self._take_down()
+        self.viewer.layers.extend(made)
+        self.refresh()
+        self._forget()
 
     def add(self, layer: LayerData, caption: str) -> None:
         """Show one thing more: a map over the image, or an image beside it."""
@@ -88,19 +99,25 @@ class Stand(QObject):
 
     def clear(self) -> None:
         """Show nothing."""
-        self._clear()
+        self._stop()
+        self._take_down()
         self.refresh()
         self._forget()
 
-    def _clear(self) -> None:
+    def _stop(self) -> None:
+        """End what goes on in the case before."""
         self._later.stop()
         self.actions.end()
         self.room.guest = None
         if self.room.blend is not None:
             self.room.set_blend(None)
+        if self.viewer.canvas.grid.enabled:
+            self.viewer.canvas.grid.enabled = False
+
+    def _take_down(self) -> None:
+        """Take all layers away; what follows them is forgotten when the next ones are shown, for it may follow those."""
         self._forget()
         self._old = list(self.viewer.layers)
-        self.viewer.canvas.grid.enabled = False
         self.viewer.layers.clear()
 
     def _forget(self) -> None:
@@ -114,6 +131,7 @@ class Stand(QObject):
         guest, self.room.guest = self.room.guest, None
         self._later.stop()
         if guest is not None:
+            self._take_down()
             self.viewer.layers.append(guest)
             self.refresh()
             self._forget()
@@ -122,9 +140,11 @@ class Stand(QObject):
         """Show what the model holds now."""
         self.room.refresh()
         self.widget.paint_now()
+
+    def _arranged(self, event: object = None) -> None:
+        """Other views are there: no file of somebody's is dropped among the cases."""
         for child in self.widget.findChildren(QWidget):
-            if child.acceptDrops():
-                child.setAcceptDrops(False)  # no file of somebody's gets among the cases
+            child.setAcceptDrops(False)
 
     @property
     def image(self) -> Layer | None:
@@ -198,6 +218,7 @@ class Stand(QObject):
         """Let go of everything."""
         self._later.stop()
         self.actions.end()
+        self.room.arranged.disconnect(self._arranged)
         self.room.guest = None
         self.viewer.layers.clear()
         self.widget.end()

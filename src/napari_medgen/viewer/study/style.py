@@ -26,6 +26,4 @@ QFrame#question #key { color: #9fb0bd; font-weight: bold; }
 #panel #forward:disabled { background: #2c343c; color: #7c8994; }
 #page #title { font-size: 24px; font-weight: bold; }
 #page #text { font-size: 15px; }
-QProgressBar { background: #2c343c; border: none; border-radius: 3px; }
-QProgressBar::chunk { background: #8ecae6; border-radius: 3px; }
 """
