@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 CONSTRAINT := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi >/dev/null 2>&1 || echo "-c constraints.txt")
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q $(CONSTRAINT)
 
-.PHONY: help demo test oldest wheel lint docs bench screenshots clean
+.PHONY: help demo study test oldest wheel lint docs bench screenshots clean
 help:
 	@echo "make demo   install, and open the window with a sampled brain (pictures in demo-output/ without a display)"
+	@echo "make study  make a small reader study (real or synthetic?) and read it; DATA=folder of real heads"
 	@echo "make test   install, and run the tests"
 	@echo "make oldest install the oldest versions that are admitted, and run the engine's tests"
 	@echo "make wheel  build the wheel, install it into an empty environment and use it from an empty folder"
@@ -30,6 +31,9 @@ $(VENV)/.%: $(BIN)/python pyproject.toml constraints.txt napari.yaml hatch_build
 
 demo: $(VENV)/.all
 	@bash scripts/demo.sh $(BIN)/python
+
+study: $(VENV)/.all
+	@bash scripts/study.sh $(BIN)/python
 
 test: $(VENV)/.test
 	@bash scripts/test.sh $(BIN)/python

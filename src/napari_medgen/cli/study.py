@@ -177,7 +177,10 @@ def status(
     window: Annotated[bool, typer.Option(help="Show it in a window that keeps itself up to date.")] = False,
 ) -> None:
     """Say where every reader is, without opening the blind."""
-    from napari_medgen.study.status import status_of
+    from datetime import date
+
+    from napari_medgen.running.console import warn
+    from napari_medgen.study.status import COLUMNS, status_of
     from napari_medgen.study.study import Study
 
     study = Study.open(folder)
@@ -189,25 +192,12 @@ def status(
         print(_status_json(found))
         return
     table = Table(title=study.protocol.title)
-    for name in ("Reader", "State", "Cases", "Answers a day", "Median time", "Missing", "Last answer", "Store"):
+    for name in COLUMNS:
         table.add_column(name)
     for one in found:
-        table.add_row(*_status_row(one))
+        table.add_row(*one.cells(date.today()))
     Console().print(table)
-
-
-def _status_row(one: ReaderStatus) -> list[str]:
-    days = ", ".join(f"{day.isoformat()}: {count}" for day, count in one.a_day[-3:])
-    return [
-        one.reader,
-        one.state,
-        f"{one.done} of {one.total}",
-        days or "-",
-        f"{one.seconds:.0f} s" if one.seconds is not None else "-",
-        str(one.missing),
-        one.last.astimezone().strftime("%Y-%m-%d %H:%M") if one.last else "-",
-        one.faults[0] if one.faults else "whole" if one.last else "-",
-    ]
+    warn(f"{one.reader}: {fault}." for one in found for fault in one.faults)
 
 
 def _status_json(found: tuple[ReaderStatus, ...]) -> str:

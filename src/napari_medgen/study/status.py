@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from statistics import median
 from typing import Literal
 
@@ -12,6 +12,7 @@ from napari_medgen.study.protocol import Protocol
 from napari_medgen.study.records import Record, read_record
 from napari_medgen.study.study import Study
 
+COLUMNS = ("Reader", "State", "Cases", "Today", "7 days", "Median", "Missing", "Last answer", "Store")
 State = Literal["not begun", "reading", "done"]
 
 
@@ -46,6 +47,21 @@ class ReaderStatus:
     missing: int = 0
     last: datetime | None = None
     faults: tuple[str, ...] = ()
+
+    def cells(self, today: date) -> tuple[str, ...]:
+        """It in words, in the order of ``COLUMNS``."""
+        week = sum(count for day, count in self.a_day if today - timedelta(days=7) < day <= today)
+        return (
+            self.reader,
+            self.state,
+            f"{self.done} of {self.total}",
+            str(dict(self.a_day).get(today, 0)),
+            str(week),
+            f"{self.seconds:.0f} s" if self.seconds is not None else "",
+            str(self.missing) if self.last else "",
+            self.last.astimezone().strftime("%Y-%m-%d %H:%M") if self.last else "",
+            "damaged" if self.faults else "whole" if self.last else "",
+        )
 
 
 def status_of(study: Study) -> tuple[ReaderStatus, ...]:

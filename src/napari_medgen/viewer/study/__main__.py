@@ -15,6 +15,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--reader", default="")
     parser.add_argument("--status", action="store_true")
+    parser.add_argument("--screenshots", type=Path, help="read it by keys, write pictures here, and end")
     options = parser.parse_args()
     from napari.qt import get_qapp
 
@@ -22,10 +23,15 @@ def main() -> None:
     from napari_medgen.viewer.study.dashboard import Dashboard
     from napari_medgen.viewer.study.window import StudyWindow
 
+    from napari_medgen.viewer.study.tour import record
+
     application = get_qapp()
     application.setApplicationDisplayName("Reader study")
     try:
         study = Study.open(options.folder)
+        if options.screenshots is not None:
+            record(options.folder, options.reader or study.codes[0], options.screenshots)
+            return
     except MedGenError as error:
         sys.exit(str(error))
     window = Dashboard(study) if options.status else StudyWindow(study, options.reader)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from napari.qt import get_stylesheet
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QCloseEvent
@@ -17,13 +19,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.study.status import ReaderStatus, status_of
+from napari_medgen.study.status import COLUMNS, ReaderStatus, status_of
 from napari_medgen.study.study import Study
 from napari_medgen.viewer.study.style import STYLE
 from napari_medgen.viewer.work.queue import Job, WorkQueue, file_queue
 
 _EVERY = 5000  # milliseconds
-_COLUMNS = ("Reader", "State", "Cases", "Today", "Last 7 days", "Median time", "Missing answers", "Last answer", "Store")
 
 
 class Dashboard(QMainWindow):
@@ -50,8 +51,8 @@ class Dashboard(QMainWindow):
         middle.setObjectName("page")
         column = QVBoxLayout(middle)
         self.said = QLabel("Reading the stores")
-        self.table = QTableWidget(0, len(_COLUMNS))
-        self.table.setHorizontalHeaderLabels(list(_COLUMNS))
+        self.table = QTableWidget(0, len(COLUMNS))
+        self.table.setHorizontalHeaderLabels(list(COLUMNS))
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.table.setAccessibleName("Readers")
@@ -97,9 +98,9 @@ class Dashboard(QMainWindow):
         )
         self.table.setRowCount(len(found))
         for row, one in enumerate(found):
-            for column, text in enumerate(_cells(one)):
+            for column, text in enumerate(one.cells(date.today())):
                 item = QTableWidgetItem(text)
-                if column == len(_COLUMNS) - 1 and one.faults:
+                if column == len(COLUMNS) - 1 and one.faults:
                     item.setToolTip("\n".join(one.faults))
                 self.table.setItem(row, column, item)
 
@@ -109,22 +110,3 @@ class Dashboard(QMainWindow):
         if self._job is not None:
             self._files.cancel(self._job)
         super().closeEvent(event)
-
-
-def _cells(one: ReaderStatus) -> list[str]:
-    from datetime import date, timedelta
-
-    today = date.today()
-    of_today = sum(count for day, count in one.a_day if day == today)
-    week = sum(count for day, count in one.a_day if day > today - timedelta(days=7))
-    return [
-        one.reader,
-        one.state,
-        f"{one.done} of {one.total}",
-        str(of_today),
-        str(week),
-        f"{one.seconds:.0f} s" if one.seconds is not None else "",
-        str(one.missing) if one.last else "",
-        one.last.astimezone().strftime("%d.%m.%Y %H:%M") if one.last else "",
-        "damaged" if one.faults else "whole" if one.last else "",
-    ]

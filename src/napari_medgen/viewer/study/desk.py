@@ -83,6 +83,11 @@ class Desk(QObject):
         stand.room.moved.connect(self._moved)
         stand.actions.said.connect(panel.say_note)
 
+    @property
+    def ready(self) -> bool:
+        """Whether a case is on the screen and can be answered."""
+        return self._opened
+
     # -- a case comes ---------------------------------------------------------------------------------------------------
 
     def go_on(self) -> None:
