@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from napari_medgen.errors import StudyError
 from napari_medgen.study.audit import check_store
+from napari_medgen.study.clock import Clock
 from napari_medgen.study.protocol import Protocol
 from napari_medgen.study.session import Session
 
@@ -193,3 +195,145 @@ def test_training_cases_are_no_trials_and_breaks_come_when_they_are_due(tmp_path
         due.append(session.break_is_due)
         read_case(session)
     assert due == [False, False, False, True, False, True]
+
+
+class Hands:
+    """Clocks that a test turns."""
+
+    def __init__(self) -> None:
+        self.now, self.day = 0.0, datetime(2026, 3, 1, tzinfo=UTC)
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(lambda: int(self.now * 1e9), lambda: self.day)
+
+
+def test_a_training_case_comes_first_with_the_right_answers_and_counts_in_nothing(tmp_path: Path) -> None:
+    cases = list(protocol().model_dump()["cases"])
+    cases[3] |= {"training": True, "truth": {"real": False}}
+    session = Session.open_in(tmp_path, protocol(cases=cases), "R1")
+    assert session.training
+    assert (session.place, session.progress.total) == (1, 5)
+    session.open()
+    with pytest.raises(StudyError, match="Not answered yet"):
+        session.reveal()
+    assert session.feedback is None
+    session.answer("real", {"yes": True})
+    with pytest.raises(StudyError, match="right answers first"):
+        session.forward()
+    session.reveal()
+    assert session.feedback == {"real": False}
+    with pytest.raises(StudyError, match="cannot be changed"):
+        session.answer("real", {"yes": False})
+    session.close()
+    session = Session.open_in(tmp_path, protocol(cases=cases), "R1")
+    assert session.feedback == {"real": False}  # and after a kill it is as it was
+    session.forward()
+    assert not session.training
+    assert (session.place, session.progress.done) == (1, 0)
+    session.open()
+    session.answer("real", {"yes": True})
+    with pytest.raises(StudyError, match="of training cases only"):
+        session.reveal()
+    assert session.feedback is None
+
+
+def test_the_time_of_a_case_stands_still_in_pauses_and_goes_on_after_a_kill(tmp_path: Path) -> None:
+    hands = Hands()
+    session = Session.open_in(tmp_path, protocol(), "R1", hands.clock)
+    session.open()
+    hands.now += 10
+    session.pause()
+    hands.now += 100
+    assert session.seconds == 10
+    session.resume()
+    hands.now += 5
+    session.answer("real", {"yes": True})
+    hands.now += 7
+    session.note("view", {"slice": 3})
+    session.flush()
+    session.store.close()  # the reader's machine went down; nothing more was written
+    hands.now = 3.0  # its clock begins anew
+    again = Session.open_in(tmp_path, protocol(), "R1", hands.clock)
+    assert again.seconds == 22
+    again.open()
+    hands.now += 1
+    again.forward()
+    assert again.progress.seconds == 23
+    assert again.progress.seconds_left == 23 * 5
+    given = next(again.store.events("answer")).payload
+    assert given["seconds"] == 15
+
+
+@pytest.mark.parametrize("after", ["hide", "next"])
+def test_a_case_has_its_time_and_no_more(after: str, tmp_path: Path) -> None:
+    hands = Hands()
+    limited = protocol(timing={"limit_seconds": 30, "after": after})
+    session = Session.open_in(tmp_path, limited, "R1", hands.clock)
+    session.open()
+    hands.now += 20
+    assert session.seconds_left == 10
+    with pytest.raises(StudyError, match="is not over"):
+        session.expire()
+    hands.now += 11
+    session.expire()
+    assert session.expired
+    if after == "hide":
+        assert session.can_answer
+        session.answer("real", {"yes": True})
+    else:
+        with pytest.raises(StudyError, match="cannot be changed"):
+            session.answer("real", {"yes": True})
+    session.forward()
+    assert session.progress.done == 1
+    assert not session.expired
+    assert Session.open_in(tmp_path / "none", protocol(), "R1").seconds_left is None
+
+
+def test_a_session_of_a_crossover_waits_for_its_wash_out(tmp_path: Path) -> None:
+    hands = Hands()
+    order = {"arms": ["plain", "map"], "design": "crossover", "washout_days": 28}
+    session = Session.open_in(tmp_path, protocol(order=order), "R1", hands.clock)
+    for _ in range(6):
+        read_case(session)
+    hands.day += timedelta(days=27, hours=23)
+    assert session.rests_until == datetime(2026, 3, 29, tzinfo=UTC)
+    with pytest.raises(StudyError, match="may begin on 2026-03-29"):
+        session.open()
+    hands.day += timedelta(hours=2)
+    assert session.rests_until is None
+    while session.trial is not None:
+        read_case(session)
+    assert session.progress.done == 12
+
+
+def test_what_comes_next_is_known_and_an_arm_has_its_map(tmp_path: Path) -> None:
+    cases = [
+        {"id": f"c{n}", "image": f"images/{n}.png", "overlays": {arm: f"overlays/{n}{arm}.png" for arm in "ab"}}
+        for n in range(3)
+    ]
+    session = Session.open_in(tmp_path, protocol(cases=cases, order={"arms": ["a", "b"]}), "R1")
+    while session.trial is not None:
+        expected = session.next_image
+        assert session.overlay == f"overlays/{session.trial.case[1:]}{session.trial.arm}.png"
+        read_case(session)
+        if session.trial is not None:
+            assert expected == (session.image, session.overlay)
+    assert expected == ()
+
+
+def test_a_case_that_was_to_be_shown_does_not_vanish(tmp_path: Path) -> None:
+    Session.open_in(tmp_path, protocol(), "R1").close()
+    fewer = protocol().model_dump()["cases"][1:]
+    with pytest.raises(StudyError, match="the case c0, and the protocol has it no more"):
+        Session.open_in(tmp_path, protocol(version=2, cases=fewer), "R1")
+
+
+def test_training_is_left_for_good(tmp_path: Path) -> None:
+    cases = protocol().model_dump()["cases"]
+    cases[0]["training"] = True
+    session = Session.open_in(tmp_path, protocol(cases=cases, navigation={"back": True}), "R1")
+    read_case(session)
+    assert not session.can_go_back
+    with pytest.raises(StudyError, match="first case"):
+        session.back()

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from napari_medgen.errors import StudyError
 from napari_medgen.imaging.files import read_image
@@ -180,45 +182,72 @@ def import_cases(
     key = study.key() or Key(study=protocol.study)
     if protocol.truth_checksum and not study.key_file.is_file():
         raise StudyError(f"{study.key_file.name} is not here: cases are added where the key is.")
-    mark = protocol.blinding.mark
     names = _names(protocol, len(cases))
-    like: Volume | None = None
-    added, known, written = [], dict(key.cases), []
+    like = _read(cases[0].image) if matched and cases else None
+    if like is not None and not isinstance(like, Volume):
+        raise StudyError("Only volumes are matched; a radiograph stays on its own grid.")
+    added, known = [], dict(key.cases)
+    files = _Files(folder, protocol.blinding.mark, like)
     try:
         # In the order of the new names: what a disk says of when files were made must tell nothing.
         for number, (name, case) in enumerate(sorted(zip(names, cases, strict=True), key=lambda pair: pair[0])):
             yield Progress(number, len(cases), "Preparing images")
-            image = _read(case.image)
-            if matched:
-                if not isinstance(image, Volume):
-                    raise StudyError("Only volumes are matched; a radiograph stays on its own grid.")
-                like = like or image
-                image = alike([image], like)[0]
-            entry: dict[str, Any] = {"id": name, "image": keep_image(image, folder, mark=mark)}
-            written.append(entry["image"])
-            if case.group != "all":
-                entry["group"] = case.group
-            if case.aid is not None:
-                entry["aid"] = keep_image(_read(case.aid), folder, "aids", mark=mark)
-                written.append(entry["aid"])
-            if case.images:
-                entry["images"] = {arm: keep_image(_read(one), folder, mark=mark) for arm, one in case.images.items()}
-                written += entry["images"].values()
-            overlays = {arm: keep_image(_read(one), folder, "overlays") for arm, one in case.overlays.items()}
-            overlays |= {arm: keep_map(values, folder) for arm, values in case.maps.items()}
-            if overlays:
-                entry["overlays"] = overlays
-                written += overlays.values()
-            if case.training:
-                entry |= {"training": True, "truth": dict(case.truth)}
+            added.append({"id": name, **files.entry(case)})
             known[name] = KeyCase(truth=dict(case.truth), source=case.source or str(getattr(case.image, "name", "")))
-            added.append(entry)
         _write(study, added, key.model_copy(update={"cases": known, "arms": {**key.arms, **(arms or {})}}))
     except BaseException:
-        for one in written:
-            (folder / one).unlink(missing_ok=True)
+        files.take_back()
         raise
     return Study.open(folder)
+
+
+class _Files:
+    """The files of new cases, which are taken back if anything goes wrong."""
+
+    def __init__(self, folder: Path, mark: bool, like: Volume | None) -> None:
+        self._folder, self._mark, self._like = folder, mark, like
+        self._written: list[str] = []
+
+    def entry(self, case: NewCase) -> dict[str, Any]:
+        """What the protocol says of a case beside its name, its files written."""
+        image = _read(case.image)
+        if self._like is not None:
+            if not isinstance(image, Volume):
+                raise StudyError("Only volumes are matched; a radiograph stays on its own grid.")
+            image = alike([image], self._like)[0]
+        entry: dict[str, Any] = {"image": self._keep(image)}
+        if case.group != "all":
+            entry["group"] = case.group
+        if case.aid is not None:
+            entry["aid"] = self._keep(_read(case.aid), "aids")
+        if case.images:
+            entry["images"] = {arm: self._keep(_read(one)) for arm, one in case.images.items()}
+        maps = {arm: _map_values(_read(one)) for arm, one in case.overlays.items()} | dict(case.maps)
+        if maps:
+            entry["overlays"] = {arm: self._noted(keep_map(values, self._folder)) for arm, values in maps.items()}
+        if case.training:
+            entry |= {"training": True, "truth": dict(case.truth)}
+        return entry
+
+    def _keep(self, image: Picture, folder: str = "images") -> str:
+        return self._noted(keep_image(image, self._folder, folder, mark=self._mark))
+
+    def _noted(self, file: str) -> str:
+        self._written.append(file)
+        return file
+
+    def take_back(self) -> None:
+        """Remove all that was written."""
+        for file in self._written:
+            (self._folder / file).unlink(missing_ok=True)
+
+
+def _map_values(image: Picture) -> NDArray[np.float32]:
+    """The values of somebody's map: a picture from nothing (black) to 1 (white), a volume of floats as it is."""
+    if isinstance(image, Radiograph):
+        return image.grey()
+    values = image.voxels.astype(np.float32)
+    return values if image.voxels.dtype == np.float32 else values / max(float(np.abs(values).max()), 1.0)
 
 
 def _read(source: Path | Picture) -> Picture:

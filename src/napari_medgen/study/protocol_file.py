@@ -21,11 +21,16 @@ def with_entry(text: str, name: str, value: Any) -> str:
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     for key, held in root.value if isinstance(root, yaml.MappingNode) else ():
         if key.value == name:
-            begin, end = key.start_mark.index, held.end_mark.index
-            rest = text[end:]
-            if held.end_mark.column and not isinstance(held, yaml.ScalarNode):
-                rest = rest.lstrip("\n") if rest.startswith("\n") else rest
-            elif isinstance(held, yaml.ScalarNode):
-                rest = rest.removeprefix("\n")
-            return text[:begin] + written + rest
+            end = text.find("\n", _end(held) - 1)  # a remark behind the value goes with it
+            rest = text[end + 1 :] if end >= 0 else ""
+            return text[: key.start_mark.index] + written + rest
     return text + ("" if text.endswith("\n") or not text else "\n") + written
+
+
+def _end(node: yaml.Node) -> int:
+    """Where the last character of a value is, and one: PyYAML takes the remarks below a list for a part of it."""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _end(last[1] if isinstance(last, tuple) else last)
+    index: int = node.end_mark.index
+    return index

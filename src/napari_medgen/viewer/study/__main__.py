@@ -21,9 +21,8 @@ def main() -> None:
 
     from napari_medgen.study.study import Study
     from napari_medgen.viewer.study.dashboard import Dashboard
-    from napari_medgen.viewer.study.window import StudyWindow
-
     from napari_medgen.viewer.study.tour import record
+    from napari_medgen.viewer.study.window import StudyWindow
 
     application = get_qapp()
     application.setApplicationDisplayName("Reader study")

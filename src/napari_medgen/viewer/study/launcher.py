@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,7 @@ class ReaderStudy(QWidget):
 
     def __init__(self, napari_viewer: ViewerModel | None = None) -> None:
         super().__init__()
-        self._windows: weakref.WeakSet[QMainWindow] = weakref.WeakSet()
+        self._windows: list[QMainWindow] = []
         column = QVBoxLayout(self)
         what = sentence()
         what.setText(
@@ -67,7 +66,7 @@ class ReaderStudy(QWidget):
         if study is None:
             return None
         window = StudyWindow(study)
-        self._windows.add(window)
+        self._keep(window)
         window.showMaximized()
         return window
 
@@ -77,9 +76,14 @@ class ReaderStudy(QWidget):
         if study is None:
             return None
         window = Dashboard(study)
-        self._windows.add(window)
+        self._keep(window)
         window.show()
         return window
+
+    def _keep(self, window: QMainWindow) -> None:
+        """Hold a window as long as it is open."""
+        self._windows.append(window)
+        window.destroyed.connect(lambda: self._windows.remove(window))
 
     def _study(self) -> Study | None:
         say(self.fault, "")

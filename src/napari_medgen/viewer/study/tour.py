@@ -19,6 +19,7 @@ from napari_medgen.study.questions import Box, Choice, FreeText, Likert, Number,
 from napari_medgen.study.study import Study
 from napari_medgen.viewer.study.window import StudyWindow
 
+_Test: Any = QTest  # whose types do not know that its functions are static
 _PATIENCE = 60.0  # seconds
 _KEY = Qt.Key
 Answer = Callable[[Question], Any]
@@ -71,7 +72,7 @@ class KeyReader:
 
     def key(self, code: Qt.Key, held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
         """Press a key where the focus is."""
-        QTest.keyClick(self._focus(), code, held)
+        _Test.keyClick(self._focus(), code, held)
         settle(0.0)
 
     def digit(self, number: int) -> None:
@@ -80,7 +81,7 @@ class KeyReader:
 
     def write(self, text: str) -> None:
         """Write where the focus is."""
-        QTest.keyClicks(self._focus(), text)
+        _Test.keyClicks(self._focus(), text)
         settle(0.0)
 
     def _focus(self) -> QWidget:
