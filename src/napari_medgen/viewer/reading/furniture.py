@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 _LONGEST_RULER = 0.3  # of the view
+_ARM = 7.0  # points, of the cross on a place
+_MARKED, _AIM = "#ffd166", "#4cc9f0"
 _SLABS = {"mean": "mean", "mip": "MIP", "minip": "MinIP"}
 _SPOKEN_SIDES = {"L": "left side", "R": "right side", "B": "both sides"}
 _TITLES = {"swipe": "Swipe", "checkerboard": "Checkerboard", "blink": "Blink", "difference": "Difference"}
@@ -105,7 +107,8 @@ def furniture_of(room: Room, index: int) -> Furniture:
         lower=() if whole else _lower(room, pane, subject),
         window=() if whole else _window(room, pane, room.blend.seen if room.blend is not None else subject),
         edges=letters,
-        lines=_lines(room, pane, size) if room.crosshair and not (blended and pane.axes == 2) else (),
+        lines=(_lines(room, pane, size) if room.crosshair and not (blended and pane.axes == 2) else ())
+        + _marks(room, pane, subject, size),
         mark=_mark(room, pane),
         ruler=None if whole else _ruler(room, pane, subject, size),
         bar=_bar(room, subject),
@@ -213,9 +216,12 @@ def _short(value: float) -> str:
 
 def _lines(room: Room, pane: Pane, size: tuple[float, float]) -> tuple[Line, ...]:
     place = room.place[-3:]
+    high, wide = size
+    if pane.axes == 2 and room.aim:
+        right, down = pane.to_canvas(room.place[-2:], size)
+        return _cross(right, down, (wide, high), _AIM)
     if pane.axes != 3 or len(place) < 3:
         return ()
-    high, wide = size
     right, down = pane.to_canvas(place, size)
     if pane.plane.name == "3d":
         return _axes_of_whole(pane, place, size)
@@ -229,6 +235,41 @@ def _lines(room: Room, pane: Pane, size: tuple[float, float]) -> tuple[Line, ...
         Line((right, 0.0), (right, down - gap), upright.colour),
         Line((right, down + gap), (right, high), upright.colour),
     )
+
+
+def _cross(right: float, down: float, far: tuple[float, float], colour: str) -> tuple[Line, ...]:
+    gap = 9.0
+    return (
+        Line((0.0, down), (right - gap, down), colour),
+        Line((right + gap, down), (far[0], down), colour),
+        Line((right, 0.0), (right, down - gap), colour),
+        Line((right, down + gap), (right, far[1]), colour),
+    )
+
+
+def _marks(room: Room, pane: Pane, subject: Image, size: tuple[float, float]) -> tuple[Line, ...]:
+    """What was marked, on the slices that it lies on: a place as a small cross, a box as its outline."""
+    lines: list[Line] = []
+    through = pane.plane.through
+    for mark in room.marks if pane.plane.name != "3d" else ():
+        first, second = np.array(mark.first), np.array(mark.second)
+        if len(first) != pane.axes:
+            continue
+        if pane.axes == 3 and through is not None:
+            half = float(np.asarray(subject.extent.step)[subject.ndim - 3 + through]) / 2
+            low, high = sorted((first[through], second[through]))
+            if not low - half <= room.place[-3:][through] <= high + half:
+                continue
+        (left, top), (right, bottom) = pane.to_canvas(first, size), pane.to_canvas(second, size)
+        if mark.first == mark.second:
+            lines += [
+                Line((left - _ARM, top), (left + _ARM, top), _MARKED),
+                Line((left, top - _ARM), (left, top + _ARM), _MARKED),
+            ]
+            continue
+        corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+        lines += [Line(one, other, _MARKED) for one, other in zip(corners, [*corners[1:], corners[0]], strict=True)]
+    return tuple(lines)
 
 
 def _axes_of_whole(pane: Pane, place: NDArray[np.float64], size: tuple[float, float]) -> tuple[Line, ...]:

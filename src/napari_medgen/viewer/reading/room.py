@@ -66,6 +66,14 @@ class Slab:
     kind: SlabKind = "mip"
 
 
+@dataclass(frozen=True)
+class Mark:
+    """What somebody marked: a place, or a box by two corners, in the viewer's world along its last two or three axes."""
+
+    first: tuple[float, ...]
+    second: tuple[float, ...]
+
+
 class Room:
     """Linked views of what a viewer shows.
 
@@ -110,6 +118,8 @@ class Room:
         self.plane: PlaneName = "axial"  # of views that stand beside each other to be compared
         self.hover: tuple[Pane, tuple[float, float]] | None = None  # the view under the pointer, and where in it
         self.says = ""  # in a view that shows nothing
+        self.marks: tuple[Mark, ...] = ()
+        self.aim = False  # whether the crosshair is drawn in pictures too, for a mark is set by it
         self.size: tuple[float, float] = (3.0, 4.0)  # height and width of the place for all views
         self._subject: Subject | None = None
         self._box: tuple[float, ...] = ()
@@ -153,7 +163,7 @@ class Room:
     @property
     def compared(self) -> bool:
         """Whether pictures stand beside each other, one a view, instead of one volume in several planes."""
-        return len({pane.sources for pane in self.panes}) > 1
+        return len({pane.sources for pane in self.panes if pane.sources}) > 1
 
     def _hang_one(self, layers: list[Layer]) -> None:
         layers = [layer for layer in layers if self._is_shown(layer)]
@@ -343,6 +353,21 @@ class Room:
         place = self._viewer_place()
         place[-3:] = self._on_voxel(box.low + np.asarray(fractions) * box.size)
         self.set_place(place)
+
+    def start(self) -> None:
+        """Look at an image as its hanging says, wherever somebody looked in the one before; its layout stays."""
+        self.maximised = None
+        self.active = 0
+        if self.sight.zoom != self.hanging.zoom or self.sight.offset.any():
+            self.sight.look(self.hanging.zoom)
+            self.sight.fit()
+        self._go_to(self.hanging.slice)
+
+    def set_marks(self, marks: Sequence[Mark], *, aim: bool) -> None:
+        """Draw marks, and where the next one would be."""
+        if (tuple(marks), aim) != (self.marks, self.aim):
+            self.marks, self.aim = tuple(marks), aim
+            self.changed()
 
     def _on_voxel(self, place: NDArray[np.float64]) -> NDArray[np.float64]:
         """The middle of the voxel of the first image at a place."""

@@ -270,9 +270,11 @@ class Desk(QObject):
             if self.panel.current is not None and self._opened:
                 self.panel.current.press(digit)
         elif action in ("next_question", "previous_question"):
+            before = self.panel.active
             self.panel.commit()
-            count = max(len(self.panel.fields), 1)
-            self.panel.choose((self.panel.active + (1 if action == "next_question" else -1)) % count)
+            if self.panel.active == before:  # what was written may have been an answer, and the next is asked already
+                count = max(len(self.panel.fields), 1)
+                self.panel.choose((before + (1 if action == "next_question" else -1)) % count)
             self.stand.widget.focus()
         elif action.startswith("mark_"):
             down, right = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}[action.removeprefix("mark_")]
@@ -388,12 +390,10 @@ class Desk(QObject):
         answers = self.session.answers
         points = [place for one in asked if isinstance(one, Point) for place in answers.get(one.id) or []]
         boxes = [box for one in asked if isinstance(one, Box) for box in answers.get(one.id) or []]
-        self.stand.draw_marks(points, boxes, cursor=True)
+        self.stand.draw_marks(points, boxes)
 
     def _moved(self, event: object = None) -> None:
         self.viewing.touch()
-        if self._opened and self.stand.image is not None and self.stand.image.ndim == 2:
-            self._draw_marks()
 
     # -- the clock ------------------------------------------------------------------------------------------------------
 

@@ -118,7 +118,11 @@ class Field(QFrame):
                 style.polish(self)
 
     def set_value(self, value: Any) -> None:
-        """Show an answer; None for none."""
+        """Show an answer; None for none. What is being given and not given yet stays."""
+
+    def reset(self) -> None:
+        """Forget what was given, and what was being given: another case comes."""
+        self.set_value(None)
 
     def press(self, digit: int) -> None:
         """A digit was pressed, 0 to 9."""
@@ -195,7 +199,13 @@ class YesNoField(Field):
         self.column.addWidget(holder)
         return targets
 
+    def reset(self) -> None:
+        self._asks_sure = False
+        self.set_value(None)
+
     def set_value(self, value: Any) -> None:
+        if self._asks_sure and value is None:
+            return
         self._yes = value["yes"] if value else None
         self._sure = value.get("confidence") if value else None
         self._asks_sure = False
@@ -258,9 +268,11 @@ class NumberField(Field):
         self._filling = False
 
     def set_value(self, value: Any) -> None:
-        self._filling = True
-        self.box.setValue(self.box.minimum() if value is None else float(value))
-        self._filling = False
+        wanted = self.box.minimum() if value is None else float(value)
+        if self.box.value() != wanted:  # setting the same would take away what is being typed
+            self._filling = True
+            self.box.setValue(wanted)
+            self._filling = False
 
     def press(self, digit: int) -> None:
         self.box.setFocus()
@@ -311,9 +323,13 @@ class TextField(Field):
         self.finish()
         self._kept = ""
 
+    def reset(self) -> None:
+        self._kept = ""
+        self.edit.setPlainText("")
+
     def set_value(self, value: Any) -> None:
-        self._kept = value or ""
-        if self.edit.toPlainText() != self._kept:
+        if (value or "") != self._kept:
+            self._kept = value or ""
             self.edit.setPlainText(self._kept)
 
     def press(self, digit: int) -> None:
@@ -322,8 +338,7 @@ class TextField(Field):
     def commit(self) -> None:
         text = self.edit.toPlainText().strip()
         if text != self._kept:
-            self._kept = text
-            self.answered.emit(text)
+            self.answered.emit(text)  # the answer comes back by set_value once it is kept
 
 
 class PlacesField(Field):

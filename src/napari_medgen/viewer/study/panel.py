@@ -153,7 +153,7 @@ class Panel(QWidget):
         """Another case or part comes: its first question is asked first."""
         self.active = 0
         for field in self.fields:
-            field.set_value(None)
+            field.reset()
 
     def choose(self, index: int) -> None:
         """Let digits answer this question."""
@@ -186,6 +186,8 @@ class Panel(QWidget):
         """Give what was written and not given yet."""
         for field in self.fields:
             field.commit()
+        if self.writing.isVisibleTo(self):
+            self.commented.emit(self.writing.toPlainText())
 
     def say_half(self, name: str) -> None:
         """A box of this question has its first corner."""

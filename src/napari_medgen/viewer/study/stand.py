@@ -7,11 +7,10 @@ files knows of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image, Layer, Points, Shapes
+from napari.layers import Image, Layer
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QWidget
 
@@ -19,13 +18,11 @@ from napari_medgen.viewer.canvas.captions import set_caption
 from napari_medgen.viewer.layers.volumes import LayerData
 from napari_medgen.viewer.reading.actions import Actions
 from napari_medgen.viewer.reading.hands import Habits
-from napari_medgen.viewer.reading.room import Room
+from napari_medgen.viewer.reading.room import Mark, Room
 from napari_medgen.viewer.reading.room_widget import RoomWidget
 from napari_medgen.viewer.work.preferences import preferences
 
-MARKS, CURSOR = "Marks", "Cursor"
 _LATER = 150  # milliseconds after which a volume is also shown as a whole
-_MARK = "#ffd166"
 
 
 class Stand(QObject):
@@ -75,12 +72,12 @@ class Stand(QObject):
         first = made[0]
         if isinstance(first, Image) and first.ndim == 3 and len(made) == 1:
             self.room.guest = first
-            self.refresh()
+            self._start()
             self._later.start()
             return
         self._take_down()
         self.viewer.layers.extend(made)
-        self.refresh()
+        self._start()
         self._forget()
 
     def add(self, layer: LayerData, caption: str) -> None:
@@ -106,6 +103,7 @@ class Stand(QObject):
 
     def _stop(self) -> None:
         """End what goes on in the case before."""
+        self.room.set_marks((), aim=False)
         self._later.stop()
         self.actions.end()
         self.room.guest = None
@@ -139,6 +137,11 @@ class Stand(QObject):
     def refresh(self) -> None:
         """Show what the model holds now."""
         self.room.refresh()
+        self.widget.paint_now()
+
+    def _start(self) -> None:
+        self.room.refresh()
+        self.room.start()
         self.widget.paint_now()
 
     def _arranged(self, event: object = None) -> None:
@@ -178,41 +181,11 @@ class Stand(QObject):
             place[-2:] = np.asarray(image.extent.world, float).mean(axis=0)
             self.room.set_place(place)
 
-    def draw_marks(
-        self, points: Sequence[Sequence[float]], boxes: Sequence[Sequence[Sequence[float]]], cursor: bool
-    ) -> None:
-        """Draw the places and boxes that were marked, and, in a picture, the crosshair."""
-        for layer in [layer for layer in self.viewer.layers if layer.name in (MARKS, CURSOR)]:
-            self.viewer.layers.remove(layer)
-        image = self.image
-        if image is None:
-            return
-        if points or boxes or (cursor and image.ndim == 2):
-            self._admit()
-        size = float(np.ptp(np.asarray(image.extent.world, float)[:, -2:], axis=0).max()) / 40
-        look: dict[str, Any] = {"border_color": _MARK, "face_color": "transparent", "border_width": 0.15, "size": size}
-        units = {"units": image.units, "axis_labels": image.axis_labels}
-        if points:
-            drawn = Points(np.array(points, float), name=MARKS, out_of_slice_display=True, **look, **units)
-            self.viewer.layers.append(drawn)
-        if boxes:
-            outlines = [_outline(np.array(box, float)) for box in boxes]
-            self.viewer.layers.append(
-                Shapes(
-                    outlines,
-                    shape_type="polygon",
-                    name=MARKS,
-                    edge_color=_MARK,
-                    face_color="transparent",
-                    edge_width=size / 8,
-                    **units,
-                )
-            )
-        if cursor and image.ndim == 2:
-            self.viewer.layers.append(
-                Points([self.place], name=CURSOR, symbol="cross", **(look | {"face_color": _MARK}), **units)
-            )
-        self.refresh()
+    def draw_marks(self, points: Sequence[Sequence[float]], boxes: Sequence[Sequence[Sequence[float]]]) -> None:
+        """Draw the places and boxes that were marked, and, in a picture, the crosshair that marks the next."""
+        marks = [Mark(tuple(place), tuple(place)) for place in points]
+        marks += [Mark(tuple(first), tuple(second)) for first, second in boxes]
+        self.room.set_marks(marks, aim=True)
 
     def close(self) -> None:
         """Let go of everything."""
@@ -228,12 +201,3 @@ class Stand(QObject):
 def _layer(one: LayerData) -> Layer:
     data, options, kind = one
     return Layer.create(data, dict(options), kind)
-
-
-def _outline(box: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Four corners of a box: in a picture its own, in a volume on the slice of its first corner."""
-    low, high = box.min(axis=0), box.max(axis=0)
-    corners = np.repeat(box[:1], 4, axis=0)
-    corners[:, -2] = [low[-2], low[-2], high[-2], high[-2]]
-    corners[:, -1] = [low[-1], high[-1], high[-1], low[-1]]
-    return corners

@@ -183,7 +183,8 @@ class KeyReader:
         for _ in range(count * (2 if isinstance(question, Box) else 1)):
             for code in (_KEY.Key_Right, _KEY.Key_Down, _KEY.Key_Down):
                 self.key(code, Qt.KeyboardModifier.ShiftModifier)
-            self.key(_KEY.Key_Up)  # in a volume, another slice
+            for code in (_KEY.Key_Up, _KEY.Key_Right) * 2:  # in a volume: another slice of two views
+                self.key(code)
             self.digit(1)
 
 
