@@ -294,6 +294,9 @@ class Desk(QObject):
             return
         self._show_state()
         self._draw_marks()
+        asked = self._asked(name)
+        if isinstance(asked, Point | Box) and value and len(value) < asked.most:
+            return  # more can be marked
         self.panel.choose_open(self.session.missing)
 
     def forward(self) -> None:

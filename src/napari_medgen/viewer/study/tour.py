@@ -186,6 +186,8 @@ class KeyReader:
             for code in (_KEY.Key_Up, _KEY.Key_Right) * 2:  # in a volume: another slice of two views
                 self.key(code)
             self.digit(1)
+        if 0 < count < question.most:
+            self.key(_KEY.Key_Tab)
 
 
 def drawn(lots: random.Random) -> Answer:
