@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
-from napari_medgen.imaging.provenance import Provenance
-from napari_medgen.imaging.volume import Volume
 from napari_medgen.study.case_table import NewCase, import_cases
-from napari_medgen.study.session import Session
 from napari_medgen.study.study import PROTOCOL, Study
 from napari_medgen.study.templating import protocol_text
-
-MakeStudy = Callable[..., Study]
-
-
-def run(steps: Any) -> Any:
-    """What a computation returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value
-
-
-def a_volume(seed: int, shape: tuple[int, int, int] = (8, 10, 12), *, synthetic: bool = False) -> Volume:
-    voxels = np.random.default_rng(seed).integers(0, 900, shape).astype(np.int16)
-    made = Provenance(synthetic=synthetic, model="a-model" if synthetic else "")
-    return Volume.on_grid(voxels, (2.0, 2.0, 2.0), f"patient-{seed}", provenance=made)
+from study_support import MakeStudy, a_volume, run
 
 
 @pytest.fixture
@@ -55,20 +33,3 @@ def make_study(tmp_path: Path) -> MakeStudy:
         return made
 
     return make
-
-
-def read_all(session: Session, *, yes: bool = True, cases: int = 1000) -> None:
-    """Read so many cases of a study, each answer as simple as it can be."""
-    done = 0
-    while session.trial is not None and done < cases:
-        session.open()
-        while session.missing:
-            asked = session.missing[0]
-            value: Any = getattr(asked, "options", ("x",))[0]
-            if asked.kind == "yes_no":
-                value = {"yes": yes, "confidence": 3} if asked.confidence else {"yes": yes}
-            session.answer(asked.id, value)
-            if not session.missing and session.protocol.paired is not None and session.part == "first":
-                session.lock()
-        session.forward()
-        done += 1

@@ -9,13 +9,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
-from tests.study.conftest import MakeStudy, a_volume, read_all, run
 
 from napari_medgen.errors import ImageError, StudyError
 from napari_medgen.imaging.nifti import write_nifti
 from napari_medgen.study.case_table import import_cases, read_case_table
 from napari_medgen.study.study import PROTOCOL, Study
 from napari_medgen.study.templating import protocol_text
+from study_support import MakeStudy, a_volume, read_all, run
 
 
 def empty_study(folder: Path, template: str = "turing") -> Study:

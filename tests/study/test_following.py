@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from tests.study.conftest import MakeStudy, read_all
 
 from napari_medgen.errors import StudyError
 from napari_medgen.study.anchor import read_head
@@ -20,6 +19,7 @@ from napari_medgen.study.records import read_record
 from napari_medgen.study.status import status_of
 from napari_medgen.study.study import Study
 from napari_medgen.study.unblinding import read_unblinded, unblind
+from study_support import MakeStudy, read_all
 
 
 def read(study: Study, reader: str, cases: int = 1000, *, yes: bool = True) -> None:

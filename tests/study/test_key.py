@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.study.conftest import MakeStudy
 
 from napari_medgen.errors import StudyError
+from study_support import MakeStudy
 
 
 def test_the_truth_is_in_the_key_and_nowhere_else(make_study: MakeStudy) -> None:

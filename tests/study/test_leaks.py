@@ -8,11 +8,11 @@ from dataclasses import replace
 import nibabel as nib
 import numpy as np
 import pytest
-from tests.study.conftest import MakeStudy, a_volume
 
 from napari_medgen.study.case_table import NewCase
 from napari_medgen.study.leaks import find_leaks
 from napari_medgen.study.study import Study
+from study_support import MakeStudy, a_volume
 
 
 def leaks(study: Study) -> list[str]:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.study.conftest import a_volume
 
 from napari_medgen.imaging.files import read_image, read_volume
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.study.material import alike, keep_image, keep_map, values_of_map
+from study_support import a_volume
 
 
 def test_a_volume_keeps_its_voxels_and_its_place_and_nothing_else(tmp_path: Path) -> None:

@@ -191,9 +191,9 @@ def status(
     if as_json:
         print(_status_json(found))
         return
-    table = Table(title=study.protocol.title)
+    table = Table(title=study.protocol.title, box=None, padding=(0, 1, 0, 0), title_justify="left")
     for name in COLUMNS:
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)
     for one in found:
         table.add_row(*one.cells(date.today()))
     Console().print(table)

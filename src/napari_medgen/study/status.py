@@ -59,7 +59,7 @@ class ReaderStatus:
             str(week),
             f"{self.seconds:.0f} s" if self.seconds is not None else "",
             str(self.missing) if self.last else "",
-            self.last.astimezone().strftime("%Y-%m-%d %H:%M") if self.last else "",
+            self.last.astimezone().strftime("%d %b %H:%M") if self.last else "",
             "damaged" if self.faults else "whole" if self.last else "",
         )
 

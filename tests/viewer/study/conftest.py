@@ -6,12 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import yaml
-from tests.study.conftest import a_volume, run
 
-from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.study.case_table import NewCase, import_cases
 from napari_medgen.study.protocol_file import with_entry
 from napari_medgen.study.study import PROTOCOL, Study
@@ -19,11 +16,7 @@ from napari_medgen.study.templating import protocol_text
 from napari_medgen.viewer.study.tour import KeyReader, settle
 from napari_medgen.viewer.study.window import StudyWindow
 from napari_medgen.viewer.work.queue import file_queue
-
-
-def a_picture(seed: int) -> Radiograph:
-    pixels = np.random.default_rng(seed).integers(0, 255, (40, 30)).astype(np.uint8)
-    return Radiograph(pixels, (0.0, 255.0), spacing=(0.5, 0.5), laterality="L", name=f"MILLER-{seed}")
+from study_support import a_volume, run
 
 
 @pytest.fixture

@@ -13,8 +13,6 @@ import pytest
 from napari.layers import Layer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
-from tests.study.conftest import a_volume
-from tests.viewer.study.conftest import a_picture
 
 from napari_medgen.errors import StudyError
 from napari_medgen.study.case_table import NewCase
@@ -26,6 +24,7 @@ from napari_medgen.viewer.study import desk as desk_module
 from napari_medgen.viewer.study.loading import AID, IMAGE, MAP
 from napari_medgen.viewer.study.sheet import KeySheet
 from napari_medgen.viewer.study.tour import KeyReader, drawn, settle, until
+from study_support import a_picture, a_volume
 
 KEY = Qt.Key
 Open = Callable[..., KeyReader]
