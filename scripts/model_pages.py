@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from webp import convert
+
 from napari_medgen.models.card import ModelCard
 from napari_medgen.models.catalogue import STARTER
 from napari_medgen.models.folder import open_folder
@@ -41,7 +43,7 @@ def _volumes(card: ModelCard) -> list[str]:
     denoiser, autoencoder = architecture["denoiser"], architecture["autoencoder"]
     factor = " x ".join(map(str, autoencoder["downsample"]))
     return [
-        f"![Samples]({card.name}.png)\n",
+        f"![Samples]({card.name}.webp)\n",
         "Four samples (seeds 0 to 3, 20 steps of DPM-Solver++), none chosen; axial, coronal and sagittal slices.\n",
         f"- Volumes of {shape} voxels, {spacing} mm apart",
         f"- VQ-GAN with factor {factor} and {autoencoder['n_codes']:,} codes; denoiser `{denoiser['architecture']}`, "
@@ -68,7 +70,7 @@ def _progression(card: ModelCard) -> list[str]:
     architecture, optimiser = card.architecture, card.recipe["optimiser"]
     generator = architecture["generator"]
     return [
-        "![Real knees, their projections and what is expected of them](../images/progression-grid.png)\n",
+        "![Real knees, their projections and what is expected of them](../images/progression-grid.webp)\n",
         "Validation knees, the first two of each of the grades 0 to 3: real, projected, after 48 and 96 nominal months.\n",
         f"**{architecture['surrogate'].capitalize()}.**\n",
         f"- StyleGAN2 of {generator['resolution']} x {generator['resolution']} pixels, latents of {generator['w_dim']}; "
@@ -91,6 +93,7 @@ def picture(path: Path) -> None:
     low, high = generator.architecture.intensities
     volumes = [drive(generator.sample(SampleRequest(seed=seed))).volume for seed in range(4)]
     save_grid(DOCS / f"{path.name}.png", [(v.voxels - low) / (high - low) * 2 - 1 for v in volumes])
+    convert(DOCS / f"{path.name}.png")
 
 
 def main() -> None:

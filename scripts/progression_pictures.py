@@ -1,4 +1,7 @@
-"""Pictures of **Extrapolate radiograph** on a public knee: ``progression_pictures.py KNEE OUT``, with a display."""
+"""Pictures of **Extrapolate radiograph** on a public knee: ``progression_pictures.py KNEE OUT``, with a display;
+
+webp.py makes what goes into the docs of them.
+"""
 
 from __future__ import annotations
 

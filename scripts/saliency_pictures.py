@@ -1,4 +1,7 @@
-"""Pictures of **Overlay saliency** on public radiographs: ``saliency_pictures.py DATA OUT``, with a display or xvfb-run."""
+"""Pictures of **Overlay saliency** on public radiographs: ``saliency_pictures.py DATA OUT``, with a display;
+
+webp.py makes what goes into the docs of them.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -108,6 +109,11 @@ def test_a_forged_store_is_found_only_by_a_head_that_was_kept_elsewhere(tmp_path
     assert read_head(known.line) == known
 
 
+# 1 for every byte of the journal, which takes minutes.
+EVERY_CUT = int(os.environ.get("MEDGEN_EVERY_CUT", "509"))
+EVERY_BIT = int(os.environ.get("MEDGEN_EVERY_BIT", "613"))
+
+
 def crashed(folder: Path) -> tuple[Path, bytes, Head]:
     """A store as a power cut finds it: six answers in the journal, none in the file."""
     path = folder / "live" / "R1.sqlite"
@@ -127,7 +133,7 @@ def test_a_journal_that_is_cut_anywhere_keeps_whole_answers_and_tells_what_is_lo
     path, journal, head = crashed(tmp_path)
     wal = path.with_name("R1.sqlite-wal")
     counts = set()
-    for length in [*range(0, len(journal), 509), len(journal)]:
+    for length in [*range(0, len(journal), EVERY_CUT), len(journal)]:
         wal.write_bytes(journal[:length])
         audit = check_store(path)
         counts.add(audit.events)
@@ -144,7 +150,7 @@ def test_changed_bits_are_never_silent(tmp_path: Path) -> None:
     """In the journal SQLite drops the changed commit and all after it and says "ok"; the anchor does not."""
     path, journal, head = crashed(tmp_path)
     wal = path.with_name("R1.sqlite-wal")
-    for place in range(40, len(journal), 613):
+    for place in range(40, len(journal), EVERY_BIT):
         changed = bytearray(journal)
         changed[place] ^= 1 << (place % 8)
         wal.write_bytes(bytes(changed))

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from napari_medgen.errors import MedGenError
+from napari_medgen.study.study import Study
 
 
 def main() -> None:
@@ -17,28 +18,31 @@ def main() -> None:
     parser.add_argument("--status", action="store_true")
     parser.add_argument("--screenshots", type=Path, help="read it by keys, write pictures here, and end")
     options = parser.parse_args()
+    try:
+        study = Study.open(options.folder)
+        show(study, options.reader, status=options.status, screenshots=options.screenshots)
+    except MedGenError as error:
+        sys.exit(str(error))
+
+
+def show(study: Study, reader: str, *, status: bool, screenshots: Path | None) -> None:
+    """Show the window until it is closed."""
     from napari.qt import get_qapp
 
-    from napari_medgen.study.study import Study
     from napari_medgen.viewer.study.dashboard import Dashboard
     from napari_medgen.viewer.study.tour import record
     from napari_medgen.viewer.study.window import StudyWindow
 
     application = get_qapp()
     application.setApplicationDisplayName("Reader study")
-    try:
-        study = Study.open(options.folder)
-        if options.screenshots is not None:
-            record(options.folder, options.reader or study.codes[0], options.screenshots)
-            return
-    except MedGenError as error:
-        sys.exit(str(error))
-    window = Dashboard(study) if options.status else StudyWindow(study, options.reader)
-    if options.status:
-        window.show()
+    if screenshots is not None:
+        record(study.folder, reader or study.codes[0], screenshots)
+        return
+    if status:
+        Dashboard(study).show()
     else:
-        window.showMaximized()
-    sys.exit(application.exec_() if hasattr(application, "exec_") else application.exec())
+        StudyWindow(study, reader).showMaximized()
+    sys.exit(application.exec())
 
 
 if __name__ == "__main__":
