@@ -153,6 +153,11 @@ def main() -> None:
 
         reading.main()
         return
+    if sys.argv[1:2] == ["study"]:
+        from benchmarks import study
+
+        study.main()
+        return
     if sys.argv[1:2] == ["window"]:
         from benchmarks import window
 
@@ -160,7 +165,8 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(
         description=__doc__,
-        epilog="Instead: fuzz [--minutes N] changes files at random; window measures the window's gaps; reading the room's.",
+        epilog="Instead: fuzz [--minutes N] changes files at random; window measures the window's gaps; reading the room's; "
+        "study a study's.",
     )
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; all by default")
     parser.add_argument("--runs", type=int, default=3)
