@@ -94,6 +94,8 @@ PLACES = {"texts": texts, "models": models, "files": files, "namespace": namespa
 
 def found(secrets: list[str]) -> list[tuple[str, str]]:
     """Where which of the secrets stands."""
-    return [
-        (place, secret) for place, look in PLACES.items() for secret in secrets if any(secret in said for said in look())
-    ]
+    out = []
+    for place, look in PLACES.items():
+        said = "\n".join(look())
+        out += [(place, secret) for secret in secrets if secret in said]
+    return out

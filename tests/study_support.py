@@ -44,6 +44,7 @@ def read_all(session: Session, *, yes: bool = True, cases: int = 1000) -> None:
             session.answer(asked.id, value)
             if not session.missing and session.protocol.paired is not None and session.part == "first":
                 session.lock()
+                session.show_aid()
         session.forward()
         done += 1
 

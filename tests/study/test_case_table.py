@@ -13,6 +13,7 @@ from PIL import Image
 from napari_medgen.errors import ImageError, StudyError
 from napari_medgen.imaging.nifti import write_nifti
 from napari_medgen.study.case_table import import_cases, read_case_table
+from napari_medgen.study.protocol_file import with_entry
 from napari_medgen.study.study import PROTOCOL, Study
 from napari_medgen.study.templating import protocol_text
 from study_support import MakeStudy, a_volume, read_all, run
@@ -160,3 +161,54 @@ def test_cases_are_added_where_the_key_is(make_study: MakeStudy, tmp_path: Path)
     table = a_table(tmp_path, [{"image": "50.nii.gz"}])
     with pytest.raises(StudyError, match=r"truth.yaml is not here"):
         run(import_cases(study, read_case_table(table, study.protocol)))
+
+
+def test_an_order_that_is_fixed_is_the_tables(tmp_path: Path) -> None:
+    names = pictures(tmp_path, 8)
+    study = empty_study(tmp_path / "study")
+    path = study.folder / PROTOCOL
+    path.write_text(with_entry(path.read_text(), "order", {"kind": "fixed"}))
+    study = Study.open(study.folder)
+    rows = [{"image": name, "training": "yes" if n in (5, 3) else ""} for n, name in enumerate(names)]
+    study = run(import_cases(study, read_case_table(a_table(tmp_path, rows), study.protocol)))
+    key = study.key()
+    assert key is not None
+    shown = [key.cases[case.id].source for case in study.protocol.cases]
+    assert shown == [names[n] for n in (3, 5, 0, 1, 2, 4, 6, 7)]
+
+
+def test_what_would_make_no_protocol_leaves_the_study_as_it_was(tmp_path: Path) -> None:
+    (name,) = pictures(tmp_path, 1)
+    study = empty_study(tmp_path / "study", "progression")
+    before = (study.folder / PROTOCOL).read_bytes()
+    for row, says in (({"image": name}, "this case has none"), ({"image": name, "aid": name, "group": "Knee A"}, "group")):
+        with pytest.raises(StudyError, match=says):
+            run(import_cases(study, read_case_table(a_table(tmp_path, [row]), study.protocol)))
+        assert (study.folder / PROTOCOL).read_bytes() == before
+        assert not list(study.folder.glob("*/*"))
+
+
+def test_an_aid_is_of_the_images_kind_and_training_is_yes_or_no(tmp_path: Path) -> None:
+    (name,) = pictures(tmp_path, 1)
+    write_nifti(a_volume(1), tmp_path / "1.nii.gz")
+    study = empty_study(tmp_path / "study", "progression")
+    with pytest.raises(StudyError, match="An aid is of the same kind"):
+        table = a_table(tmp_path, [{"image": name, "aid": "1.nii.gz"}])
+        run(import_cases(study, read_case_table(table, study.protocol)))
+    (tmp_path / "cases.csv").write_text(f"image,training\n\n\n{name},x\n")
+    with pytest.raises(StudyError, match="line 4: training is yes or no, not x"):
+        read_case_table(tmp_path / "cases.csv", study.protocol)
+
+
+def test_cases_can_be_added_after_some_were_taken_out_by_hand(tmp_path: Path) -> None:
+    names = pictures(tmp_path, 5)
+    study = empty_study(tmp_path / "study")
+    study = run(import_cases(study, read_case_table(a_table(tmp_path, [{"image": name} for name in names]), study.protocol)))
+    path = study.folder / PROTOCOL
+    cases = [case.model_dump(exclude_defaults=True) for case in study.protocol.cases]
+    path.write_text(with_entry(path.read_text(), "cases", [cases[0], cases[1], cases[4]]))
+    study.key_file.unlink()
+    path.write_text(with_entry(path.read_text(), "truth_checksum", ""))
+    study = Study.open(study.folder)
+    more = run(import_cases(study, read_case_table(a_table(tmp_path, [{"image": names[2]}]), study.protocol)))
+    assert [case.id for case in more.protocol.cases] == ["c001", "c002", "c005", "c006"]

@@ -5,21 +5,28 @@ from __future__ import annotations
 import csv
 import shutil
 import sqlite3
+import threading
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 from napari_medgen.errors import StudyError
 from napari_medgen.study.anchor import read_head
+from napari_medgen.study.audit import check_store
+from napari_medgen.study.case_table import NewCase, import_cases
 from napari_medgen.study.checking import check_study
 from napari_medgen.study.export import export
+from napari_medgen.study.key import Key
 from napari_medgen.study.merging import merge
+from napari_medgen.study.protocol_file import with_entry
 from napari_medgen.study.records import read_record
 from napari_medgen.study.status import status_of
+from napari_medgen.study.store import Store
 from napari_medgen.study.study import Study
 from napari_medgen.study.unblinding import read_unblinded, unblind
-from study_support import MakeStudy, read_all
+from study_support import MakeStudy, a_volume, read_all, run
 
 
 def read(study: Study, reader: str, cases: int = 1000, *, yes: bool = True) -> None:
@@ -246,7 +253,7 @@ def test_a_sound_study_has_no_fault_and_a_broken_one_is_named(make_study: MakeSt
     content = image.read_bytes()
     image.unlink()
     assert faults(study) == [f"{study.protocol.cases[0].image} is not here."]
-    with pytest.raises(StudyError, match="is not here; copy the whole folder"):
+    with pytest.raises(StudyError, match="is not here; copy its folder again"):
         study.session("R2")
     image.write_bytes(content)
     shutil.copy(study.store_of("R1"), study.store_of("R7"))
@@ -305,15 +312,154 @@ def test_a_store_that_our_program_never_wrote_is_doubted(make_study: MakeStudy) 
     assert any("An answer to real is given with a confidence from 1 to 5" in text for text in faults(study))
 
 
+def record_trial(study: Study) -> str:
+    return read_record(study.store_of("R1")).trials[0].id
+
+
 def test_what_was_answered_after_the_blind_was_opened_is_remarked(make_study: MakeStudy) -> None:
     study = make_study()
     read(study, "R1")
     read(study, "R2")
     unblind(study)
     assert check_study(study) == []
-    session = study.session("R1")
-    session.store.add("comment", {"trial": session.trials[0].id, "text": "now I know"})
-    session.close()
+    with pytest.raises(StudyError, match="The blind of this study was opened"):
+        study.session("R1")
+    with Store(study.store_of("R1")) as store:
+        store.add("comment", {"trial": record_trial(study), "text": "now I know"})
     assert [one.text for one in check_study(study) if one.kind == "remark"] == [
         f"R1: something was added after the blind was opened on {datetime.now(UTC).date().isoformat()}."
     ]
+
+
+# -- what a helper with fresh eyes found ------------------------------------------------------------------------------------
+
+
+def test_a_key_or_a_protocol_that_was_exchanged_after_the_reading_is_seen(make_study: MakeStudy, tmp_path: Path) -> None:
+    study = make_study()
+    read(study, "R1")
+    read(study, "R2")
+    path, key = study.folder / "protocol.yaml", study.key_file
+    kept = (path.read_text(), key.read_text())
+    turned = kept[1].replace("real: true", "real: x").replace("real: false", "real: true").replace("real: x", "real: false")
+    key.write_text(turned)
+    checksum = Key.model_validate(yaml.safe_load(turned)).checksum
+    path.write_text(kept[0].replace(study.protocol.truth_checksum, checksum))
+    other = Study.open(study.folder)
+    assert any("read under another protocol of version 1" in text for text in faults(other))
+    with pytest.raises(StudyError, match="R1 read under another protocol"):
+        unblind(other)
+    path.write_text(kept[0])
+    key.write_text(kept[1])
+    unblind(Study.open(study.folder))
+    path.write_text(kept[0].replace(study.protocol.truth_checksum, checksum))
+    key.write_text(turned)
+    other = Study.open(study.folder)
+    assert any("changed after the blind was opened" in text for text in faults(other))
+    with pytest.raises(StudyError, match="changed after the blind was opened"):
+        export(other, tmp_path / "out")
+    path.write_text(kept[0])
+    key.unlink()
+    with pytest.raises(StudyError, match="exported where it is"):
+        export(Study.open(study.folder), tmp_path / "out")
+
+
+def test_images_that_were_exchanged_are_seen(make_study: MakeStudy) -> None:
+    study = make_study()
+    first, second = (study.folder / case.image for case in study.protocol.cases[:2])
+    content = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    assert faults(study) == [f"{study.protocol.cases[0].image} was changed since it came into the study."]
+    first.write_bytes(content)
+    assert faults(study) == []
+
+
+def test_a_reader_is_done_with_the_cases_that_the_protocol_has_now(make_study: MakeStudy) -> None:
+    study = make_study()
+    read(study, "R1")
+    read(study, "R2")
+    more: Study = run(import_cases(study, [NewCase(a_volume(70), {"real": True})]))
+    assert [(one.state, one.done, one.total) for one in status_of(more)] == [("reading", 6, 7)] * 2
+    with pytest.raises(StudyError, match="Not done yet: R1, R2"):
+        unblind(more)
+    assert faults(more) == []
+
+
+def test_a_question_that_came_with_a_new_version_is_no_fault_of_the_old_answers(make_study: MakeStudy) -> None:
+    study = make_study()
+    read(study, "R1", 2)
+    path = study.folder / "protocol.yaml"
+    text = with_entry(path.read_text(), "version", 2)
+    questions = [
+        question.model_dump(mode="json", exclude_defaults=True) | {"kind": question.kind}
+        for question in study.protocol.questions
+    ]
+    path.write_text(with_entry(text, "questions", [*questions, {"id": "extra", "kind": "text", "text": "More?"}]))
+    later = Study.open(study.folder)
+    read(later, "R1")
+    assert faults(later) == []
+    assert status_of(later)[0].missing == 0
+
+
+def test_a_store_that_is_written_while_it_is_looked_at_is_whole(make_study: MakeStudy) -> None:
+    study = make_study()
+    session = study.session("R1")
+    session.open()
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            session.note("view", {"slice": 1})
+            session.flush()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        found = [check_store(study.store_of("R1")).faults for _ in range(40)]
+    finally:
+        stop.set()
+        writer.join()
+        session.close()
+    assert found == [()] * 40
+
+
+def test_a_payload_that_is_none_and_a_store_that_is_gone_are_named(make_study: MakeStudy) -> None:
+    study = make_study()
+    read(study, "R1", 1)
+    database = sqlite3.connect(study.store_of("R1"))
+    database.execute("DROP TRIGGER event_stays")
+    database.execute("UPDATE event SET payload = '{}' WHERE kind = 'answer'")
+    database.commit()
+    database.close()
+    assert any("is not as this program writes it" in text for text in faults(study))
+    assert status_of(study)[0].faults
+    study.store_of("R2").write_text("no store")
+    assert status_of(study)[1].faults
+    study.store_of("R2").unlink()
+    study.store_of("R1").unlink()
+    assert any("R1.sqlite is gone" in text for text in faults(study))
+    with pytest.raises(StudyError, match=r"is not here, and R1\.head says"):
+        study.session("R1")
+
+
+def test_a_store_that_went_back_to_before_the_blind_was_opened_is_seen(make_study: MakeStudy) -> None:
+    study = make_study()
+    read(study, "R1", 5)
+    old = {path: path.read_bytes() for path in (study.folder / "readings").iterdir()}
+    read(study, "R1")
+    unblind(study, ["R2"])
+    for path, content in old.items():
+        path.write_bytes(content)
+    assert any("are lost: the head that was kept elsewhere" in text for text in faults(study))
+
+
+def test_an_answer_whose_condition_no_longer_holds_is_marked(make_study: MakeStudy, tmp_path: Path) -> None:
+    study = make_study()
+    session = study.session("R1")
+    session.open()
+    session.answer("real", {"yes": False, "confidence": 1})
+    session.answer("why", "Anatomy")
+    session.answer("real", {"yes": True, "confidence": 5})
+    session.close()
+    export(study, tmp_path / "out")
+    asked = [(row["question"], row["final"], row["asked"]) for row in rows(tmp_path / "out" / "answers.csv")]
+    assert asked == [("real", "0", "1"), ("why", "1", "0"), ("real", "1", "1")]

@@ -38,6 +38,7 @@ while session.trial is not None:
         say("answer", session.trial.id, session.part, value)
     if session.part == "first":
         session.lock()
+        session.show_aid()
         say("locked", session.trial.id)
     else:
         trial = session.trial.id

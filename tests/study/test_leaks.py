@@ -102,6 +102,11 @@ def test_the_order_and_the_names_of_cases_are_looked_at(make_study: MakeStudy) -
     assert list(find_leaks(study.folder, protocol, other)) == ["the names of the cases tell the answer to real"]
 
 
+def test_groups_that_tell_are_named(make_study: MakeStudy) -> None:
+    cases = [replace(case, group="one" if case.truth["real"] else "two") for case in volumes("")]
+    assert leaks(make_study(cases=cases)) == ["the groups of the cases tell the answer to real"]
+
+
 def test_few_cases_and_chance_are_no_leak(make_study: MakeStudy) -> None:
     assert leaks(make_study(cases=volumes("values", 6))) == []  # three against three part by chance in one of ten studies
 

@@ -141,6 +141,13 @@ MISTAKES = [
         "question: quality, answers",
         r"line 25, .*when\.question: quality is not asked before why; .*real",
     ),
+    ("answers: [false]", 'answers: ["no"]', r"line 25, questions\.1\.when\.answers: an answer to real is yes or no"),
+    ("  - code: R2", "  - code: r1", r"line 8, readers\.1\.code: r1 stands in line 6 already"),
+    (
+        "questions: [real]",
+        "questions: [why]",
+        r"line 62, paired\.questions: why is asked after real, which is not asked again",
+    ),
     ("answers: [false]", "answers: []", r"line 25, questions\.1\.when\.answers: .*at least 1 item"),
     (
         "groups: [brain]",

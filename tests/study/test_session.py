@@ -41,6 +41,7 @@ def read_case(session: Session, *, real: bool = True) -> None:
         session.answer("why", "blotches")
     if session.protocol.paired is not None:
         session.lock()
+        session.show_aid()
         session.answer("real", {"yes": not real})
         if real and any(question.id == "why" for question in session.missing):
             session.answer("why", "the follow-up")
@@ -81,7 +82,7 @@ def test_a_session_that_is_opened_anew_after_each_step_is_the_one_that_never_clo
 ) -> None:
     whole = Session.open_in(tmp_path / "whole", protocol(**changes), "R1")
     parts = Session.open_in(tmp_path / "parts", protocol(**changes), "R1")
-    paired = [("lock",), ("answer", "real", {"yes": True})] if "paired" in changes else []
+    paired = [("lock",), ("show_aid",), ("answer", "real", {"yes": True})] if "paired" in changes else []
     steps = [("open",), ("answer", "real", {"yes": False}), ("answer", "why", "a"), ("comment", "x"), *paired, ("forward",)]
     while whole.trial is not None:
         for name, *values in steps:
@@ -123,6 +124,9 @@ def test_the_aid_is_nowhere_before_the_first_answer_is_locked(tmp_path: Path) ->
     assert session.aid == session.case.aid  # type: ignore[union-attr]
     assert session.answers == {}
     assert [question.id for question in session.questions] == ["real"]
+    with pytest.raises(StudyError, match="not on the screen yet"):
+        session.answer("real", {"yes": False})
+    session.show_aid()
     session.answer("real", {"yes": False})
     session.forward()
     kinds = [event.kind for event in session.store.events() if event.kind in ("answer", "locked")]
@@ -337,3 +341,78 @@ def test_training_is_left_for_good(tmp_path: Path) -> None:
     assert not session.can_go_back
     with pytest.raises(StudyError, match="first case"):
         session.back()
+
+
+def test_only_what_is_asked_is_a_condition(tmp_path: Path) -> None:
+    questions = [
+        {"id": "a", "kind": "yes_no", "text": "A?"},
+        {"id": "b", "kind": "yes_no", "text": "B?", "when": {"question": "a", "answers": [True]}},
+        {"id": "c", "kind": "yes_no", "text": "C?", "when": {"question": "b", "answers": [True]}},
+    ]
+    session = Session.open_in(tmp_path, protocol(questions=questions), "R1")
+    session.open()
+    session.answer("a", {"yes": True})
+    session.answer("b", {"yes": True})
+    assert [question.id for question in session.questions] == ["a", "b", "c"]
+    session.answer("a", {"yes": False})
+    assert [question.id for question in session.questions] == ["a"]
+    session.forward()
+
+
+def test_an_answer_can_be_taken_back_and_a_case_that_cannot_be_shown_be_left(tmp_path: Path) -> None:
+    session = Session.open_in(tmp_path, protocol(), "R1")
+    session.open()
+    session.answer("real", {"yes": True})
+    session.answer("real", None)
+    assert [question.id for question in session.missing] == ["real"]
+    session.pass_over("The image cannot be shown.")
+    assert session.progress.done == 1
+    session.close()
+    assert Session.open_in(tmp_path, protocol(), "R1").place == 2
+
+
+def test_a_reader_who_looks_back_at_what_cannot_be_answered_any_more_can_go_on(tmp_path: Path) -> None:
+    back = {"back": True}
+    session = Session.open_in(tmp_path, protocol(navigation=back), "R1")
+    read_case(session)
+    session.close()
+    more = [*protocol().model_dump()["questions"], {"id": "extra", "kind": "text", "text": "More?"}]
+    session = Session.open_in(tmp_path, protocol(navigation=back, version=2, questions=more), "R1")
+    session.back()
+    session.open()
+    assert session.missing == ()
+    session.forward()
+    assert session.place == 2
+
+
+def test_going_back_over_a_session_makes_no_new_wash_out(tmp_path: Path) -> None:
+    hands = Hands()
+    order = {"arms": ["plain", "map"], "design": "crossover", "washout_days": 7}
+    session = Session.open_in(tmp_path, protocol(order=order, navigation={"back": True}), "R1", hands.clock)
+    for _ in range(6):
+        read_case(session)
+    hands.day += timedelta(days=7)
+    assert session.rests_until is None
+    session.back()
+    session.open()
+    session.forward()
+    assert session.rests_until is None
+    more = [*protocol().model_dump()["cases"], {"id": "c9", "image": "images/9.png"}]
+    while session.trial is not None:
+        read_case(session)
+    session.close()
+    later = Session.open_in(
+        tmp_path, protocol(order=order, navigation={"back": True}, version=2, cases=more), "R1", hands.clock
+    )
+    assert later.rests_until is not None  # cases that came later begin with the first session's arms again
+
+
+def test_a_reader_keeps_their_arm_whoever_comes_to_the_list(tmp_path: Path) -> None:
+    order = {"arms": ["a", "b"], "design": "between"}
+    session = Session.open_in(tmp_path, protocol(order=order), "R2")
+    assert {trial.arm for trial in session.trials} == {"b"}
+    session.close()
+    readers = [{"code": "R0"}, {"code": "R1"}, {"code": "R2"}]
+    more = [*protocol().model_dump()["cases"], {"id": "c9", "image": "images/9.png"}]
+    later = Session.open_in(tmp_path, protocol(order=order, version=2, readers=readers, cases=more), "R2")
+    assert {trial.arm for trial in later.trials} == {"b"}

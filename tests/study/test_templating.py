@@ -31,6 +31,9 @@ def test_a_template_is_a_protocol(template: str, tmp_path: Path) -> None:
 def test_a_title_may_hold_what_yaml_reads_otherwise(tmp_path: Path) -> None:
     for title in ("Knees: now and then", "#1 'study'", "yes", "a\u00e4\u00df {x}"):
         assert made("turing", tmp_path, title=title).title == title
+    for name in ("2024", "no", "1e3"):
+        (tmp_path / "protocol.yaml").write_text(protocol_text("turing", name, ["R1"], 1))
+        assert read_protocol(tmp_path / "protocol.yaml").study == name
     with pytest.raises(StudyError, match="no template other; there are: turing"):
         protocol_text("other", "a", ["R1"], 1)
 

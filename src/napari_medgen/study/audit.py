@@ -15,6 +15,8 @@ from napari_medgen.study.database import explained, require_store
 from napari_medgen.study.events import Event, chain_faults
 from napari_medgen.study.store import read_events
 
+_TRIES = 5  # to look at a store that somebody writes
+
 
 @dataclass(frozen=True)
 class Audit:
@@ -62,6 +64,15 @@ def look_through(path: Path, known: Head | None = None) -> tuple[Audit, list[Eve
     StudyError
         If there is no file, or it is no store.
     """
+    for _ in range(_TRIES):
+        anchor = read_anchor(path)  # before the copy: a store that grows meanwhile has more than it says, and never less
+        found = _look(path, anchor, known)
+        if not found[0].faults or read_anchor(path) == anchor:
+            break
+    return found
+
+
+def _look(path: Path, anchor: Head | None, known: Head | None) -> tuple[Audit, list[Event]]:
     if not path.is_file():
         raise StudyError(f"There is no file {path}.")
     with tempfile.TemporaryDirectory(prefix="medgen-study-") as folder:
@@ -78,7 +89,6 @@ def look_through(path: Path, known: Head | None = None) -> tuple[Audit, list[Eve
     faults += _twice(events)
     digests = {event.seq: event.digest for event in events}
     head = Head(events[-1].seq, events[-1].digest) if events else None
-    anchor = read_anchor(path)
     if anchor is None:
         faults.append(f"{anchor_of(path).name} is missing or damaged, so that a lost end would not show")
     for what, kept in ((f"{anchor_of(path).name}", anchor), ("the head that was kept elsewhere", known)):

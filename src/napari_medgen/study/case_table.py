@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import re
 import secrets
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +26,7 @@ from napari_medgen.running.writing import write_all
 from napari_medgen.study.key import Key, KeyCase
 from napari_medgen.study.located import read_located
 from napari_medgen.study.material import alike, keep_image, keep_map
-from napari_medgen.study.protocol import Protocol
+from napari_medgen.study.protocol import Protocol, read_protocol
 from napari_medgen.study.protocol_file import with_entry
 from napari_medgen.study.questions import Number, Question, YesNo
 from napari_medgen.study.study import PROTOCOL, Study
@@ -83,11 +86,14 @@ def read_case_table(source: Path, protocol: Protocol) -> list[NewCase]:
         with source.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             columns = [str(name).strip() for name in reader.fieldnames or ()]
-            rows = [{str(k).strip(): str(v or "").strip() for k, v in row.items() if k is not None} for row in reader]
+            rows = [
+                (reader.line_num, {str(k).strip(): str(v or "").strip() for k, v in row.items() if k is not None})
+                for row in reader
+            ]
     except (OSError, UnicodeDecodeError, csv.Error):
         raise StudyError(f"{source.name} is no table of cases (CSV).") from None
     table = _Table(source, columns, protocol)
-    return [table.case(row, line) for line, row in enumerate(rows, start=2)]
+    return [table.case(row, line) for line, row in rows]
 
 
 class _Table:
@@ -119,7 +125,7 @@ class _Table:
             aid=self._file(row["aid"], line) if row.get("aid") else None,
             images={arm: self._file(row[f"image.{arm}"], line) for arm in arms if row.get(f"image.{arm}")},
             overlays={arm: self._file(row[f"overlay.{arm}"], line) for arm in arms if row.get(f"overlay.{arm}")},
-            training=row.get("training", "").lower() in _YES,
+            training=self._yes(row.get("training", ""), line),
             source=row.get(self._image, ""),
         )
 
@@ -130,6 +136,11 @@ class _Table:
         if not path.is_file():
             raise StudyError(f"{self._source.name}, line {line}: {entry} does not exist.")
         return path
+
+    def _yes(self, said: str, line: int) -> bool:
+        if said and said.lower() not in (*_YES, *_NO):
+            raise StudyError(f"{self._source.name}, line {line}: training is yes or no, not {said}.")
+        return said.lower() in _YES
 
     def _truth(self, name: str, said: str, line: int) -> Any:
         question: Question = self._questions[name]
@@ -182,7 +193,7 @@ def import_cases(
     key = study.key() or Key(study=protocol.study)
     if protocol.truth_checksum and not study.key_file.is_file():
         raise StudyError(f"{study.key_file.name} is not here: cases are added where the key is.")
-    names = _names(protocol, len(cases))
+    names = _names(protocol, cases)
     like = _read(cases[0].image) if matched and cases else None
     if like is not None and not isinstance(like, Volume):
         raise StudyError("Only volumes are matched; a radiograph stays on its own grid.")
@@ -194,7 +205,7 @@ def import_cases(
             yield Progress(number, len(cases), "Preparing images")
             added.append({"id": name, **files.entry(case)})
             known[name] = KeyCase(truth=dict(case.truth), source=case.source or str(getattr(case.image, "name", "")))
-        _write(study, added, key.model_copy(update={"cases": known, "arms": {**key.arms, **(arms or {})}}))
+        _write(study, added, key.model_copy(update={"cases": known, "arms": {**key.arms, **(arms or {})}}), files.checksums)
     except BaseException:
         files.take_back()
         raise
@@ -207,6 +218,7 @@ class _Files:
     def __init__(self, folder: Path, mark: bool, like: Volume | None) -> None:
         self._folder, self._mark, self._like = folder, mark, like
         self._written: list[str] = []
+        self.checksums: dict[str, str] = {}
 
     def entry(self, case: NewCase) -> dict[str, Any]:
         """What the protocol says of a case beside its name, its files written."""
@@ -219,7 +231,10 @@ class _Files:
         if case.group != "all":
             entry["group"] = case.group
         if case.aid is not None:
-            entry["aid"] = self._keep(_read(case.aid), "aids")
+            aid = _read(case.aid)
+            if isinstance(aid, Volume) != isinstance(image, Volume):
+                raise StudyError("An aid is of the same kind as its image: a volume for a volume, a picture for a picture.")
+            entry["aid"] = self._keep(aid, "aids")
         if case.images:
             entry["images"] = {arm: self._keep(_read(one)) for arm, one in case.images.items()}
         maps = {arm: _map_values(_read(one)) for arm, one in case.overlays.items()} | dict(case.maps)
@@ -234,6 +249,7 @@ class _Files:
 
     def _noted(self, file: str) -> str:
         self._written.append(file)
+        self.checksums[file] = hashlib.sha256((self._folder / file).read_bytes()).hexdigest()
         return file
 
     def take_back(self) -> None:
@@ -254,27 +270,33 @@ def _read(source: Path | Picture) -> Picture:
     return read_image(source) if isinstance(source, Path) else source
 
 
-def _names(protocol: Protocol, count: int) -> list[str]:
-    """New names of cases, in an order that says nothing of the table's."""
-    taken = {case.id for case in protocol.cases}
-    first = len(taken) + 1
-    numbers = list(range(first, first + count))
-    secrets.SystemRandom().shuffle(numbers)
-    names = [f"c{number:03d}" for number in numbers]
-    if clash := taken & set(names):
-        raise StudyError(f"The study has a case {min(clash)} already; call it otherwise.")
-    return names
+def _names(protocol: Protocol, cases: Sequence[NewCase]) -> list[str]:
+    """New names of cases: in an order that says nothing of the table's, unless the study shows them in the table's order.
+
+    Training cases come first, in the table's order.
+    """
+    taken = [int(found.group(1)) for case in protocol.cases if (found := re.fullmatch(r"c(\d+)", case.id))]
+    order = list(range(len(cases)))
+    if protocol.order.kind != "fixed":
+        secrets.SystemRandom().shuffle(order)
+    order.sort(key=lambda index: (not cases[index].training, index if cases[index].training else 0))
+    place_of = {index: place for place, index in enumerate(order, start=max(taken, default=0) + 1)}
+    return [f"c{place_of[index]:03d}" for index in range(len(cases))]
 
 
-def _write(study: Study, added: list[dict[str, Any]], key: Key) -> None:
-    """Protocol and key together, or neither."""
+def _write(study: Study, added: list[dict[str, Any]], key: Key, checksums: Mapping[str, str]) -> None:
+    """Protocol and key together, or neither; and only a protocol that can be read again."""
     path = study.folder / PROTOCOL
     cases = [*(read_located(path).content.get("cases") or []), *added]
     text = path.read_text(encoding="utf-8-sig")
     text = with_entry(text, "truth_checksum", key.checksum)
     text = with_entry(text, "cases", sorted(cases, key=lambda case: str(case["id"])))
-    if study.begun:
+    text = with_entry(text, "checksums", {**study.protocol.checksums, **checksums})
+    if study.protocol.cases:  # somebody may read it already, here or elsewhere
         text = with_entry(text, "version", study.protocol.version + 1)
+    with tempfile.TemporaryDirectory(prefix="medgen-study-") as place:
+        (Path(place) / PROTOCOL).write_text(text, encoding="utf-8")
+        read_protocol(Path(place) / PROTOCOL)
     said = "# The truth of every case. Readers need not have this file; napari-medgen study unblind opens it.\n"
     held = yaml.safe_dump(key.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
     write_all({study.key_file: (said + held).encode(), path: text.encode()}, StudyError)

@@ -72,7 +72,7 @@ def place_of(folder: Path) -> Place:
     whole = str(folder.resolve())
     disks = sorted(psutil.disk_partitions(all=True), key=lambda disk: len(disk.mountpoint))
     disk = next((one for one in reversed(disks) if Path(whole).is_relative_to(one.mountpoint)), None)
-    if disk is not None and disk.fstype.lower().startswith(_OTHER_MACHINES):
+    if disk is not None and (disk.fstype.lower().startswith(_OTHER_MACHINES) or "remote" in disk.opts.split(",")):
         told = f"{folder} lies on another machine ({disk.fstype}): answers are kept in the slower way that is safe there."
         return Place("delete", "extra", told)
     if whole.startswith(_PULLED_OUT) or (disk is not None and "removable" in disk.opts):

@@ -17,7 +17,7 @@ from napari_medgen.study.protocol import Protocol
 from napari_medgen.study.questions import YesNo
 from napari_medgen.study.records import Record, read_record
 from napari_medgen.study.study import Study
-from napari_medgen.study.unblinding import read_unblinded
+from napari_medgen.study.unblinding import read_unblinded, require_as_opened
 
 ANSWERS = {
     "reader": "code of the reader",
@@ -28,11 +28,12 @@ ANSWERS = {
     "training": "1 for a training case, which counts in nothing",
     "part": "first, or aided: after the first answer was locked and the aid was shown",
     "question": "name of the question",
-    "answer": "what was answered: the option's words, yes or no, a number, a text, or places as JSON",
+    "answer": "what was answered; empty where an answer was taken back: the option's words, yes or no, a number, a text, or places as JSON",
     "option": "number of the option in its order, from 1; 1 and 0 for yes and no; empty for other kinds",
     "confidence": "how sure, where it was asked",
     "number": "which version of this answer it is, from 1",
     "final": "1 for the last version",
+    "asked": "1 where the last answers still ask for it; 0 where its condition no longer holds",
     "seconds": "how long the case had been seen when it was given, pauses not counted",
     "given_at": "date and time (ISO 8601, UTC)",
     "protocol_version": "version of the protocol under which it was given",
@@ -47,6 +48,7 @@ TRIALS = {
     "closed_at": "date and time (ISO 8601, UTC)",
     "seconds": "how long it was seen, pauses not counted",
     "expired": "1 where its time was over",
+    "passed": "why it was left, where it could not be shown",
     "comment": "the reader's remark",
 }
 OPENED = {
@@ -81,7 +83,12 @@ def export(study: Study, out: Path) -> list[Path]:
     for record in records:
         if record.audit.faults:
             raise StudyError(f"The store of {record.reader} is not whole: {record.audit.faults[0]}; study check says more.")
-    key = study.key() if read_unblinded(study) is not None else None
+    key = None
+    if (made := read_unblinded(study)) is not None:
+        require_as_opened(study, made)
+        key = study.key()
+        if key is None:
+            raise StudyError(f"{study.key_file.name} is not here; a study that was unblinded is exported where it is.")
     opened = dict(OPENED) if key is not None else {}
     of_trials = {name: what for name, what in opened.items() if name != "truth"}
     answers = [row for record in records for row in _answers(study.protocol, record, key)]
@@ -110,10 +117,11 @@ def _csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> bytes:
 def _answers(protocol: Protocol, record: Record, key: Key | None) -> Iterable[dict[str, Any]]:
     questions = {question.id: question for question in protocol.questions}
     trials = {trial.id: trial for trial in record.trials}
+    asked = _asked(protocol, record)
     years = {reader.code: reader.experience_years for reader in protocol.readers}.get(record.reader)
     for one in record.given:
         trial, question = trials[one.trial], questions.get(one.question)
-        answer: Any = one.value
+        answer: Any = "" if one.value is None else one.value
         option: int | str = ""
         confidence: int | str = ""
         if isinstance(answer, dict) and "yes" in answer:
@@ -132,6 +140,7 @@ def _answers(protocol: Protocol, record: Record, key: Key | None) -> Iterable[di
             "confidence": confidence,
             "number": one.number,
             "final": int(one.final),
+            "asked": int(one.question in asked.get((one.trial, one.part), ())),
             "seconds": one.seconds,
             "given_at": one.at.isoformat(timespec="milliseconds"),
             "protocol_version": one.version,
@@ -143,6 +152,21 @@ def _answers(protocol: Protocol, record: Record, key: Key | None) -> Iterable[di
         yield row
 
 
+def _asked(protocol: Protocol, record: Record) -> dict[tuple[str, str], set[str]]:
+    """The questions that the last answers ask for, by trial and part."""
+    cases = {case.id: case for case in protocol.cases}
+    answers: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in record.given:
+        if one.final and one.value is not None:
+            answers.setdefault((one.trial, one.part), {})[one.question] = one.value
+    case_of = {trial.id: cases.get(trial.case) for trial in record.trials}
+    return {
+        (trial, part): {question.id for question in protocol.questions_of(case, given)}
+        for (trial, part), given in answers.items()
+        if (case := case_of.get(trial)) is not None
+    }
+
+
 def _trials(protocol: Protocol, record: Record, key: Key | None) -> Iterable[dict[str, Any]]:
     for trial in record.trials:
         closed = record.closed.get(trial.id)
@@ -151,6 +175,7 @@ def _trials(protocol: Protocol, record: Record, key: Key | None) -> Iterable[dic
             "closed_at": closed.isoformat(timespec="milliseconds") if closed is not None else "",
             "seconds": record.seconds.get(trial.id, ""),
             "expired": int(trial.id in record.expired),
+            "passed": record.passed.get(trial.id, ""),
             "comment": record.comments.get(trial.id, ""),
         }
         yield row | (_opened(protocol, trial, key) if key is not None else {})

@@ -120,6 +120,8 @@ def _tells(
         if _tell_by_word([one.words.get(name) for one in there], number):
             yield f"{name} tells {what}"
     if cases:
+        if _tell_by_word([cases[index].group for index in kept], number):
+            yield f"the groups of the cases tell {what}"
         if _tell_by_word([cases[index].id.rstrip("0123456789-_") for index in kept], number):
             yield f"the names of the cases tell {what}"
         fixed = protocol is not None and protocol.order.kind == "fixed"

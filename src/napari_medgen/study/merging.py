@@ -71,7 +71,7 @@ def _stores(source: Path) -> list[Path]:
     if source.is_file():
         return [source]
     folder = source / READINGS if (source / READINGS).is_dir() else source
-    found = sorted(folder.glob("*.sqlite"))
+    found = sorted(path for path in folder.glob("*.sqlite") if not path.name.startswith("."))
     if not found:
         raise StudyError(f"{source} holds no readings.")
     return found

@@ -133,6 +133,8 @@ def order_of(
     new = [(place, case) for place, case in enumerate(cases) if case not in seen]
     lots = Lots(plan.seed, "order", reader, len(known))
     trials: list[Trial] = []
+    if plan.design == "between" and known:  # a reader keeps their arm, whoever came to the list since
+        plan = replace(plan, arms=(known[-1].arm,))
     for session, arms in enumerate(_sessions(plan, number)):
         shown = [Trial("", case, arm, 0, session) for place, case in new for arm in arms(place)]
         trials += _arranged(plan, shown, dict(zip(cases, blocks, strict=False)), lots)

@@ -107,17 +107,16 @@ class Order(_Part):
 
 
 class Blinding(_Part):
-    """What readers are not shown until they are done; all of it unless a study says otherwise, and why."""
+    """Whether readers are not told that an image is synthetic; names of files and models, and whatever else is known of where
+    an image comes from, are never in what readers have.
+    """
 
-    file_names: bool = True
-    model_names: bool = True
-    provenance: bool = True
     mark: bool = True
     why_not: str = ""
 
     @model_validator(mode="after")
     def _reasoned(self) -> Blinding:
-        if not all((self.file_names, self.model_names, self.provenance, self.mark)) and not self.why_not:
+        if not self.mark and not self.why_not:
             raise ValueError("what is not blinded needs a reason (why_not)")
         return self
 
@@ -198,6 +197,8 @@ class Protocol(_Part):
         Body part and modality whose hanging rules apply; empty for those of each file.
     truth_checksum
         SHA-256 of the key (:mod:`.key`) that holds the truth; empty where there is none yet.
+    checksums
+        SHA-256 of each file, so that no image is exchanged unnoticed.
     """
 
     study: Name
@@ -215,6 +216,7 @@ class Protocol(_Part):
     timing: Timing = Timing()
     hanging: dict[Literal["body_part", "modality"], str] = {}
     truth_checksum: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    checksums: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = {}
 
     @property
     def checksum(self) -> str:
@@ -229,12 +231,14 @@ class Protocol(_Part):
 
     def questions_of(self, case: Case, answered: dict[str, Any]) -> tuple[Question, ...]:
         """The questions that are asked of a case now: of its group, and whose condition what was answered meets."""
-        return tuple(
-            question
-            for question in self.questions
-            if (not question.groups or case.group in question.groups)
-            and (question.when is None or _met(answered.get(question.when.question), question.when.answers))
-        )
+        asked: dict[str, Question] = {}
+        for question in self.questions:
+            when = question.when
+            # An answer to what is not asked any more is no condition.
+            met = when is None or (when.question in asked and _met(answered.get(when.question), when.answers))
+            if met and (not question.groups or case.group in question.groups):
+                asked[question.id] = question
+        return tuple(asked.values())
 
 
 def _met(answer: Any, wanted: tuple[Any, ...]) -> bool:
@@ -259,6 +263,7 @@ def _require_consistent(protocol: Protocol, located: Located) -> None:
     """What one entry says of another."""
     _require_distinct(located, "cases", [case.id for case in protocol.cases], "id")
     _require_distinct(located, "questions", [question.id for question in protocol.questions], "id")
+    # Stores are called after them, and some disks know no capital letters.
     _require_distinct(located, "readers", [reader.code for reader in protocol.readers], "code")
     asked = [question.id for question in protocol.questions]
     groups = {case.group for case in protocol.cases}
@@ -271,6 +276,13 @@ def _require_consistent(protocol: Protocol, located: Located) -> None:
                 ("questions", place, "when", "question"),
                 f"{question.when.question} is not asked before {question.id}; {_choices(asked[:place])}",
             )
+        if question.when is not None:
+            before = protocol.questions[asked.index(question.when.question)]
+            for answer in question.when.answers:
+                try:
+                    before.check_truth(answer)
+                except StudyError as error:
+                    raise located.fault(("questions", place, "when", "answers"), _small(str(error).rstrip("."))) from None
     by_name = {question.id: question for question in protocol.questions}
     for place, case in enumerate(protocol.cases):
         for name in case.truth:
@@ -290,14 +302,20 @@ def _require_consistent(protocol: Protocol, located: Located) -> None:
         for name in protocol.paired.questions:
             if name not in by_name:
                 raise located.fault(("paired", "questions"), f"no question is called {name}; {_choices(asked)}")
+            when = by_name[name].when
+            if when is not None and when.question not in protocol.paired.questions:
+                raise located.fault(
+                    ("paired", "questions"), f"{name} is asked after {when.question}, which is not asked again"
+                )
         if (without := next((i for i, case in enumerate(protocol.cases) if not case.aid), None)) is not None:
             raise located.fault(("cases", without), "paired reading shows an aid, and this case has none (aid)")
 
 
 def _require_distinct(located: Located, table: str, names: list[str], field: str) -> None:
+    known = [name.lower() for name in names]
     for place, name in enumerate(names):
-        if name in names[:place]:
-            first = located.line((table, names.index(name), field))
+        if known[place] in known[:place]:
+            first = located.line((table, known.index(known[place]), field))
             raise located.fault((table, place, field), f"{name} stands in line {first} already")
 
 

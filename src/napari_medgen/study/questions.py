@@ -87,7 +87,7 @@ class _Question(_Part):
 class _Named(_Question):
     """Options with names; the answer is the name that was chosen."""
 
-    options: tuple[Text, ...] = Field(min_length=2, max_length=20)
+    options: tuple[Text, ...] = Field(min_length=2, max_length=10)  # as many as there are figures to press
 
     @model_validator(mode="after")
     def _distinct(self) -> _Named:

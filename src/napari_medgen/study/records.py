@@ -66,6 +66,14 @@ class Record:
         By trial.
     begun, last
         Date and time of the first and the last event.
+    version, protocol
+        Version and checksum of the protocol under which it was read last.
+    under
+        The version under which each trial was closed.
+    passed
+        Why trials were left that could not be shown.
+    oddities
+        Events that this program does not write so.
     audit
         Whether the store is whole.
     """
@@ -82,6 +90,10 @@ class Record:
     begun: datetime | None = None
     last: datetime | None = None
     version: int = 1
+    protocol: str = ""
+    under: dict[str, int] = field(default_factory=dict)
+    passed: dict[str, str] = field(default_factory=dict)
+    oddities: list[str] = field(default_factory=list)
 
     @property
     def counted(self) -> list[Trial]:
@@ -110,13 +122,16 @@ def record_of(audit: Audit, events: Sequence[Event]) -> Record:
     """The record that events make."""
     record = Record("", "", audit)
     for event in events:
-        _follow(record, event)
+        try:
+            _follow(record, event)
+        except (KeyError, TypeError, ValueError) as error:
+            record.oddities.append(f"event {event.seq} ({event.kind}) is not as this program writes it: {error!r}")
     last: dict[tuple[str, str, str], int] = {}
     for index, one in enumerate(record.given):
         before = last.get((one.trial, one.question, one.part))
         if before is not None:
             record.given[before] = replace(record.given[before], final=False)
-            record.given[index] = replace(one, number=record.given[before].number + 1)
+            record.given[index] = replace(record.given[index], number=record.given[before].number + 1)
         last[(one.trial, one.question, one.part)] = index
     return record
 
@@ -125,19 +140,22 @@ def _follow(record: Record, event: Event) -> None:
     own, at = event.payload, datetime.fromisoformat(event.wall)
     record.begun, record.last = record.begun or at, at
     trial = str(own.get("trial", ""))
-    if trial and "seconds" in own:
+    if trial and "seconds" in own and trial not in record.closed:
         record.seconds[trial] = float(own["seconds"])
     if event.kind == "created":
-        record.reader, record.study, record.version = str(own["reader"]), str(own["study"]), int(own["version"])
-    elif event.kind == "protocol":
-        record.version = int(own["version"])
+        record.reader, record.study = str(own["reader"]), str(own["study"])
+    if event.kind in ("created", "protocol"):
+        record.version, record.protocol = int(own["version"]), str(own["protocol"])
     elif event.kind == "order":
         record.trials += [Trial(**one) for one in own["trials"]]
     elif event.kind == "answer":
         seconds = float(own.get("seconds", 0.0))
         record.given.append(Given(trial, own["question"], own["part"], own["value"], seconds, at, record.version))
-    elif event.kind == "closed":
-        record.closed[trial] = at
+    elif event.kind in ("closed", "passed"):
+        record.closed.setdefault(trial, at)
+        record.under[trial] = record.version
+        if event.kind == "passed":
+            record.passed[trial] = str(own["why"])
     elif event.kind == "expired":
         record.expired.add(trial)
     elif event.kind == "comment":

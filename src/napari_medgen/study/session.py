@@ -32,12 +32,14 @@ class _Read:
 
     answers: dict[Part, dict[str, Any]] = field(default_factory=lambda: {"first": {}, "aided": {}})
     locked: bool = False
+    aided: bool = False  # the aid was on the screen
     closed: bool = False
     expired: bool = False
     revealed: bool = False
     given: int = 0  # answers, every version of each
     comment: str = ""
-    seconds: float = 0.0  # that the case was seen, pauses not counted
+    seconds: float = 0.0  # that the case was seen until it was closed, pauses not counted
+    before_lock: float = 0.0  # of them, until the first part was locked
 
 
 @dataclass(frozen=True)
@@ -123,27 +125,34 @@ class Session:
     def _follow(self, event: Event) -> None:
         """Take over one event; those of the viewer change nothing here but the time."""
         own = event.payload
-        if "trial" in own and "seconds" in own:
-            self._of(own["trial"]).seconds = own["seconds"]
+        if "trial" in own and "seconds" in own and not self._of(own["trial"]).closed:
+            self._of(own["trial"]).seconds = own["seconds"]  # who looks back later is not reading it
         if event.kind in ("created", "protocol"):
             self._known = (int(own["version"]), str(own["protocol"]))
         elif event.kind == "order":
             self._trials += [Trial(**trial) for trial in own["trials"]]
         elif event.kind == "answer":
             read = self._of(own["trial"])
-            read.answers[own["part"]][own["question"]] = own["value"]
             read.given += 1
+            if own["value"] is None:
+                read.answers[own["part"]].pop(own["question"], None)
+            else:
+                read.answers[own["part"]][own["question"]] = own["value"]
         elif event.kind == "locked":
-            self._of(own["trial"]).locked = True
+            read = self._of(own["trial"])
+            read.locked, read.expired, read.before_lock = True, False, read.seconds
+        elif event.kind == "aid_shown":
+            self._of(own["trial"]).aided = True
         elif event.kind == "comment":
             self._of(own["trial"]).comment = own["text"]
-        elif event.kind == "opened":
+        elif event.kind in ("opened", "back"):
             self._place = self._place_of(own["trial"])
-        elif event.kind == "closed":
-            self._of(own["trial"]).closed = True
+        elif event.kind in ("closed", "passed"):
+            read = self._of(own["trial"])
             self._place = self._place_of(own["trial"]) + 1
-            sitting = self._trials[self._place - 1].session
-            self._last_closed[sitting] = datetime.fromisoformat(event.wall)
+            if not read.closed:
+                self._last_closed[self._trials[self._place - 1].session] = datetime.fromisoformat(event.wall)
+            read.closed = True
         elif event.kind == "expired":
             self._of(own["trial"]).expired = True
         elif event.kind == "feedback":
@@ -256,8 +265,11 @@ class Session:
     def rests_until(self) -> datetime | None:
         """When the case that comes may be read, where the wash-out before its session is not over; None for now."""
         trial = self.trial
-        ended = self._last_closed.get(trial.session - 1) if trial is not None and not trial.training else None
-        if trial is None or ended is None or trial.session in self._last_closed:
+        before = self._trials[self._place - 1] if self._place else None
+        if trial is None or before is None or before.training or before.session == trial.session or self.closed:
+            return None
+        ended = self._last_closed.get(before.session)
+        if ended is None:
             return None
         until = ended + timedelta(days=self.protocol.order.washout_days)
         return until if self.store.clock.wall() < until else None
@@ -270,9 +282,11 @@ class Session:
 
     @property
     def seconds_left(self) -> float | None:
-        """Until the case's time is over; None where it has no limit."""
+        """Until the time of the case, or of this part of it, is over; None where it has no limit."""
         limit, trial = self.protocol.timing.limit_seconds, self.trial
-        return max(0.0, limit - self.seconds) if limit and trial is not None and not trial.training else None
+        if not limit or trial is None or trial.training or self.closed:
+            return None
+        return max(0.0, limit - (self.seconds - self._of(trial.id).before_lock))  # each part has its time
 
     @property
     def expired(self) -> bool:
@@ -288,6 +302,8 @@ class Session:
     def can_answer(self) -> bool:
         """Whether answers to this case can be given or changed now."""
         if self.trial is None or (self.closed and not self.protocol.navigation.change) or self.feedback is not None:
+            return False
+        if self.part == "aided" and not self._of(self.trial.id).aided:
             return False
         return not (self.expired and self.protocol.timing.after == "next")
 
@@ -327,10 +343,20 @@ class Session:
         return dict(self._of(self.trial.id).answers[self.part]) if self.trial is not None else {}
 
     @property
+    def first_answers(self) -> dict[str, Any]:
+        """What was answered in the first part of the case."""
+        return dict(self._of(self.trial.id).answers["first"]) if self.trial is not None else {}
+
+    @property
+    def aid_was_shown(self) -> bool:
+        """Whether the aid was on the screen."""
+        return self.trial is not None and self._of(self.trial.id).aided
+
+    @property
     def missing(self) -> tuple[Question, ...]:
         """Questions that must be answered before the reader can go on."""
         given = self.answers
-        if self.expired and self.protocol.timing.after == "next":
+        if (self.expired and self.protocol.timing.after == "next") or (self.closed and not self.can_answer):
             return ()
         return tuple(question for question in self.questions if question.required and question.id not in given)
 
@@ -414,7 +440,7 @@ class Session:
         self.store.flush()
 
     def answer(self, question: str, value: Any) -> None:
-        """Answer a question; on the disk when this returns.
+        """Answer a question, or take the answer back (None); on the disk when this returns.
 
         Raises
         ------
@@ -426,9 +452,12 @@ class Session:
         if asked is None:
             raise StudyError(f"{question} is not asked now.")
         read = self._of(trial.id)
+        if part == "aided" and not read.aided:
+            raise StudyError("The aid is not on the screen yet.")
         if not self.can_answer:
             raise StudyError("This case is closed; its answers cannot be changed in this study.")
-        asked.check(value)
+        if value is not None:
+            asked.check(value)
         self._act("answer", id=f"{trial.id}.{read.given}", question=question, part=part, value=value)
 
     def comment(self, text: str) -> None:
@@ -448,6 +477,24 @@ class Session:
         self._require_complete()
         if self.part == "first":
             self._act("locked")
+
+    def show_aid(self) -> None:
+        """The aid is on the screen now: what is answered from here on was answered with it.
+
+        Raises
+        ------
+        StudyError
+            If it may not be shown yet.
+        """
+        if self.part != "aided":
+            raise StudyError("Lock the answer first: the case is read once more with its aid.")
+        if not self._of(self._now().id).aided:
+            self._act("aid_shown")
+
+    def pass_over(self, why: str) -> None:
+        """Leave a case that cannot be shown; why is kept."""
+        self._act("passed", why=why)
+        self._watch.stop()
 
     def reveal(self) -> None:
         """Show the right answers of a training case; its answers stay as they are from then on.
@@ -471,12 +518,14 @@ class Session:
         Raises
         ------
         StudyError
-            If an answer is missing, or the aid of a paired reading was not looked at.
+            If an answer is missing, or the aid of a paired reading was not shown.
         """
         self._require_complete()
         over = self.expired and self.protocol.timing.after == "next"
         if self.protocol.paired is not None and self.part == "first" and not over:
             raise StudyError("Lock the answer first: the case is read once more with its aid.")
+        if self.part == "aided" and not over and not self._of(self._now().id).aided:
+            raise StudyError("The aid is not on the screen yet.")
         case = self.case
         if self.training and case is not None and case.truth and self.feedback is None:
             raise StudyError("Look at the right answers first.")
@@ -499,10 +548,8 @@ class Session:
         if self._watch.runs:
             self._act("left")
         before = self._trials[self._place - 1]
-        read = self._of(before.id)
-        part: Part = "aided" if self.protocol.paired is not None and read.locked else "first"
-        self._add("opened", {"trial": before.id, "part": part, "seconds": read.seconds})
-        self._watch.start(read.seconds)
+        self._add("back", {"trial": before.id})
+        self._watch.stop()
 
     def _now(self) -> Trial:
         if self.trial is None:

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from statistics import median
 from typing import Literal
 
+from napari_medgen.errors import StudyError
 from napari_medgen.study.protocol import Protocol
 from napari_medgen.study.records import Record, read_record
 from napari_medgen.study.study import Study
@@ -65,13 +66,7 @@ class ReaderStatus:
 
 
 def status_of(study: Study) -> tuple[ReaderStatus, ...]:
-    """Where all readers of a study are, from copies of their stores, so that open windows are not disturbed.
-
-    Raises
-    ------
-    StudyError
-        If a file of a reader's name is no store.
-    """
+    """Where all readers of a study are, from copies of their stores, so that open windows are not disturbed."""
     return tuple(_status(study, code) for code in study.codes)
 
 
@@ -79,32 +74,52 @@ def _status(study: Study, code: str) -> ReaderStatus:
     path = study.store_of(code)
     if not path.is_file():
         return ReaderStatus(code, "not begun", 0, sum(not case.training for case in study.protocol.cases))
-    record = read_record(path)
+    try:
+        record = read_record(path)
+    except StudyError as error:
+        return ReaderStatus(code, "reading", 0, 0, faults=(str(error).rstrip("."),))
     counted = record.counted
     times = [record.seconds[trial.id] for trial in counted if trial.id in record.closed and trial.id in record.seconds]
     days = Counter(one.at.astimezone().date() for one in record.given)
     return ReaderStatus(
         reader=code,
-        state="done" if record.done else "reading",
+        state="done" if is_done(study.protocol, record) else "reading",
         done=sum(trial.id in record.closed for trial in counted),
-        total=len(counted),
+        total=len(counted) + len(_not_drawn(study.protocol, record)),
         a_day=tuple(sorted(days.items())),
         seconds=median(times) if times else None,
         missing=sum(len(unanswered(study.protocol, record, trial.id)) for trial in counted if trial.id in record.closed),
         last=record.last,
-        faults=record.audit.faults,
+        faults=(*record.audit.faults, *record.oddities),
     )
 
 
+def _not_drawn(protocol: Protocol, record: Record) -> set[str]:
+    """Cases that came to the protocol since the reader last opened the study."""
+    return {case.id for case in protocol.cases if not case.training} - {trial.case for trial in record.trials}
+
+
+def is_done(protocol: Protocol, record: Record) -> bool:
+    """Whether a reader has read all cases that the protocol has now."""
+    return record.done and not _not_drawn(protocol, record)
+
+
 def unanswered(protocol: Protocol, record: Record, trial: str) -> list[tuple[str, str]]:
-    """Questions of a trial that had to be answered and were not, with their part."""
+    """Questions of a trial that had to be answered and were not, with their part.
+
+    Of one that was closed under another version of the protocol, or could not be shown, nobody can say.
+    """
+    if record.under.get(trial, protocol.version) != protocol.version or trial in record.passed:
+        return []
     case = next((one for one in protocol.cases for own in record.trials if own.id == trial and own.case == one.id), None)
     if case is None:
         return []
     out = []
     for part in ("first", "aided") if protocol.paired is not None else ("first",):
         answers = {
-            one.question: one.value for one in record.given if (one.trial, one.part, one.final) == (trial, part, True)
+            one.question: one.value
+            for one in record.given
+            if (one.trial, one.part, one.final) == (trial, part, True) and one.value is not None
         }
         asked = protocol.questions_of(case, answers)
         wanted = protocol.paired.questions if protocol.paired is not None and part == "aided" else [one.id for one in asked]

@@ -76,7 +76,11 @@ class Store:
             If there is a file already, or it cannot be written.
         """
         known = read_anchor(path)
-        if path.exists() or (known is not None and known.seq > 1):
+        if known is not None and known.seq > 1 and not path.exists():
+            raise StudyError(
+                f"{path.name} is not here, and {anchor_of(path).name} says that {known.seq} events were kept; put it back."
+            )
+        if path.exists():
             raise StudyError(f"There is a file {path} already; a reader has one store in a study.")
         chosen = place or place_of(path.parent)
         # Made under another name with its first event, so that a kill on the way leaves no store that says nothing.

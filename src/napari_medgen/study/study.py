@@ -11,7 +11,7 @@ from napari_medgen.study.key import Key, read_key
 from napari_medgen.study.protocol import Protocol, read_protocol
 from napari_medgen.study.session import Session
 
-PROTOCOL, IMAGES, READINGS = "protocol.yaml", "images", "readings"
+PROTOCOL, READINGS, UNBLINDED = "protocol.yaml", "readings", "unblinded.json"
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,9 @@ class Study:
             raise StudyError("This study has no case yet; napari-medgen study import-cases adds some.")
         if missing := self.missing_files():
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-            raise StudyError(f"{missing[0]}{more} of the study is not here; copy the whole folder.")
+            raise StudyError(f"{missing[0]}{more} of the study is not here; copy its folder again.")
+        if (self.folder / UNBLINDED).is_file():
+            raise StudyError("The blind of this study was opened; what was read now would not be blind.")
         return Session.open_in(self.folder, self.protocol, reader)
 
     def missing_files(self) -> list[str]:

@@ -46,9 +46,14 @@ def protocol_text(
         raise StudyError(f"There is no template {template}; there are: {', '.join(TEMPLATES)}.")
     text = files("napari_medgen.study.templates").joinpath(f"{template}.yaml").read_text(encoding="utf-8")
     return Template(text).substitute(
-        study=study,
-        title=yaml.safe_dump(title or TITLES[template], width=1000).splitlines()[0],
+        study=_quoted(study),
+        title=_quoted(title or TITLES[template]),
         seed=seed,
         readers="\n".join(f"  - code: {code}" for code in readers),
         arms=", ".join(arms),
     )
+
+
+def _quoted(text: str) -> str:
+    """A text as YAML reads it: no is a word, and 2024 is one too."""
+    return yaml.safe_dump(text, width=10_000, allow_unicode=True).splitlines()[0]

@@ -13,10 +13,11 @@ from napari_medgen.errors import StudyError
 from napari_medgen.running.writing import json_bytes, write_whole
 from napari_medgen.study.key import Key
 from napari_medgen.study.records import read_record
-from napari_medgen.study.study import Study
+from napari_medgen.study.status import is_done
+from napari_medgen.study.study import UNBLINDED, Study
 from napari_medgen.validity import parse_json
 
-NAME = "unblinded.json"
+NAME = UNBLINDED
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ def unblind(study: Study, without: Sequence[str] = (), now: datetime | None = No
             raise StudyError(f"The store of {code} is not whole: {record.audit.faults[0]}; study check says more.")
         if record.audit.head is not None:
             heads[code] = record.audit.head.line
-        if not record.done:
+        if record.protocol != study.protocol.checksum and record.version >= study.protocol.version:
+            raise StudyError(f"{code} read under another protocol of version {record.version} than this one; put it back.")
+        if not is_done(study.protocol, record):
             waiting.append(code)
     if open_ := [code for code in waiting if code not in without]:
         raise StudyError(
@@ -83,6 +86,18 @@ def unblind(study: Study, without: Sequence[str] = (), now: datetime | None = No
     made = Unblinded(at, protocol.checksum, protocol.version, key.checksum, heads, given_up)
     write_whole(study.folder / NAME, json_bytes(made.__dict__ | {"without": list(given_up)}), StudyError)
     return made
+
+
+def require_as_opened(study: Study, made: Unblinded) -> None:
+    """Refuse a protocol or a key that is another than when the blind was opened.
+
+    Raises
+    ------
+    StudyError
+        If one is.
+    """
+    if made.protocol != study.protocol.checksum or made.key != study.protocol.truth_checksum:
+        raise StudyError(f"The protocol or the key was changed after the blind was opened on {made.at[:10]}; put it back.")
 
 
 def _key(study: Study) -> Key:

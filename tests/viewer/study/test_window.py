@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import random
+import subprocess
+import sys
 import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,8 +13,9 @@ from typing import Any
 
 import pytest
 from napari.layers import Layer
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QKeyEvent, QWheelEvent
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_medgen.errors import StudyError
 from napari_medgen.study.case_table import NewCase
@@ -36,9 +39,9 @@ def names(reader: KeyReader) -> list[str]:
     return [source.name for pane in reader.window.stand.room.panes for source in pane.sources]
 
 
-@pytest.mark.parametrize("code", ["R1", "R2"])
-def test_a_whole_study_of_twenty_cases_is_read_by_keys_alone(code: str, make: Make, opened: Open) -> None:
-    study = make(count=20)
+@pytest.mark.parametrize(("code", "count"), [("R1", 20), ("R2", 4)])
+def test_a_whole_study_is_read_by_keys_alone(code: str, count: int, make: Make, opened: Open) -> None:
+    study = make(count=count)
     given: list[Any] = []
     answers = drawn(random.Random(code))
 
@@ -48,8 +51,8 @@ def test_a_whole_study_of_twenty_cases_is_read_by_keys_alone(code: str, make: Ma
 
     reader = opened(study, code, answer=answer)
     reader.begin()
-    assert reader.read() == 20
-    assert "All 20 cases are read" in reader.window.done._text.text()
+    assert reader.read() == count
+    assert f"All {count} cases are read" in reader.window.done._text.text()
     reader.window.close()
     settle()
     record = read_record(study.store_of(code))
@@ -198,6 +201,9 @@ def test_training_shows_the_right_answers_and_counts_in_nothing(make: Make, open
     reader.key(KEY.Key_Return)
     assert panel.fields[0]._said.text() == "The right answer: No"
     assert not panel.fields[0].isEnabled()
+    reader.key(KEY.Key_Return)  # twice in a moment: nobody has read what was right
+    assert panel.where.text() == "Training case 1 of 1"
+    settle(0.45)
     reader.key(KEY.Key_Return)
     reader.until_ready()
     assert panel.where.text() == "Case 1 of 1"
@@ -409,3 +415,232 @@ def test_an_image_that_cannot_be_read_is_said_and_nothing_is_lost(make: Make, op
     again.begin()
     assert again.window.panel.where.text() == "Case 2 of 2"
     assert again.read() == 1
+
+
+def test_an_answer_that_needs_more_is_none_yet_and_can_be_taken_back(make: Make, opened: Open) -> None:
+    reader = opened(make(count=2))
+    reader.begin()
+    desk, panel = reader.window.desk, reader.window.panel
+    assert desk is not None
+    reader.digit(1)
+    reader.digit(4)
+    assert panel.forward.isEnabled()
+    reader.digit(2)  # no, after all; how sure is open
+    assert not panel.forward.isEnabled()
+    reader.key(KEY.Key_Return)
+    assert panel.fault.text() == "Not answered yet: How sure are you?"
+    assert panel.where.text() == "Case 1 of 2"
+    reader.key(KEY.Key_Backspace)  # takes back what was begun
+    assert desk.session.answers == {"real": {"yes": True, "confidence": 4}}
+    assert panel.fields[0].answers[0].isChecked()  # type: ignore[attr-defined]
+    reader.digit(2)
+    reader.digit(5)
+    assert desk.session.answers == {"real": {"yes": False, "confidence": 5}}
+
+
+def test_what_is_said_by_a_shifted_figure_or_a_held_key(make: Make, opened: Open) -> None:
+    reader = opened(make(count=2))
+    reader.begin()
+    reader.key(KEY.Key_1, Qt.KeyboardModifier.ShiftModifier)  # the upper row of a French keyboard
+    reader.digit(3)
+    desk = reader.window.desk
+    assert desk is not None
+    assert desk.session.answers == {"real": {"yes": True, "confidence": 3}}
+    held = QKeyEvent(QKeyEvent.Type.KeyPress, KEY.Key_P, Qt.KeyboardModifier.NoModifier, "p", True)
+    QApplication.sendEvent(reader.window.focusWidget() or reader.window, held)
+    assert reader.window.pages.currentWidget() is reader.window.reading
+
+
+def test_the_tenth_level_is_the_key_0_and_numbers_have_the_decimals_of_their_step(make: Make, opened: Open) -> None:
+    questions = """
+    - {id: sure, kind: yes_no, text: "Sure?", confidence: 10}
+    - {id: small, kind: number, text: "How small?", low: 0, high: 1, step: 0.001}
+    """
+    reader = opened(make(count=1, questions=questions))
+    reader.begin()
+    reader.digit(1)
+    reader.digit(10)
+    reader.digit(0)
+    reader.key(KEY.Key_Tab)
+    desk = reader.window.desk
+    assert desk is not None
+    assert desk.session.answers == {"sure": {"yes": True, "confidence": 10}, "small": 0}
+    box = reader.window.panel.fields[1].box  # type: ignore[attr-defined]
+    turn = QWheelEvent(
+        QPointF(5, 5),
+        QPointF(5, 5),
+        QPoint(),
+        QPoint(0, 120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(box, turn)
+    assert desk.session.answers["small"] == 0
+
+
+@pytest.mark.parametrize("after", ["hide", "next"])
+def test_what_was_written_in_time_is_kept(after: str, make: Make, opened: Open) -> None:
+    questions = '[{id: why, kind: text, text: "Why?"}]'
+    study = make(count=2, questions=questions, timing={"limit_seconds": 1.0, "after": after})
+    reader = opened(study)
+    reader.begin()
+    reader.digit(1)
+    reader.write("lytic")
+    desk = reader.window.desk
+    assert desk is not None
+    first = desk.session.trial
+    assert first is not None
+    until(lambda: desk.session.trial != first or desk.session.expired)
+    assert [one.value for one in read_record(study.store_of("R1")).given] == ["lytic"]
+
+
+def test_the_second_part_of_a_paired_reading_has_its_own_time(make: Make, opened: Open) -> None:
+    cases = [NewCase(a_picture(0), aid=a_picture(1))]
+    reader = opened(make("progression", cases, timing={"limit_seconds": 1.0, "after": "hide"}))
+    reader.begin()
+    desk = reader.window.desk
+    assert desk is not None
+    until(lambda: desk.session.expired)
+    assert names(reader) == []
+    reader.digit(1)
+    reader.digit(2)
+    reader.key(KEY.Key_Return)
+    until(lambda: sorted(names(reader)) == [AID, IMAGE])
+    assert not desk.session.expired
+
+
+def test_no_aided_answer_is_taken_without_the_aid_on_the_screen(make: Make, opened: Open) -> None:
+    study = make("progression", [NewCase(a_picture(n), aid=a_picture(9 + n)) for n in range(2)])
+    for file in (study.folder / "aids").iterdir():
+        file.write_bytes(b"x")
+    reader = opened(study)
+    reader.begin()
+    reader.digit(1)
+    reader.digit(2)
+    reader.key(KEY.Key_Return)
+    until(lambda: "cannot be shown" in reader.window.panel.fault.text())
+    assert reader.window.panel.fields == []
+    assert not any(file.stem in reader.window.panel.fault.text() for file in (study.folder / "aids").iterdir())
+    reader.key(KEY.Key_Return)  # leaves it out
+    reader.until_ready()
+    record = read_record(study.store_of("R1"))
+    assert [one.part for one in record.given] == ["first"]
+    assert list(record.passed.values()) == [
+        "Predicted follow-up (synthetic) cannot be shown. It was changed since it came into the study."
+    ]
+
+
+def test_the_first_answer_is_said_when_it_is_asked_again(make: Make, opened: Open) -> None:
+    reader = opened(make("progression", [NewCase(a_picture(0), aid=a_picture(1))]))
+    reader.begin()
+    reader.digit(2)
+    reader.digit(4)
+    reader.key(KEY.Key_Return)
+    until(lambda: reader.window.desk is not None and reader.window.desk.ready)
+    assert reader.window.panel.fields[0]._said.text() == "Your first answer: No, sure 4 of 5"
+
+
+def test_a_pause_while_an_image_is_loaded_holds_it_back(make: Make, opened: Open, monkeypatch: Any) -> None:
+    reader = opened(make(count=2))
+    reader.key(KEY.Key_Return)
+    window = reader.window
+    assert window.desk is not None
+    assert not window.desk.ready
+    reader.key(KEY.Key_P)
+    assert window.pages.currentWidget() is window.curtain
+    settle(0.4)
+    assert window.pages.currentWidget() is window.curtain
+    assert not window.desk.ready
+    assert window.desk.session.seconds == 0
+    reader.key(KEY.Key_Return)
+    reader.until_ready()
+    assert reader.read() == 2
+
+
+def test_a_window_that_cannot_keep_what_was_noted_says_so_before_it_closes(
+    make: Make, opened: Open, monkeypatch: Any
+) -> None:
+    reader = opened(make())
+    reader.begin()
+    desk = reader.window.desk
+    assert desk is not None
+
+    def fail(*arguments: Any) -> Any:
+        raise StudyError("The disk is full.")
+
+    desk.session.note("view", {"slice": 1})
+    monkeypatch.setattr(desk.session.store, "_commit", fail)
+    reader.window.close()
+    assert reader.window.isVisible()
+    assert reader.window.panel.fault.text() == "The disk is full. Close the window once more to leave without it."
+    reader.window.close()
+    settle()
+    monkeypatch.undo()
+
+
+def test_looking_back_is_no_reading(make: Make, opened: Open) -> None:
+    study = make(count=2, navigation={"back": True})
+    reader = opened(study)
+    reader.begin()
+    reader.read_case()
+    desk = reader.window.desk
+    assert desk is not None
+    before = read_record(study.store_of("R1"))
+    reader.key(KEY.Key_Backspace)
+    reader.until_ready()
+    settle(0.6)
+    reader.key(KEY.Key_Return)
+    reader.until_ready()
+    after = read_record(study.store_of("R1"))
+    first = before.trials[0].id
+    assert after.seconds[first] == before.seconds[first]
+    assert after.closed[first] == before.closed[first]
+
+
+def test_nothing_is_marked_on_a_hidden_image_and_a_mark_that_was_taken_away_is_no_answer(make: Make, opened: Open) -> None:
+    questions = '[{id: spot, kind: point, text: "Where?", most: 2}]'
+    reader = opened(make(count=1, questions=questions, timing={"limit_seconds": 1.5}))
+    reader.begin()
+    desk = reader.window.desk
+    assert desk is not None
+    reader.digit(1)
+    assert len(desk.session.answers["spot"]) == 1
+    assert len(desk.session.answers["spot"][0]) == 3
+    reader.digit(2)
+    assert [question.id for question in desk.session.missing] == ["spot"]
+    assert not reader.window.panel.forward.isEnabled()
+    until(lambda: desk.session.expired)
+    reader.digit(1)
+    assert desk.session.answers == {}
+    assert "The image is hidden" in reader.window.panel.fault.text()
+    reader.digit(3)
+    assert desk.session.answers == {"spot": []}
+
+
+def test_the_program_holds_its_window_and_survives_what_nobody_expected(make: Make) -> None:
+    study = make(count=1)
+    code = """
+import gc, sys
+from pathlib import Path
+from napari.qt import get_qapp
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
+from napari_medgen.study.study import Study
+from napari_medgen.viewer.study.__main__ import show
+def look():
+    print([window.windowTitle() for window in QApplication.topLevelWidgets() if window.isVisible()])
+    app.quit()
+app = get_qapp()
+QTimer.singleShot(300, gc.collect)
+QTimer.singleShot(500, lambda: 1 / 0)
+QTimer.singleShot(1500, look)
+show(Study.open(Path(sys.argv[1])), "R1", status=sys.argv[2] == "status", screenshots=None)
+"""
+    for what, title in (("read", "Real or synthetic?"), ("status", "Real or synthetic?: readers")):
+        command = [sys.executable, "-c", code, str(study.folder), what]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert title in done.stdout
+        assert "ZeroDivisionError" in done.stderr

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from pathlib import Path
+from types import TracebackType
 
 from napari_medgen.errors import MedGenError
 from napari_medgen.study.study import Study
@@ -38,11 +40,27 @@ def show(study: Study, reader: str, *, status: bool, screenshots: Path | None) -
     if screenshots is not None:
         record(study.folder, reader or study.codes[0], screenshots)
         return
+    sys.excepthook = _said  # PyQt ends the program over an exception that nobody has caught
+    window = Dashboard(study) if status else StudyWindow(study, reader)  # held, or Python would take it away
     if status:
-        Dashboard(study).show()
+        window.show()
     else:
-        StudyWindow(study, reader).showMaximized()
+        window.showMaximized()
     sys.exit(application.exec())
+
+
+def _said(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Say what nobody expected, and go on: every answer that was shown as given is on the disk."""
+    traceback.print_exception(kind, error, trace)
+    from qtpy.QtWidgets import QApplication
+
+    from napari_medgen.viewer.study.window import StudyWindow
+
+    for window in QApplication.topLevelWidgets():
+        if isinstance(window, StudyWindow):
+            window.panel.say_fault(
+                f"Something went wrong that nobody expected ({kind.__name__}). Every answer is kept; open the window anew."
+            )
 
 
 if __name__ == "__main__":

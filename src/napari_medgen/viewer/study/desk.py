@@ -6,6 +6,7 @@ Nothing is shown as answered that is not on the disk; where the disk fails, one 
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 _SECOND = 1000  # milliseconds
+_GLANCE = 0.4  # seconds in which nobody has looked at anything
 _HURRY = 10.0  # seconds that are left when the clock is shown
 
 
@@ -50,12 +52,15 @@ class Desk(QObject):
         The image is to be hidden: why (``pause``, ``break``, ``rest``), and what is said.
     shown
         A case is on the screen.
+    aid_shown
+        Its aid is too.
     finished
         All cases are read.
     """
 
     curtain_requested = Signal(str, str)
     shown = Signal()
+    aid_shown = Signal()
     finished = Signal()
 
     def __init__(
@@ -68,6 +73,9 @@ class Desk(QObject):
         self._reading: dict[Wanted, int] = {}
         self._layers: list[LayerData] = []
         self._marking: dict[str, list[float]] = {}  # first corners of boxes, by question
+        self._unshown = ""  # why the case, or its aid, cannot be shown
+        self._held = False  # a pause was asked for while an image was still being loaded
+        self._shown_at = 0.0
         self._opened = False
         self._opening: Trial | None = None
         self._rested = False
@@ -85,8 +93,8 @@ class Desk(QObject):
 
     @property
     def ready(self) -> bool:
-        """Whether a case is on the screen and can be answered."""
-        return self._opened
+        """Whether a case is on the screen, with its aid where it is time for that, or what there is instead."""
+        return bool(self._unshown) or (self._opened and not self._aid_comes())
 
     # -- a case comes ---------------------------------------------------------------------------------------------------
 
@@ -114,6 +122,7 @@ class Desk(QObject):
         return Wanted(self.session.image, self.session.overlay)
 
     def _show(self, wanted: Wanted) -> None:
+        self._unshown = ""
         if wanted in self._ahead:
             self._show_loaded(*self._ahead[wanted])
             return
@@ -129,17 +138,31 @@ class Desk(QObject):
         def read(layers: list[LayerData]) -> None:
             self._reading.pop(wanted, None)
             self._ahead[wanted] = (layers, self.stand.make(layers))
-            if not self._opened and not self.session.done and wanted == self._wanted():
+            if self._waits_for(wanted):
                 self._show_loaded(*self._ahead[wanted])
 
         def failed(error: Exception) -> None:
             self._reading.pop(wanted, None)
-            if not self._opened and not self.session.done and wanted == self._wanted():
-                self.panel.say_fault(f"The image of this case cannot be shown: {error}")
+            if self._waits_for(wanted):
+                self._cannot_show(f"The image of this case cannot be shown. {error}")
 
         protocol, folder = self.study.protocol, self.study.folder
         job = Job("Loading", lambda: load_case(folder, wanted, protocol), on_result=read, on_error=failed)
         self._reading[wanted] = self._files.submit(job)
+
+    def _waits_for(self, wanted: Wanted) -> bool:
+        return not self._opened and not self._held and not self.session.done and wanted == self._wanted()
+
+    def _cannot_show(self, why: str) -> None:
+        """Say why the case, or its aid, cannot be shown, and let the reader leave it behind: that is kept too."""
+        self._unshown = why
+        self.panel.setEnabled(True)
+        self.panel.begin()
+        self.panel.set_questions((), {})
+        self.panel.say_note("Tell whoever runs the study.")
+        self.panel.say_fault(why)
+        self.panel.forward.setText("Leave this case out (Enter)")
+        self.panel.forward.setEnabled(True)
 
     def _show_loaded(self, layers: list[LayerData], made: list[Layer]) -> None:
         self.panel.setEnabled(True)
@@ -150,7 +173,7 @@ class Desk(QObject):
         if not hidden:
             self.stand.show(made)
         self.panel.begin()
-        self._show_state()
+        self.show_state()
         if hidden:
             self._hide_expired()
         self._opening = self.session.trial
@@ -160,9 +183,13 @@ class Desk(QObject):
     def _after_shown(self) -> None:
         """The image is on the screen: its time begins. What could wait comes now: the aid, marks, the case that comes."""
         trial, self._opening = self._opening, None
+        if self._held:
+            return
         if trial is None or trial != self.session.trial or not self._try(self.session.open):
             return
         self._opened = True
+        self._shown_at = time.monotonic()
+        self.show_state()
         self.viewing.begin()
         self._clock.start()
         if self.session.aid and not self.session.expired:
@@ -184,14 +211,22 @@ class Desk(QObject):
 
     # -- what is shown of it --------------------------------------------------------------------------------------------
 
-    def _show_state(self) -> None:
+    def show_state(self) -> None:
+        """Show what the session says now."""
         session, panel = self.session, self.panel
         panel.set_questions(session.questions, session.answers, enabled=session.can_answer)
+        if session.part == "aided" and not session.closed:
+            first = session.first_answers
+            for field in panel.fields:
+                if field.question.id in first:
+                    field.say(f"Your first answer: {field.question.said(first[field.question.id])}")
         self._say_where()
         panel.back.setVisible(self.study.protocol.navigation.back)
         panel.back.setEnabled(session.can_go_back)
         panel.forward.setText(self._way_on())
-        panel.forward.setEnabled(not session.missing)
+        panel.forward.setEnabled(
+            not session.missing and panel.pending is None and (session.can_answer or not self._aid_comes())
+        )
         self._show_feedback()
         paired = self.study.protocol.paired
         if paired is not None and session.part == "first" and not session.missing:
@@ -199,18 +234,23 @@ class Desk(QObject):
         if session.closed and not session.can_answer:
             panel.say_note("This case is closed: you can look at it, and its answers stay as they are.")
 
+    def _aid_comes(self) -> bool:
+        """Whether the aid is still on its way to the screen."""
+        return self.session.part == "aided" and not self.session.closed and not self.session.aid_was_shown
+
     def _say_where(self) -> None:
         session = self.session
         progress = session.progress
         if session.training:
             total = sum(trial.training for trial in session.trials)
-            self.panel.say_where(f"Training case {session.place} of {total}", "It does not count.", 0.0)
+            self.panel.say_where(f"Training case {session.place} of {total}", f"{session.reader}: it does not count", 0.0)
             return
         left = progress.seconds_left
         said = "" if left is None else f"about {max(1, round(left / 60))} min left"
         limit = session.seconds_left
         if limit is not None and not session.expired:
             said = f"{limit:.0f} s for this case" + (f", {said}" if said else "")
+        said = f"{session.reader}: {said}" if said else session.reader
         share = progress.done / max(progress.total, 1)
         self.panel.say_where(f"Case {session.place} of {progress.total}", said, share)
 
@@ -252,12 +292,17 @@ class Desk(QObject):
         below, folder, protocol = self._layers[0], self.study.folder, self.study.protocol
 
         def read(layer: LayerData) -> None:
-            if self.session.trial == trial and self._opened and self.session.aid == file:
-                self.stand.add(layer, paired.shows)
+            if self.session.trial != trial or not self._opened or self.session.aid != file or self.session.expired:
+                return
+            self.stand.add(layer, paired.shows)
+            if self._try(self.session.show_aid):
+                self.show_state()
                 self.panel.say_note(f"Now shown: {paired.shows}. Answer once more.")
+                self.aid_shown.emit()
 
         def failed(error: Exception) -> None:
-            self.panel.say_fault(f"It cannot be shown: {error}")
+            if self.session.trial == trial and self._opened:
+                self._cannot_show(f"{paired.shows} cannot be shown. {error}")
 
         self._files.submit(Job("Loading", lambda: load_aid(folder, file, protocol, below), on_result=read, on_error=failed))
 
@@ -290,10 +335,12 @@ class Desk(QObject):
             return
         self.viewing.touch()
         if not self._try(lambda: self.session.answer(name, value)):
-            self._show_state()  # what is not kept is not shown as answered
+            self.show_state()  # what is not kept is not shown as answered
             return
-        self._show_state()
+        self.show_state()
         self._draw_marks()
+        if self.panel.pending is not None:
+            return
         asked = self._asked(name)
         if isinstance(asked, Point | Box) and value and len(value) < asked.most:
             return  # more can be marked
@@ -301,33 +348,55 @@ class Desk(QObject):
 
     def forward(self) -> None:
         """Go on: to the right answers of a training case, to the aid, or to the next case."""
+        session, protocol = self.session, self.study.protocol
+        if self._unshown:
+            if self._try(lambda: session.pass_over(self._unshown)):
+                self.go_on()
+            return
         if not self._opened:
             return
         self.panel.commit()
-        session, protocol = self.session, self.study.protocol
+        if (pending := self.panel.pending) is not None:
+            self.panel.choose(pending[0])
+            self.panel.say_fault(f"Not answered yet: {pending[1]}")
+            return
         if session.missing:
             asked = session.missing[0]
             self.panel.say_fault(f"Not answered yet: {asked.text}")
             self.panel.choose_open(session.missing)
             return
+        if self._hurries():
+            return
         if self._feedback_comes():
             if self._try(session.reveal):
-                self._show_state()
+                self._shown_at = time.monotonic()
+                self.show_state()
         elif (
             protocol.paired is not None
             and session.part == "first"
             and not (session.expired and protocol.timing.after == "next")
         ):
+            hidden = self.stand.image is None
             if self._try(session.lock):
+                if hidden:  # its time was over; the second part has a time of its own
+                    self.stand.show(self.stand.make(self._layers))
                 self.panel.begin()
-                self._show_state()
+                self.show_state()
                 self._show_aid()
         elif self._try(session.forward):
             self.go_on()
 
+    def _hurries(self) -> bool:
+        """Whether Enter was pressed twice: nothing was answered here, and what is shown has only just come."""
+        given = bool(self.session.answers) and self.session.feedback is None
+        return not given and time.monotonic() - self._shown_at < _GLANCE
+
     def back(self) -> None:
-        """Go back to the case before, where the study allows it."""
+        """Take back what was begun; else go back to the case before, where the study allows it."""
         if not self._opened:
+            return
+        if self.panel.current is not None and self.panel.current.step_back():
+            self.show_state()
             return
         self.panel.commit()
         if self._try(self.session.back):
@@ -336,7 +405,10 @@ class Desk(QObject):
 
     def pause(self) -> None:
         """Hide the image, and stop the clock."""
-        if self._opened and self._try(self.session.pause):
+        if not self._opened and not self._unshown and not self.session.done:
+            self._held = True  # the image comes when the reader goes on
+            self.curtain_requested.emit("pause", "Paused. The image is hidden, and the clock stands still.")
+        elif self._opened and self._try(self.session.pause):
             self.panel.commit()
             self._clock.stop()
             self.viewing.end()
@@ -344,6 +416,7 @@ class Desk(QObject):
 
     def resume(self) -> None:
         """Go on after a pause or a break."""
+        self._held = False
         if not self._opened:
             self.go_on()
         elif self._try(self.session.resume):
@@ -361,15 +434,18 @@ class Desk(QObject):
     def mark(self, name: str, by: int) -> None:
         """Mark a place where the crosshair is, or take the last one away."""
         question = self._asked(name)
-        if not isinstance(question, Point | Box) or not self._opened:
+        if not isinstance(question, Point | Box) or not self._opened or not self.session.can_answer:
+            return
+        if self.stand.image is None:
+            self.panel.say_fault("The image is hidden: nothing can be marked on it.")
             return
         given = list(self.session.answers.get(name) or [])
         half = self._marking.pop(name, None)
         if by < 0:
             if half is None and given:
-                self.answer(name, given[:-1])
+                self.answer(name, given[:-1] or None)
             else:
-                self._show_state()
+                self.show_state()
             return
         if len(given) >= question.most:
             self.panel.say_fault(f"At most {question.most} can be marked; 2 takes the last one away.")
@@ -411,15 +487,15 @@ class Desk(QObject):
             if left <= _HURRY:
                 self.panel.say_note(f"{left:.0f} seconds left for this case.")
             return
+        self.panel.commit()  # what was written until now was written in time
         if not self._try(session.expire):
             return
         if self.study.protocol.timing.after == "next":
-            self.panel.commit()
             if self._try(session.forward):
                 self.go_on()
             return
         self._hide_expired()
-        self._show_state()
+        self.show_state()
 
     def _hide_expired(self) -> None:
         self.stand.clear()
@@ -435,14 +511,22 @@ class Desk(QObject):
         self.panel.say_fault(self.session.store.anchor_fault)
         return True
 
-    def close(self) -> None:
-        """Keep all that was written, and leave one file to copy."""
+    def keep(self) -> str:
+        """Keep all that was written; why it could not be, or nothing."""
         if self._opened:
             self.panel.commit()
-        self._end_case()
-        with contextlib.suppress(StudyError):  # it was said when it failed first
+        try:
             self.session.pause()
+            self.session.flush()
+        except StudyError as error:
+            return str(error)
+        return ""
+
+    def close(self) -> None:
+        """Leave one file to copy."""
+        self._end_case()
         for number in self._reading.values():
             self._files.cancel(number)
         self.stand.room.moved.disconnect(self._moved)
-        self.session.close()
+        with contextlib.suppress(StudyError):  # what could not be kept was said
+            self.session.close()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QFocusEvent
+from qtpy.QtGui import QFocusEvent, QWheelEvent
 from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QFrame,
@@ -81,11 +82,14 @@ class Field(QFrame):
     -------
     answered
         An answer, as :meth:`~napari_medgen.study.questions.Likert.check` takes it.
+    begun
+        An answer was begun that needs more.
     marking
         1: mark a place; -1: take the last away (of questions on places).
     """
 
     answered = Signal(object)
+    begun = Signal()
     marking = Signal(int)
 
     def __init__(self, question: Question) -> None:
@@ -129,6 +133,15 @@ class Field(QFrame):
 
     def commit(self) -> None:
         """Give what was written and not given yet."""
+
+    @property
+    def pending(self) -> str:
+        """What is still to be said before an answer is one; empty for nothing."""
+        return ""
+
+    def step_back(self) -> bool:
+        """Take back what was begun; whether anything was."""
+        return False
 
     def say(self, text: str, good: bool | None = None) -> None:
         """Say something of the answer; green where it was right, amber where it was not."""
@@ -204,7 +217,7 @@ class YesNoField(Field):
         self.set_value(None)
 
     def set_value(self, value: Any) -> None:
-        if self._asks_sure and value is None:
+        if self._asks_sure:
             return
         self._yes = value["yes"] if value else None
         self._sure = value.get("confidence") if value else None
@@ -215,10 +228,20 @@ class YesNoField(Field):
         if not self.isEnabled():
             return
         if self._asks_sure:
-            if 1 <= digit <= self._levels:
-                self._choose_level(digit)
+            if 1 <= (digit or 10) <= self._levels:
+                self._choose_level(digit or 10)
         elif digit in (1, 2):
             self._choose(digit == 1)
+
+    @property
+    def pending(self) -> str:
+        return "How sure are you?" if self._asks_sure else ""
+
+    def step_back(self) -> bool:
+        begun, self._asks_sure = self._asks_sure, False
+        if begun:
+            self.set_value(None)
+        return begun
 
     def _choose(self, yes: bool) -> None:
         self._yes = yes
@@ -227,6 +250,7 @@ class YesNoField(Field):
             self.answered.emit({"yes": yes})
         self._sure = None
         self._show()
+        self.begun.emit()
 
     def _choose_level(self, level: int) -> None:
         if self._yes is None:
@@ -247,17 +271,32 @@ class YesNoField(Field):
             self._how.setStyleSheet("color: #ff9f1c; font-weight: bold;" if self._asks_sure else "")
 
 
+class _Calm(QDoubleSpinBox):
+    """A number that no wheel changes: whoever scrolls the questions passes over it."""
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:
+        """Leave it to the questions."""
+        if event is not None:
+            event.ignore()
+
+
+def _decimals(number: float) -> int:
+    """How many decimals a number has."""
+    exponent = Decimal(str(number)).normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
 class NumberField(Field):
     """A number with its unit."""
 
     def __init__(self, question: Number) -> None:
         super().__init__(question)
-        self.box = QDoubleSpinBox()
+        self.box = _Calm()
         self.box.setMinimumHeight(_HEIGHT)
         self.box.setRange(question.low - question.step, question.high)
         self.box.setSpecialValueText(f"{question.low:g} to {question.high:g}")
         self.box.setSingleStep(question.step)
-        self.box.setDecimals(0 if float(question.step).is_integer() and float(question.low).is_integer() else 2)
+        self.box.setDecimals(max(_decimals(question.step), _decimals(question.low)))
         self.box.setSuffix(f" {question.unit}" if question.unit else "")
         self.box.setKeyboardTracking(False)
         self.box.setAccessibleName(question.text)
@@ -275,6 +314,8 @@ class NumberField(Field):
             self._filling = False
 
     def press(self, digit: int) -> None:
+        if not self.isEnabled():
+            return
         self.box.setFocus()
         line = self.box.lineEdit()
         if line is not None:
@@ -333,7 +374,8 @@ class TextField(Field):
             self.edit.setPlainText(self._kept)
 
     def press(self, digit: int) -> None:
-        self.edit.setFocus()
+        if self.isEnabled():
+            self.edit.setFocus()
 
     def commit(self) -> None:
         text = self.edit.toPlainText().strip()
@@ -366,9 +408,15 @@ class PlacesField(Field):
         self.count.setText(f"{len(given)} of at most {self.question.most} marked")
         self.remove.setEnabled(bool(given))
         self.nothing.setChecked(value == [])
+        self.half = False
+
+    @property
+    def pending(self) -> str:
+        return "The second corner of a box is to be marked (1), or the first taken away (2)" if self.half else ""
 
     def say_half(self) -> None:
         """A box has its first corner."""
+        self.half = True
         self.count.setText("First corner marked; move the crosshair to the opposite one, and press 1.")
         self.remove.setEnabled(True)
 

@@ -38,7 +38,7 @@ class StudyKey:
 
 
 STUDY_KEYS = (
-    StudyKey(_DIGITS, "1 to 9, 0", "Answer the question that is framed (0 is the tenth)", "answer", shift=False),
+    StudyKey(_DIGITS, "1 to 9, 0", "Answer the question that is framed (0 is the tenth)", "answer"),
     StudyKey((_KEY.Key_Tab,), "Tab", "Next question", "next_question"),
     StudyKey((_KEY.Key_Backtab,), "Shift + Tab", "Question before", "previous_question"),
     StudyKey(
@@ -96,8 +96,8 @@ class StudyKeys(QObject):
         if event.type() == QEvent.Type.ShortcutOverride:
             event.accept()  # it comes as a key press then, and to no shortcut of the window
             return True
-        if event.isAutoRepeat() and key.action in ("answer", "forward", "back"):
-            return True  # a key that is held answers once
+        if event.isAutoRepeat() and not key.action.startswith("mark_"):
+            return True  # a key that is held does what it does once
         digit = _DIGITS.index(_KEY(event.key())) if key.action == "answer" else -1
         self._press(key.action, digit)
         return True

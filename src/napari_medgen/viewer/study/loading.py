@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_medgen.errors import StudyError
+from napari_medgen.errors import ImageError, StudyError
 from napari_medgen.imaging.files import read_image
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
@@ -45,15 +46,13 @@ def load_case(folder: Path, wanted: Wanted, protocol: Protocol) -> Steps[list[La
     Raises
     ------
     StudyError
-        If they do not fit each other.
-    ImageError
-        If a file cannot be read.
+        If one cannot be read, is not the one that came into the study, or they do not fit each other.
     """
     yield Progress(0, 0, "Loading")
-    image = read_image(folder / wanted.image)
+    image = _read(folder, wanted.image, protocol)
     layers = [image_layer(image, IMAGE, protocol)]
     if wanted.overlay:
-        layers.append(map_layer(read_image(folder / wanted.overlay), layers[0]))
+        layers.append(map_layer(_read(folder, wanted.overlay, protocol), layers[0]))
     return layers
 
 
@@ -62,21 +61,32 @@ def load_aid(folder: Path, file: str, protocol: Protocol, below: LayerData) -> S
 
     Raises
     ------
-    StudyError, ImageError
+    StudyError
         See :func:`load_case`.
     """
     yield Progress(0, 0, "Loading")
-    image = read_image(folder / file)
+    image = _read(folder, file, protocol)
     over = protocol.paired is not None and protocol.paired.placed == "over"
+    if not over and (3 if isinstance(image, Volume) else 2) != np.ndim(below[0]):
+        raise StudyError("It is of another kind than the image.")
     return map_layer(image, below) if over else image_layer(image, AID, protocol)
+
+
+def _read(folder: Path, file: str, protocol: Protocol) -> Volume | Radiograph:
+    """An image of the study, if it is the one that came into it; no sentence names its file."""
+    path, known = folder / file, protocol.checksums.get(file)
+    try:
+        if known is not None and hashlib.sha256(path.read_bytes()).hexdigest() != known:
+            raise StudyError("It was changed since it came into the study.")
+        return read_image(path)
+    except (ImageError, OSError):
+        raise StudyError("It cannot be read.") from None
 
 
 def image_layer(image: Volume | Radiograph, name: str, protocol: Protocol) -> LayerData:
     """An image as a layer: pixels, size and place, and what the protocol says of it; nothing of where it comes from."""
-    blinding, told = protocol.blinding, protocol.hanging
-    made = image.provenance if not blinding.provenance else Provenance(software="")
-    if not blinding.mark:
-        made = made.model_copy(update={"synthetic": image.provenance.synthetic})
+    told = protocol.hanging
+    made = Provenance(software="", synthetic=image.provenance.synthetic and not protocol.blinding.mark)
     clean = replace(image, name=name, notes=(), provenance=made)
     if isinstance(clean, Volume):
         data, options = clean.voxels, image_options(clean)

@@ -22,6 +22,8 @@ class Panel(QWidget):
     -------
     answered
         A question's name and an answer.
+    begun
+        An answer was begun that needs more.
     marking
         A question's name, and 1 to mark a place or -1 to take the last away.
     commented
@@ -31,6 +33,7 @@ class Panel(QWidget):
     """
 
     answered = Signal(str, object)
+    begun = Signal()
     marking = Signal(str, int)
     forward_requested = Signal()
     back_requested = Signal()
@@ -121,6 +124,7 @@ class Panel(QWidget):
     def _made(self, question: Question) -> Field:
         field = field_for(question)
         field.answered.connect(lambda value, name=question.id: self.answered.emit(name, value))
+        field.begun.connect(self.begun.emit)
         field.marking.connect(lambda by, name=question.id: self.marking.emit(name, by))
         if self._filter is not None:
             for child in field.findChildren(QWidget):
@@ -181,6 +185,11 @@ class Panel(QWidget):
     def field(self, name: str) -> Field | None:
         """The field of a question."""
         return next((field for field in self.fields if field.question.id == name), None)
+
+    @property
+    def pending(self) -> tuple[int, str] | None:
+        """Which field has an answer that is not whole, and what it needs; None for none."""
+        return next(((index, field.pending) for index, field in enumerate(self.fields) if field.pending), None)
 
     def commit(self) -> None:
         """Give what was written and not given yet."""

@@ -83,6 +83,8 @@ class Stand(QObject):
     def add(self, layer: LayerData, caption: str) -> None:
         """Show one thing more: a map over the image, or an image beside it."""
         self._admit()
+        if not self.viewer.layers:
+            return
         made = _layer(layer)
         beside = made.ndim == self.viewer.layers[0].ndim and "napari_medgen_saliency" not in made.metadata
         if beside:

@@ -142,6 +142,7 @@ class KeyReader:
                 if (desk.session.part, desk.session.feedback) == before:
                     raise TimeoutError(f"the case does not go on: {self.window.panel.fault.text()}")
                 self._step("feedback" if desk.session.feedback is not None else "aid")
+                settle(0.45)  # Enter twice is a mistake of the hand, and passes over nothing
 
     def answer_all(self) -> None:
         """Answer every question that is open, in the order in which the window frames them."""

@@ -40,6 +40,7 @@ class StudyWindow(QMainWindow):
         self.setObjectName("study")
         self.resize(1366, 768)
         self.study, self.desk = study, None
+        self._warned = False
         self._files = files or file_queue()
         self.stand, self.panel = Stand(self), Panel()
         self.sign_in = SignIn(study, reader)
@@ -77,6 +78,7 @@ class StudyWindow(QMainWindow):
         self.desk.curtain_requested.connect(self._hide)
         self.desk.finished.connect(self._finish)
         self.desk.shown.connect(self._show)
+        self.panel.begun.connect(self.desk.show_state)
         if session.store.place.warning and (bar := self.statusBar()) is not None:
             bar.showMessage(session.store.place.warning, 20_000)
         self.pages.setCurrentWidget(self.reading)
@@ -146,7 +148,13 @@ class StudyWindow(QMainWindow):
             self.desk.pause()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
-        """Keep all that was written; the next time the study goes on here."""
+        """Keep all that was written; the next time the study goes on here. What cannot be kept is said before it is lost."""
+        if self.desk is not None and (why := self.desk.keep()) and not self._warned and event is not None:
+            self._warned = True
+            self.pages.setCurrentWidget(self.reading)
+            self.panel.say_fault(f"{why} Close the window once more to leave without it.")
+            event.ignore()
+            return
         desk, self.desk = self.desk, None
         if desk is not None:
             try:
