@@ -1,6 +1,8 @@
 """Makes a study of each template, reads it by keys, and writes the pictures and the film of the docs.
 
-QT_SCALE_FACTOR=1 xvfb-run -a -s "-screen 0 1366x768x24" python scripts/study_pictures.py docs/images [--data KNEES] [--only NAME]
+QT_SCALE_FACTOR=1 xvfb-run -a -s "-screen 0 1366x768x24" python scripts/study_pictures.py docs/images
+
+``--data KNEES`` shows other knees, ``--only saliency`` makes one of them.
 
 KNEES is a folder of knee radiographs; without one the knees that ship inside are shown.
 """

@@ -17,6 +17,7 @@ from napari_medgen.study.anchor import read_head
 from napari_medgen.study.audit import check_store
 from napari_medgen.study.case_table import NewCase, import_cases
 from napari_medgen.study.checking import check_study
+from napari_medgen.study.copying import copy_for
 from napari_medgen.study.export import export
 from napari_medgen.study.key import Key
 from napari_medgen.study.merging import merge
@@ -463,3 +464,20 @@ def test_an_answer_whose_condition_no_longer_holds_is_marked(make_study: MakeStu
     export(study, tmp_path / "out")
     asked = [(row["question"], row["final"], row["asked"]) for row in rows(tmp_path / "out" / "answers.csv")]
     assert asked == [("real", "0", "1"), ("why", "1", "0"), ("real", "1", "1")]
+
+
+def test_a_copy_for_a_reader_holds_no_key_and_nobody_elses_answers(make_study: MakeStudy, tmp_path: Path) -> None:
+    study = make_study()
+    read(study, "R1", 2)
+    read(study, "R2", 3)
+    copy = Study.open(copy_for(study, "R2", tmp_path / "copy"))
+    assert not copy.key_file.exists()
+    assert sorted(path.name for path in (copy.folder / "readings").iterdir()) == ["R2.head", "R2.sqlite"]
+    everything = b"".join(path.read_bytes() for path in copy.folder.rglob("*") if path.is_file())
+    assert b"file-" not in everything
+    read(copy, "R2")
+    assert [(one.reader, one.what) for one in merge(study, [copy.folder])] == [("R2", "longer")]
+    with pytest.raises(StudyError, match="already"):
+        copy_for(study, "R2", tmp_path / "copy")
+    with pytest.raises(StudyError, match="no reader R9"):
+        copy_for(study, "R9", tmp_path / "other")

@@ -219,6 +219,20 @@ def export(folder: Folder, out: Annotated[Path, typer.Option(help="Folder for th
         print(path)
 
 
+@app.command("copy")
+def copy(
+    folder: Folder,
+    out: Annotated[Path, typer.Argument(help="Folder of the copy.")],
+    reader: Annotated[str, typer.Option(help="Code of the reader whom it is for.")],
+) -> None:
+    """Copy a study to be read on another machine: without the key, and without what others answered."""
+    from napari_medgen.study.copying import copy_for
+    from napari_medgen.study.study import Study
+
+    copy_for(Study.open(folder), reader, out)
+    print(f"{out}: for {reader}. When it comes back: napari-medgen study merge {folder} {out}")
+
+
 @app.command("merge")
 def merge(
     folder: Folder,

@@ -106,11 +106,19 @@ def followed_cases(model: str, data: Path | None, count: int, months: float, dev
         prediction = yield from _counted(extrapolator.look_ahead(projected, asked), len(cases), count, "Looking ahead")
         forecast = Forecast(extrapolator, projected, prediction)
         source = f"{image.name}; follow-up at {months:g} months by {model}"
-        cases.append(
-            NewCase(forecast.baseline_radiograph(), aid=forecast.radiograph(len(prediction.months) - 1), source=source)
-        )
+        baseline, later = forecast.baseline_radiograph(), forecast.radiograph(len(prediction.months) - 1)
+        cases.append(NewCase(_eight_bits(baseline), aid=_eight_bits(later), source=source))
     _require(cases, count, refused)
     return cases
+
+
+def _eight_bits(image: Radiograph) -> Radiograph:
+    """A picture in 256 grey values, as a network sees it: its window says more to a reader than 65,536."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    return replace(image, pixels=np.rint(image.grey() * 255).astype(np.uint8), window=(0.0, 255.0))
 
 
 def mapped_cases(

@@ -28,7 +28,7 @@ ANSWERS = {
     "training": "1 for a training case, which counts in nothing",
     "part": "first, or aided: after the first answer was locked and the aid was shown",
     "question": "name of the question",
-    "answer": "what was answered; empty where an answer was taken back: the option's words, yes or no, a number, a text, or places as JSON",
+    "answer": "the option's words, yes or no, a number, a text, places as JSON; empty where an answer was taken back",
     "option": "number of the option in its order, from 1; 1 and 0 for yes and no; empty for other kinds",
     "confidence": "how sure, where it was asked",
     "number": "which version of this answer it is, from 1",

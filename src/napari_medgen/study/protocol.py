@@ -107,8 +107,9 @@ class Order(_Part):
 
 
 class Blinding(_Part):
-    """Whether readers are not told that an image is synthetic; names of files and models, and whatever else is known of where
-    an image comes from, are never in what readers have.
+    """Whether readers are not told that an image is synthetic.
+
+    Names of files and models, and whatever else is known of where an image comes from, are never in what readers have.
     """
 
     mark: bool = True

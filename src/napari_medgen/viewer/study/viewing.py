@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer
 
 from napari_medgen.errors import StudyError
+from napari_medgen.running.allocator import release
 from napari_medgen.study.session import Session
 from napari_medgen.viewer.reading.room import Room
 
 _EVERY = 1000  # milliseconds: the most that a power cut can take of what was looked at
+_QUIET = 3  # seconds without a hand on anything: the reader looks
 _IDLE = 60  # seconds without a hand on anything
 
 
@@ -64,6 +67,11 @@ class Viewing(QObject):
             self._session.note("view", changed)
         self._last = seen
         self._still += 1
+        if self._still == _QUIET:
+            # Layers of cases that were left are cycles, which Python finds late and the allocator then keeps. It takes a
+            # tenth of a second, in which nobody scrolls.
+            gc.collect()
+            release()
         if self._still >= _IDLE and not self._idle:
             self._idle = True
             self._session.note("idle", {})
