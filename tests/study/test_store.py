@@ -108,6 +108,18 @@ def test_a_kill_while_a_store_is_made_leaves_none_and_the_next_is_made(
     assert check_store(path).faults == ()
 
 
+def test_a_journal_without_its_store_is_taken_for_no_other(tmp_path: Path) -> None:
+    """SQLite would lay it over a store that is made there, and damage it."""
+    path = tmp_path / "R1.sqlite"
+    Store.create(path, {"study": "a"}).close()
+    path.unlink()
+    anchor_of(path).unlink()
+    (tmp_path / "R1.sqlite-wal").write_bytes(b"left")
+    with pytest.raises(StudyError, match=r"R1\.sqlite-wal is here without its R1\.sqlite, and may hold answers"):
+        Store.create(path, {"study": "b"})
+    assert not path.exists()
+
+
 def test_events_are_only_added(store: Store) -> None:
     for statement in ("UPDATE event SET kind = 'other'", "DELETE FROM event"):
         with pytest.raises(sqlite3.IntegrityError, match="only added"):

@@ -11,7 +11,7 @@ from napari_medgen.study.anchor import Head, anchor_of
 from napari_medgen.study.audit import look_through
 from napari_medgen.study.events import Event
 from napari_medgen.study.records import record_of
-from napari_medgen.study.store import Store, whole_copy
+from napari_medgen.study.store import Store, require_no_journal, whole_copy
 from napari_medgen.study.study import READINGS, Study
 
 
@@ -61,6 +61,7 @@ def merge(study: Study, sources: list[Path]) -> list[Merged]:
         contents[own] = whole_copy(path)
         contents[anchor_of(own)] = f"{Head(events[-1].seq, events[-1].digest).line}\n".encode()
     for reader in chosen:
+        require_no_journal(study.store_of(reader))
         if (own := study.store_of(reader)).is_file():
             Store(own).close()  # no window has it open, and no journal is left beside it
     write_all(contents, StudyError)

@@ -80,6 +80,7 @@ class Store:
             raise StudyError(
                 f"{path.name} is not here, and {anchor_of(path).name} says that {known.seq} events were kept; put it back."
             )
+        require_no_journal(path)
         if path.exists():
             raise StudyError(f"There is a file {path} already; a reader has one store in a study.")
         chosen = place or place_of(path.parent)
@@ -239,6 +240,19 @@ class Store:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def require_no_journal(path: Path) -> None:
+    """Refuse to make a store where the journal of another lies: SQLite would take it for the new one's, and damage it.
+
+    Raises
+    ------
+    StudyError
+        If there is one.
+    """
+    for ending in ("-wal", "-journal"):
+        if not path.exists() and (left := path.with_name(path.name + ending)).exists():
+            raise StudyError(f"{left.name} is here without its {path.name}, and may hold answers; put {path.name} back.")
 
 
 def whole_copy(path: Path) -> bytes:

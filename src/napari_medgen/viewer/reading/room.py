@@ -352,7 +352,8 @@ class Room:
             return
         place = self._viewer_place()
         place[-3:] = self._on_voxel(box.low + np.asarray(fractions) * box.size)
-        self.set_place(place)
+        if not np.allclose(place, self.place):
+            self.set_place(place)
 
     def start(self) -> None:
         """Look at an image as its hanging says, wherever somebody looked in the one before; its layout stays."""

@@ -145,7 +145,7 @@ class Field(QFrame):
 
     def say(self, text: str, good: bool | None = None) -> None:
         """Say something of the answer; green where it was right, amber where it was not."""
-        colour = {True: "#7bd88f", False: "#ffb703", None: "inherit"}[good]
+        colour = {True: "#7bd88f", False: "#ffb703", None: "#e8eef2"}[good]
         self._said.setStyleSheet(f"color: {colour}; font-weight: bold;")
         self._said.setText(text)
         self._said.setVisible(bool(text))

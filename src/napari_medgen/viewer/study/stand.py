@@ -142,6 +142,8 @@ class Stand(QObject):
         self.widget.paint_now()
 
     def _start(self) -> None:
+        if self.room.panes:
+            self.room.start()  # where the next image is looked at too, if it lies as this one does: one slice less is drawn
         self.room.refresh()
         self.room.start()
         self.widget.paint_now()
