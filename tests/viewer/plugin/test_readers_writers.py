@@ -27,6 +27,7 @@ def test_the_manifest_is_valid_and_every_command_exists() -> None:
         "Overlay saliency",
         "Extrapolate radiograph",
         "Reading room",
+        "Reader study",
     }
 
 

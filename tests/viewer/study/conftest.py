@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,15 @@ from napari_medgen.viewer.study.tour import KeyReader, settle
 from napari_medgen.viewer.study.window import StudyWindow
 from napari_medgen.viewer.work.queue import file_queue
 from study_support import a_volume, run
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(qapp: Any) -> Iterator[None]:
+    """Windows of a test are gone before the next one begins: napari's own fixture looks for theirs."""
+    yield
+    for _ in range(3):
+        settle(0.02)
+        gc.collect()
 
 
 @pytest.fixture
@@ -57,5 +67,6 @@ def opened(qapp: Any) -> Iterator[Callable[..., KeyReader]]:
             window.close()
         except RuntimeError:
             continue  # a test closed it
+    windows.clear()
     file_queue().wait(10)
     settle(0.05)

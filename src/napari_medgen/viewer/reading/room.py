@@ -352,7 +352,7 @@ class Room:
             return
         place = self._viewer_place()
         place[-3:] = self._on_voxel(box.low + np.asarray(fractions) * box.size)
-        if not np.allclose(place, self.place):
+        if place.shape != self.place.shape or not np.allclose(place, self.place):
             self.set_place(place)
 
     def start(self) -> None:
