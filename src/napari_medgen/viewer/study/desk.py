@@ -6,6 +6,7 @@ Nothing is shown as answered that is not on the disk; where the disk fails, one 
 from __future__ import annotations
 
 import contextlib
+import gc
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -165,6 +166,7 @@ class Desk(QObject):
         self.panel.forward.setEnabled(True)
 
     def _show_loaded(self, layers: list[LayerData], made: list[Layer]) -> None:
+        gc.disable()  # a collection takes as long as half of a case's change; it can wait until the image is there
         self.panel.setEnabled(True)
         self.panel.say_note("")
         self._layers = layers
@@ -182,6 +184,7 @@ class Desk(QObject):
 
     def _after_shown(self) -> None:
         """The image is on the screen: its time begins. What could wait comes now: the aid, marks, the case that comes."""
+        gc.enable()
         trial, self._opening = self._opening, None
         if self._held:
             return
@@ -524,6 +527,7 @@ class Desk(QObject):
 
     def close(self) -> None:
         """Leave one file to copy."""
+        gc.enable()
         self._end_case()
         for number in self._reading.values():
             self._files.cancel(number)
