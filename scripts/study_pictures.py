@@ -103,33 +103,35 @@ def turing(out: Path, work: Path, knees: Knees) -> None:
     print(path, len(frames), "frames")
 
 
+def steps_of(found: Study) -> dict[str, Image.Image]:
+    """A study read to its end: the first picture of each kind of step."""
+    shown: dict[str, Image.Image] = {}
+    current: list[KeyReader] = []
+
+    def step(name: str) -> None:
+        if name not in shown:
+            shown[name] = picture(current[0].window)
+
+    current.append(reader(found, "R1", step))
+    current[0].begin()
+    current[0].read()
+    current[0].window.close()
+    return shown
+
+
 def quality(out: Path, work: Path, knees: Knees) -> None:
     """Khader's three questions."""
     found = study(work / "quality", "--template", "volume-quality", "--model", "hippocampus", "--count", 3)
-    shown: dict[str, Image.Image] = {}
-    current: list[KeyReader] = []
-    reading = reader(found, "R1", lambda name: shown.setdefault(name, picture(current[0].window)) and None)
-    current.append(reading)
-    reading.begin()
-    reading.read()
-    save(out, "quality", shown["answered"])
-    reading.window.close()
+    save(out, "quality", steps_of(found)["answered"])
 
 
 def progression(out: Path, work: Path, knees: Knees) -> None:
     """The first answer alone, the second beside the follow-up."""
     data = ("--data", knees) if knees else ()
     found = study(work / "progression", "--template", "progression", "--model", "knee-progression", "--count", 2, *data)
-    shown: list[tuple[str, Image.Image]] = []
-    current: list[KeyReader] = []
-    reading = reader(found, "R1", lambda name: shown.append((name, picture(current[0].window))))
-    current.append(reading)
-    reading.begin()
-    reading.read()
-    steps = [name for name, _ in shown]
-    save(out, "progression-1-alone", shown[steps.index("answered")][1])
-    save(out, "progression-2-aided", shown[steps.index("aid")][1])
-    reading.window.close()
+    shown = steps_of(found)
+    save(out, "progression-1-alone", shown["answered"])
+    save(out, "progression-2-aided", shown["aid"])
 
 
 def saliency(out: Path, work: Path, knees: Knees) -> None:
@@ -137,14 +139,7 @@ def saliency(out: Path, work: Path, knees: Knees) -> None:
     models = [part for name in ("knee-kl", "knee-kl-standard", "knee-kl-adversarial") for part in ("--model", name)]
     data = ("--data", knees) if knees else ()
     found = study(work / "saliency", "--template", "saliency", *models, "--count", 2, *data)
-    shown: dict[str, Image.Image] = {}
-    current: list[KeyReader] = []
-    reading = reader(found, "R1", lambda name: shown.setdefault(name, picture(current[0].window)) and None)
-    current.append(reading)
-    reading.begin()
-    reading.read()
-    save(out, "saliency", shown["answered"])
-    reading.window.close()
+    save(out, "saliency", steps_of(found)["answered"])
 
 
 def main() -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 import sqlite3
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_medgen.errors import StudyError
 from napari_medgen.study.anchor import Head, anchor_of, read_anchor
-from napari_medgen.study.database import explained, require_store
+from napari_medgen.study.database import copied, explained, require_store
 from napari_medgen.study.events import Event, chain_faults
 from napari_medgen.study.store import read_events
 
@@ -75,14 +73,7 @@ def look_through(path: Path, known: Head | None = None) -> tuple[Audit, list[Eve
 def _look(path: Path, anchor: Head | None, known: Head | None) -> tuple[Audit, list[Event]]:
     if not path.is_file():
         raise StudyError(f"There is no file {path}.")
-    with tempfile.TemporaryDirectory(prefix="medgen-study-") as folder:
-        copy = Path(folder) / path.name
-        try:
-            for ending in ("", "-wal", "-journal"):
-                if (part := path.with_name(path.name + ending)).is_file():
-                    shutil.copyfile(part, copy.with_name(copy.name + ending))
-        except OSError as error:
-            raise StudyError(f"{path} cannot be read: {error.strerror}.") from None
+    with copied(path) as copy:
         events, faults = _read(copy, path)
     remarks = _remarks(events)
     faults += chain_faults(events)

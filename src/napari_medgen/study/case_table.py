@@ -24,7 +24,7 @@ from napari_medgen.imaging.worklist import read_worklist
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.writing import write_all
 from napari_medgen.study.key import Key, KeyCase
-from napari_medgen.study.located import read_located
+from napari_medgen.study.located import clause, read_located
 from napari_medgen.study.material import alike, keep_image, keep_map
 from napari_medgen.study.protocol import Protocol, read_protocol
 from napari_medgen.study.protocol_file import with_entry
@@ -155,9 +155,7 @@ class _Table:
         try:
             question.check_truth(value)
         except StudyError as error:
-            raise StudyError(
-                f"{self._source.name}, line {line}: {said} cannot be: {str(error)[:1].lower()}{str(error)[1:]}"
-            ) from None
+            raise StudyError(f"{self._source.name}, line {line}: {said} cannot be: {clause(error)}.") from None
         return value
 
 

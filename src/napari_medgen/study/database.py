@@ -10,7 +10,10 @@ deleted at each commit and the folder synchronised too (``EXTRA``), which takes 
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sqlite3
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +23,7 @@ from napari_medgen.errors import StudyError
 
 APPLICATION = 0x4D475253  # "MGRS", so that file managers and SQLite itself know whose it is
 FORMAT = 1
+JOURNALS = ("-wal", "-journal")  # endings of what SQLite writes beside a file
 _OTHER_MACHINES = (
     "nfs",
     "cifs",
@@ -166,6 +170,26 @@ def explained(error: sqlite3.Error, path: Path) -> str:
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return f"{path.name} is damaged; napari-medgen study check says what of it is whole."
     return f"{path.name} cannot be used: {error}."
+
+
+@contextlib.contextmanager
+def copied(path: Path) -> Iterator[Path]:
+    """A copy of a store with its journal, so that a window that has it open is not disturbed; gone afterwards.
+
+    Raises
+    ------
+    StudyError
+        If it cannot be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="medgen-study-") as folder:
+        copy = Path(folder) / path.name
+        try:
+            for ending in ("", *JOURNALS):
+                if (part := path.with_name(path.name + ending)).is_file():
+                    shutil.copyfile(part, copy.with_name(copy.name + ending))
+        except OSError as error:
+            raise StudyError(f"{path} cannot be read: {error.strerror or error}.") from None
+        yield copy
 
 
 def close(database: sqlite3.Connection) -> None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from napari_medgen.errors import StudyError
 from napari_medgen.study.events import canonical
-from napari_medgen.study.located import read_located, validated
+from napari_medgen.study.located import clause, read_located, validated
 from napari_medgen.study.protocol import Protocol
 from napari_medgen.study.questions import Name
 
@@ -90,11 +90,7 @@ def read_key(path: Path, protocol: Protocol) -> Key:
             try:
                 questions[question].check_truth(value)
             except StudyError as error:
-                raise located.fault(("cases", name, "truth", question), _small(str(error).rstrip("."))) from None
+                raise located.fault(("cases", name, "truth", question), clause(error)) from None
     if key.checksum != protocol.truth_checksum:
         raise located.fault((), "it was changed since the protocol was made: its checksum is another (truth_checksum)")
     return key
-
-
-def _small(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]

@@ -129,6 +129,12 @@ def validated(model: type[Model], located: Located) -> Model:
         raise located.fault(_plain(first, located.content), _said(first)) from None
 
 
+def clause(error: Exception) -> str:
+    """A sentence as a part of another: small at its beginning, without its full stop."""
+    sentence = str(error).rstrip(".")
+    return sentence[:1].lower() + sentence[1:]
+
+
 def _plain(error: Any, content: Any) -> list[str | int]:
     """The place as the file has it: without the names of variants that pydantic puts into it."""
     place, absent = error["loc"], error["type"] == "missing"

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from napari_medgen.errors import StudyError
 from napari_medgen.study.events import canonical
-from napari_medgen.study.located import Located, read_located, validated
+from napari_medgen.study.located import Located, clause, read_located, validated
 from napari_medgen.study.order import Design, Kind, OrderPlan
 from napari_medgen.study.questions import Name, Question, Text
 
@@ -283,7 +283,7 @@ def _require_consistent(protocol: Protocol, located: Located) -> None:
                 try:
                     before.check_truth(answer)
                 except StudyError as error:
-                    raise located.fault(("questions", place, "when", "answers"), _small(str(error).rstrip("."))) from None
+                    raise located.fault(("questions", place, "when", "answers"), clause(error)) from None
     by_name = {question.id: question for question in protocol.questions}
     for place, case in enumerate(protocol.cases):
         for name in case.truth:
@@ -298,7 +298,7 @@ def _require_consistent(protocol: Protocol, located: Located) -> None:
             try:
                 by_name[name].check_truth(value)
             except StudyError as error:
-                raise located.fault(("cases", place, "truth", name), _small(str(error).rstrip("."))) from None
+                raise located.fault(("cases", place, "truth", name), clause(error)) from None
     if protocol.paired is not None:
         for name in protocol.paired.questions:
             if name not in by_name:
@@ -318,10 +318,6 @@ def _require_distinct(located: Located, table: str, names: list[str], field: str
         if known[place] in known[:place]:
             first = located.line((table, known.index(known[place]), field))
             raise located.fault((table, place, field), f"{name} stands in line {first} already")
-
-
-def _small(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]
 
 
 def _choices(names: Any) -> str:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC
@@ -23,7 +21,7 @@ from napari_medgen.errors import StudyError
 from napari_medgen.running.writing import write_whole
 from napari_medgen.study.anchor import Head, anchor_of, read_anchor, write_anchor
 from napari_medgen.study.clock import Clock
-from napari_medgen.study.database import Place, close, connect, explained, place_of
+from napari_medgen.study.database import JOURNALS, Place, close, connect, copied, explained, place_of
 from napari_medgen.study.events import BEGINNING, Event, canonical
 from napari_medgen.validity import parse_json
 
@@ -88,7 +86,7 @@ class Store:
         part = path.with_name(f".new-{path.name}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            for left in (part, *(part.with_name(part.name + ending) for ending in ("-wal", "-journal")), anchor_of(part)):
+            for left in (part, *(part.with_name(part.name + ending) for ending in JOURNALS), anchor_of(part)):
                 left.unlink(missing_ok=True)
             close(connect(part, chosen, new=True))
             with cls(part, clock, place=chosen) as store:
@@ -250,7 +248,7 @@ def require_no_journal(path: Path) -> None:
     StudyError
         If there is one.
     """
-    for ending in ("-wal", "-journal"):
+    for ending in JOURNALS:
         if not path.exists() and (left := path.with_name(path.name + ending)).exists():
             raise StudyError(f"{left.name} is here without its {path.name}, and may hold answers; put {path.name} back.")
 
@@ -263,12 +261,8 @@ def whole_copy(path: Path) -> bytes:
     StudyError
         If it cannot be read.
     """
-    with tempfile.TemporaryDirectory(prefix="medgen-study-") as folder:
-        copy = Path(folder) / path.name
+    with copied(path) as copy:
         try:
-            for ending in ("", "-wal", "-journal"):
-                if (part := path.with_name(path.name + ending)).is_file():
-                    shutil.copyfile(part, copy.with_name(copy.name + ending))
             database = sqlite3.connect(copy, isolation_level=None)
             try:
                 database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
