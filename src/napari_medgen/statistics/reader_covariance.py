@@ -1,7 +1,7 @@
-"""Figures of merit of several readers and treatments on the same cases, and how they vary together over cases.
+"""Figures of merit of several readers and treatments, and how they vary together over cases.
 
 The covariance of two readers' areas comes from the cases that both have read: by DeLong (DeLong 1988, Biometrics 44:837), by
-the jackknife, or as the unbiased estimate of a U-statistic (Gallas 2006, Acad Radiol 13:353).
+the jackknife, by the bootstrap, or as the unbiased estimate of a U-statistic (Gallas 2006, Acad Radiol 13:353).
 """
 
 from __future__ import annotations
@@ -11,10 +11,15 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from napari_medgen.statistics.roc import WeightedAUC
 
 Floats = NDArray[np.float64]
-Method = Literal["delong", "jackknife", "unbiased"]
+Method = Literal["delong", "jackknife", "unbiased", "bootstrap"]
 Figure = Callable[[Floats, NDArray[np.bool_]], float]
+REDRAWS = 2000
+_CELLS = 4_000_000  # of a block of comparisons: 32 MB
 
 
 def auc_table(scores: ArrayLike, positive: ArrayLike) -> Floats:
@@ -38,7 +43,8 @@ def auc_table(scores: ArrayLike, positive: ArrayLike) -> Floats:
         If a score is missing, or there is no positive or no negative case.
     """
     ratings, truth = _checked(scores, positive)
-    areas: Floats = _pairs(ratings, truth).mean(axis=(-2, -1))
+    above, _ = _placements(ratings, truth)
+    areas: Floats = above.mean(axis=-1)
     return areas
 
 
@@ -50,7 +56,8 @@ def auc_covariance(scores: ArrayLike, positive: ArrayLike, method: Method = "del
     scores, positive
         As :func:`auc_table` takes them.
     method
-        ``delong``; ``jackknife`` over all cases; or ``unbiased``, whose variances can be negative.
+        ``delong``; ``jackknife`` over all cases; ``bootstrap`` of cases, positive and negative ones by themselves; or
+        ``unbiased``, whose variances can be negative.
 
     Returns
     -------
@@ -64,10 +71,11 @@ def auc_covariance(scores: ArrayLike, positive: ArrayLike, method: Method = "del
     """
     ratings, truth = _checked(scores, positive, least=2)
     if method == "jackknife":
-        return jackknife_covariance(ratings, truth, lambda one, true: float(_pairs(one, true).mean()))
-    wins = _pairs(ratings, truth)
-    wins = wins.reshape(-1, *wins.shape[2:])
-    return _unbiased(wins) if method == "unbiased" else _delong(wins)
+        return jackknife_covariance(ratings, truth)
+    if method == "bootstrap":
+        return bootstrap_covariance(ratings, truth)
+    flat = ratings.reshape(-1, ratings.shape[-1])
+    return _unbiased(flat, truth) if method == "unbiased" else _delong(*_placements(flat, truth))
 
 
 def proportion_covariance(right: ArrayLike) -> Floats:
@@ -88,7 +96,7 @@ def proportion_covariance(right: ArrayLike) -> Floats:
     return np.atleast_2d(np.cov(answers)) / answers.shape[1]
 
 
-def jackknife_covariance(scores: ArrayLike, positive: ArrayLike, figure: Figure) -> Floats:
+def jackknife_covariance(scores: ArrayLike, positive: ArrayLike, figure: Figure | None = None) -> Floats:
     """Covariance of any figure of merit, by leaving out one case after the other.
 
     Parameters
@@ -96,21 +104,62 @@ def jackknife_covariance(scores: ArrayLike, positive: ArrayLike, figure: Figure)
     scores, positive
         As :func:`auc_table` takes them.
     figure
-        Takes the scores (cases,) of one reader and the truth, and returns a number.
+        Takes the scores (cases,) of one reader and the truth, and returns a number; the area by default.
 
     Returns
     -------
     numpy.ndarray
         As :func:`auc_covariance`: (N - 1) / N times the sum of centred products over all N cases.
     """
+    _, left = leave_one_out(scores, positive, figure)
+    rows = left.reshape(-1, left.shape[-1])
+    count = rows.shape[1]
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    covariance: Floats = (count - 1) / count * centred @ centred.T
+    return covariance
+
+
+def leave_one_out(scores: ArrayLike, positive: ArrayLike, figure: Figure | None = None) -> tuple[Floats, Floats]:
+    """Figures (treatments, readers) of all cases, and (treatments, readers, cases) without each case.
+
+    Parameters
+    ----------
+    scores, positive, figure
+        As :func:`jackknife_covariance` takes them.
+    """
+    ratings, truth = _checked(scores, positive, least=2)
+    if figure is None:
+        return _areas_without_each(ratings, truth)
+    flat = ratings.reshape(-1, ratings.shape[-1])
+    keep = ~np.eye(flat.shape[1], dtype=bool)
+    left = np.array([[figure(row[kept], truth[kept]) for kept in keep] for row in flat])
+    whole = np.array([figure(row, truth) for row in flat])
+    return whole.reshape(ratings.shape[:-1]), left.reshape(ratings.shape)
+
+
+def bootstrap_covariance(
+    scores: ArrayLike, positive: ArrayLike, figure: Figure | None = None, *, redraws: int = REDRAWS, seed: int = 0
+) -> Floats:
+    """Covariance of any figure of merit over redrawn cases, positive and negative ones redrawn by themselves.
+
+    Parameters
+    ----------
+    scores, positive, figure
+        As :func:`jackknife_covariance` takes them. For the area all redraws are computed at once.
+    """
     ratings, truth = _checked(scores, positive, least=2)
     flat = ratings.reshape(-1, ratings.shape[-1])
-    count = flat.shape[1]
-    keep = ~np.eye(count, dtype=bool)
-    left = np.array([[figure(row[kept], truth[kept]) for row in flat] for kept in keep])
-    centred = left - left.mean(axis=0)
-    covariance: Floats = (count - 1) / count * centred.T @ centred
-    return covariance
+    rng = np.random.default_rng(seed)
+    sides = [np.flatnonzero(truth), np.flatnonzero(~truth)]
+    if figure is None:
+        counts = np.zeros((redraws, len(truth)))
+        for side in sides:
+            counts[:, side] = rng.multinomial(len(side), np.full(len(side), 1 / len(side)), size=redraws)
+        drawn = np.stack([WeightedAUC(row, truth)(counts) for row in flat])
+    else:
+        chosen = [np.concatenate([rng.choice(side, len(side)) for side in sides]) for _ in range(redraws)]
+        drawn = np.array([[figure(row[one], truth[one]) for one in chosen] for row in flat])
+    return np.atleast_2d(np.cov(drawn))
 
 
 def _checked(scores: ArrayLike, positive: ArrayLike, least: int = 1) -> tuple[Floats, NDArray[np.bool_]]:
@@ -124,25 +173,44 @@ def _checked(scores: ArrayLike, positive: ArrayLike, least: int = 1) -> tuple[Fl
     return ratings, truth
 
 
-def _pairs(ratings: Floats, truth: NDArray[np.bool_]) -> Floats:
-    """(..., positives, negatives): 1 where the positive case has the higher score, one half for a tie."""
-    difference = ratings[..., truth][..., :, None] - ratings[..., ~truth][..., None, :]
-    wins: Floats = (difference > 0) + 0.5 * (difference == 0)
-    return wins
+def _placements(ratings: Floats, truth: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """For each positive case the share of negative ones below it, for each negative one that of positive ones above it."""
+    sick, well = ratings[..., truth], ratings[..., ~truth]
+    m, n = sick.shape[-1], well.shape[-1]
+    together = stats.rankdata(np.concatenate([sick, well], axis=-1), axis=-1)
+    above: Floats = (together[..., :m] - stats.rankdata(sick, axis=-1)) / n
+    below: Floats = 1 - (together[..., m:] - stats.rankdata(well, axis=-1)) / m
+    return above, below
 
 
-def _delong(wins: Floats) -> Floats:
-    positives, negatives = wins.shape[1:]
-    by_positive, by_negative = np.cov(wins.mean(axis=2)), np.cov(wins.mean(axis=1))
-    covariance: Floats = np.atleast_2d(by_positive) / positives + np.atleast_2d(by_negative) / negatives
+def _areas_without_each(ratings: Floats, truth: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    above, below = _placements(ratings, truth)
+    m, n = above.shape[-1], below.shape[-1]
+    areas = above.mean(axis=-1)
+    left = np.empty(ratings.shape)
+    left[..., truth] = (m * areas[..., None] - above) / (m - 1)
+    left[..., ~truth] = (n * areas[..., None] - below) / (n - 1)
+    return areas, left
+
+
+def _delong(above: Floats, below: Floats) -> Floats:
+    covariance: Floats = np.atleast_2d(np.cov(above)) / above.shape[1] + np.atleast_2d(np.cov(below)) / below.shape[1]
     return covariance
 
 
-def _unbiased(wins: Floats) -> Floats:
+def _unbiased(flat: Floats, truth: NDArray[np.bool_]) -> Floats:
     """By the four moments of pairs that share both cases, one, or none."""
-    n1, n0 = wins.shape[1:]
-    rows, columns, total = wins.sum(axis=2), wins.sum(axis=1), wins.sum(axis=(1, 2))
-    both = np.einsum("aij,bij->ab", wins, wins)
+    above, below = _placements(flat, truth)
+    n1, n0 = above.shape[1], below.shape[1]
+    rows, columns = above * n0, below * n1
+    total = rows.sum(axis=1)
+    both = np.zeros((len(flat), len(flat)))
+    sick, well = flat[:, truth], flat[:, ~truth]
+    block = max(1, _CELLS // (len(flat) * n0))
+    for start in range(0, n1, block):
+        gap = sick[:, start : start + block, None] - well[:, None, :]
+        wins = ((gap > 0) + 0.5 * (gap == 0)).reshape(len(flat), -1)
+        both += wins @ wins.T
     same_row, same_column = rows @ rows.T, columns @ columns.T
     m1 = both / (n1 * n0)
     m2 = (same_row - both) / (n1 * n0 * (n0 - 1))
