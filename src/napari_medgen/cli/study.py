@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_medgen.cli.options import AsJson, DeviceName
+from napari_medgen.cli.study_analysis import analyse
 from napari_medgen.errors import StudyError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Folder = Annotated[Path, typer.Argument(help="The study's folder.")]
 
 app = typer.Typer(no_args_is_help=True, help="Run a reader study.")
+app.command("analyse")(analyse)
 
 
 @app.command("new")
@@ -257,4 +259,4 @@ def unblind(
     from napari_medgen.study.study import Study
 
     made = unblinding.unblind(Study.open(folder), without or ())
-    print(f"{folder / unblinding.NAME}: unblinded on {made.at}; napari-medgen study export now writes cases and truth too.")
+    print(f"{folder / unblinding.NAME}: unblinded on {made.at}; napari-medgen study analyse {folder} makes the report.")

@@ -50,7 +50,7 @@ def delong(scores: ArrayLike, positive: ArrayLike, groups: NDArray[np.intp] | No
     groups
         (N,) patient of each case; by default each is another's.
     """
-    areas, covariance = _areas(np.asarray(scores, np.float64)[None], np.asarray(positive, bool), groups)
+    areas, covariance = areas_with_covariance(np.asarray(scores, np.float64)[None], np.asarray(positive, bool), groups)
     return _estimate(areas[0], covariance[0, 0], clip=True)
 
 
@@ -59,7 +59,7 @@ def compare_delong(
 ) -> AUCDifference:
     """Two scores of the same cases; ``groups`` as :func:`delong`."""
     scores = np.stack([np.asarray(first, np.float64), np.asarray(second, np.float64)])
-    areas, covariance = _areas(scores, np.asarray(positive, bool), groups)
+    areas, covariance = areas_with_covariance(scores, np.asarray(positive, bool), groups)
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
     gap = areas[0] - areas[1]
     p = float(2 * stats.norm.sf(abs(gap) / np.sqrt(variance))) if variance > 0 else float("nan" if gap else 1.0)
@@ -74,7 +74,9 @@ def compare_delong(
 Matrix = NDArray[np.float64]
 
 
-def _areas(scores: Matrix, positive: NDArray[np.bool_], groups: NDArray[np.intp] | None) -> tuple[Matrix, Matrix]:
+def areas_with_covariance(
+    scores: Matrix, positive: NDArray[np.bool_], groups: NDArray[np.intp] | None
+) -> tuple[Matrix, Matrix]:
     """Areas (K,) and their covariance (K, K) of scores (K, N), from the components of Sun and Xu 2014."""
     if scores.shape[1] != len(positive):
         raise ValueError(f"scores {scores.shape} and truth {positive.shape} must be of the same length")

@@ -64,7 +64,9 @@ def intraclass(ratings: ArrayLike, level: float = 0.95) -> dict[str, Intraclass]
     q = (1 + level) / 2
     out = {}
     low, high = _ratio(between, within, n - 1, n * (k - 1), q)
-    out["ICC(1,1)"] = _one("ICC(1,1)", (between - within) / (between + (k - 1) * within), *(_single(f, k) for f in (low, high)))
+    out["ICC(1,1)"] = _one(
+        "ICC(1,1)", (between - within) / (between + (k - 1) * within), *(_single(f, k) for f in (low, high))
+    )
     out["ICC(1,k)"] = _one("ICC(1,k)", _average(between / within if within else math.inf), _average(low), _average(high))
     two = (between - error) / (between + (k - 1) * error + k * (raters - error) / n)
     bounds = _absolute(between, raters, error, n, k, two, q)
@@ -72,7 +74,9 @@ def intraclass(ratings: ArrayLike, level: float = 0.95) -> dict[str, Intraclass]
     of_mean = (between - error) / (between + (raters - error) / n)
     out["ICC(2,k)"] = _one("ICC(2,k)", of_mean, *(k * one / (1 + (k - 1) * one) for one in bounds))
     low, high = _ratio(between, error, n - 1, (n - 1) * (k - 1), q)
-    out["ICC(3,1)"] = _one("ICC(3,1)", (between - error) / (between + (k - 1) * error), *(_single(f, k) for f in (low, high)))
+    out["ICC(3,1)"] = _one(
+        "ICC(3,1)", (between - error) / (between + (k - 1) * error), *(_single(f, k) for f in (low, high))
+    )
     out["ICC(3,k)"] = _one("ICC(3,k)", _average(between / error if error else math.inf), _average(low), _average(high))
     return {kind: out[kind] for kind in KINDS}
 

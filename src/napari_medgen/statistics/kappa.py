@@ -41,7 +41,9 @@ class Agreement:
 def cross_table(first: ArrayLike, second: ArrayLike, categories: int) -> Floats:
     """(categories, categories) of counts of two raters' categories (N,), numbered from 0."""
     a, b = np.asarray(first, np.intp), np.asarray(second, np.intp)
-    table: Floats = np.bincount(a * categories + b, minlength=categories**2).reshape(categories, categories).astype(np.float64)
+    table: Floats = (
+        np.bincount(a * categories + b, minlength=categories**2).reshape(categories, categories).astype(np.float64)
+    )
     return table
 
 
@@ -134,7 +136,9 @@ def conger(ratings: ArrayLike, categories: int) -> float:
 
 def _weights(count: int, kind: Weights) -> Floats:
     distance = np.abs(np.subtract.outer(np.arange(count), np.arange(count))) / max(count - 1, 1)
-    weights: Floats = (distance == 0).astype(np.float64) if kind == "none" else 1 - distance ** (1 if kind == "linear" else 2)
+    weights: Floats = (
+        (distance == 0).astype(np.float64) if kind == "none" else 1 - distance ** (1 if kind == "linear" else 2)
+    )
     return weights
 
 

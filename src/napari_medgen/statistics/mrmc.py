@@ -151,7 +151,7 @@ class MRMC:
             ms, (_, cov2) = float(self.figures[index].var(ddof=1)), self._own(index)
             spread = ms + max(r * cov2, 0.0)
             df = spread**2 / (ms**2 / (r - 1)) if ms > 0 else math.inf
-            means.append(_contrast(float(self.figures[index].mean()), spread / r, df))
+            means.append(contrast_of(float(self.figures[index].mean()), spread / r, df))
         if t < 2:
             return Inference("readers and cases", None, {}, tuple(means), {})
         spread = self.ms_interaction + max(r * (parts.cov2 - parts.cov3), 0.0)
@@ -161,8 +161,8 @@ class MRMC:
         df2 = spread**2 / (self.ms_interaction**2 / ((t - 1) * (r - 1))) if self.ms_interaction > 0 else math.inf
         return Inference(
             "readers and cases",
-            _f_test(self.ms_treatment / spread, t - 1, df2),
-            {pair: _contrast(self._difference(*pair), 2 * spread / r, df2) for pair in self._pairs},
+            f_test(self.ms_treatment / spread, t - 1, df2),
+            {pair: contrast_of(self._difference(*pair), 2 * spread / r, df2) for pair in self._pairs},
             tuple(means),
             {},
         )
@@ -180,7 +180,7 @@ class MRMC:
         means = []
         for index in range(t):
             error, cov2 = self._own(index)
-            means.append(_contrast(float(self.figures[index].mean()), (error + (r - 1) * max(cov2, 0.0)) / r, math.inf))
+            means.append(contrast_of(float(self.figures[index].mean()), (error + (r - 1) * max(cov2, 0.0)) / r, math.inf))
         if t < 2:
             return Inference("cases", None, {}, tuple(means), {})
         between = parts.cov2 - parts.cov3
@@ -193,7 +193,7 @@ class MRMC:
         return Inference(
             "cases",
             Significance(chi, t - 1, math.inf, float(stats.chi2.sf(chi, t - 1))),
-            {pair: _contrast(self._difference(*pair), 2 * spread / r, math.inf) for pair in self._pairs},
+            {pair: contrast_of(self._difference(*pair), 2 * spread / r, math.inf) for pair in self._pairs},
             tuple(means),
             by_reader,
         )
@@ -203,7 +203,7 @@ class MRMC:
         t, r = self.treatments, self.readers
         if r < 2:
             return _nothing("readers", "One reader is no sample of readers.")
-        means = tuple(_contrast(float(row.mean()), float(row.var(ddof=1)) / r, r - 1) for row in self.figures)
+        means = tuple(contrast_of(float(row.mean()), float(row.var(ddof=1)) / r, r - 1) for row in self.figures)
         if t < 2:
             return Inference("readers", None, {}, means, {})
         if not self.ms_interaction > 0:
@@ -211,8 +211,8 @@ class MRMC:
         df = (t - 1) * (r - 1)
         return Inference(
             "readers",
-            _f_test(self.ms_treatment / self.ms_interaction, t - 1, df),
-            {pair: _contrast(self._difference(*pair), 2 * self.ms_interaction / r, df) for pair in self._pairs},
+            f_test(self.ms_treatment / self.ms_interaction, t - 1, df),
+            {pair: contrast_of(self._difference(*pair), 2 * self.ms_interaction / r, df) for pair in self._pairs},
             means,
             {},
         )
@@ -238,7 +238,7 @@ class MRMC:
             error = float(np.trace(block)) / t
             cov1 = float(block.sum() - np.trace(block)) / (t * (t - 1))
             value = float(self.figures[one, reader] - self.figures[other, reader])
-            out.append(_contrast(value, 2 * (error - cov1), math.inf))
+            out.append(contrast_of(value, 2 * (error - cov1), math.inf))
         return tuple(out)
 
     def _one_reader(self, spread: float) -> float:
@@ -286,12 +286,14 @@ def analyse(figures: ArrayLike, covariance: ArrayLike) -> MRMC:
     return MRMC(table, matrix, components, ms_t, ms_r, ms_tr, blocks)
 
 
-def _f_test(statistic: float, df1: float, df2: float) -> Significance:
+def f_test(statistic: float, df1: float, df2: float) -> Significance:
+    """An F test; with infinite ``df2`` it is chi-squared."""
     p = stats.f.sf(statistic, df1, df2) if math.isfinite(df2) else stats.chi2.sf(df1 * statistic, df1)
     return Significance(statistic, df1, df2, float(p))
 
 
-def _contrast(value: float, variance: float, df: float) -> Contrast:
+def contrast_of(value: float, variance: float, df: float) -> Contrast:
+    """A value with its interval; without one where the variance is not above zero."""
     if not variance > 0:
         return Contrast(value, math.nan if variance < 0 else 0.0, df, math.nan, math.nan, math.nan)
     error = math.sqrt(variance)

@@ -89,7 +89,11 @@ def fit_ordinal(answers: ArrayLike, fixed: ArrayLike, groups: Sequence[ArrayLike
     free = [(None, None)] * (len(start) - len(groups)) + [(-6.0, 4.0)] * len(groups)
     found = optimize.minimize(model.minus_log_likelihood, start, method="L-BFGS-B", bounds=free, options=_OPTIONS)
     polished = optimize.minimize(
-        model.minus_log_likelihood, found.x, method="L-BFGS-B", bounds=free, options={**_OPTIONS, "ftol": 1e-15, "gtol": 1e-7}
+        model.minus_log_likelihood,
+        found.x,
+        method="L-BFGS-B",
+        bounds=free,
+        options={**_OPTIONS, "ftol": 1e-15, "gtol": 1e-7},
     )
     best = polished.x if polished.fun <= found.fun else found.x
     return model.result(best)
@@ -190,7 +194,11 @@ class _Model:
 
         def minus(flat: Floats) -> float:
             cuts = flat[:inner]
-            return self._minus(cuts, flat[inner : inner + count], np.exp(flat[inner + count :])) if (np.diff(cuts) > 0).all() else math.inf
+            return (
+                self._minus(cuts, flat[inner : inner + count], np.exp(flat[inner + count :]))
+                if (np.diff(cuts) > 0).all()
+                else math.inf
+            )
 
         flat = np.concatenate([thresholds, effects, np.log(spreads)])
         # A spread of nothing lies at the border, where the likelihood has no curvature in its logarithm.
@@ -205,9 +213,7 @@ class _Model:
             why = "the likelihood has no single maximum"
         if (np.abs(effects) > _FAR).any() or (errors[inner : inner + count] > _FAR).any():
             why = "answers separate: one side gives no answer that the other gives, and the effect has no finite estimate"
-        return OrdinalMixed(
-            thresholds, effects, errors[inner : inner + count], spreads, -minus(flat), errors[:inner], why
-        )
+        return OrdinalMixed(thresholds, effects, errors[inner : inner + count], spreads, -minus(flat), errors[:inner], why)
 
 
 def _hessian(function: Callable[[Floats], float], at: Floats, held: NDArray[np.intp]) -> Floats:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from napari_medgen.statistics.delong import areas_with_covariance
 from napari_medgen.statistics.roc import WeightedAUC
 
 Floats = NDArray[np.float64]
@@ -78,6 +79,28 @@ def auc_covariance(scores: ArrayLike, positive: ArrayLike, method: Method = "del
     return _unbiased(flat, truth) if method == "unbiased" else _delong(*_placements(flat, truth))
 
 
+def clustered_areas(scores: ArrayLike, positive: ArrayLike, patients: ArrayLike) -> tuple[Floats, Floats]:
+    """Areas (treatments, readers) and their covariance where a patient gives several cases (Obuchowski 1997).
+
+    Parameters
+    ----------
+    scores, positive
+        As :func:`auc_table` takes them.
+    patients
+        (cases,) patient of each.
+
+    Raises
+    ------
+    ValueError
+        As :func:`auc_table`, or if a kind of case comes from fewer than two patients.
+    """
+    ratings, truth = _checked(scores, positive, least=2)
+    areas, covariance = areas_with_covariance(ratings.reshape(-1, ratings.shape[-1]), truth, np.asarray(patients))
+    if not np.isfinite(covariance).all():
+        raise ValueError("positive and negative cases must each come from two patients or more")
+    return areas.reshape(ratings.shape[:2]), covariance
+
+
 def proportion_covariance(right: ArrayLike) -> Floats:
     """Covariance of proportions over the cases that all have answered, such as sensitivities over the positive ones.
 
@@ -117,6 +140,13 @@ def jackknife_covariance(scores: ArrayLike, positive: ArrayLike, figure: Figure 
     centred = rows - rows.mean(axis=1, keepdims=True)
     covariance: Floats = (count - 1) / count * centred @ centred.T
     return covariance
+
+
+def area_of(scores: Floats, positive: NDArray[np.bool_]) -> float:
+    """The area under the empirical curve as a figure of merit; NaN where all cases are of one kind."""
+    if positive.all() or not positive.any():
+        return float("nan")
+    return float(_placements(scores, positive)[0].mean())
 
 
 def leave_one_out(scores: ArrayLike, positive: ArrayLike, figure: Figure | None = None) -> tuple[Floats, Floats]:

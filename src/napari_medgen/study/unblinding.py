@@ -12,6 +12,7 @@ from typing import Any
 from napari_medgen.errors import StudyError
 from napari_medgen.running.writing import json_bytes, write_whole
 from napari_medgen.study.key import Key
+from napari_medgen.study.plan_mark import plan_checksum
 from napari_medgen.study.records import read_record
 from napari_medgen.study.status import is_done
 from napari_medgen.study.study import UNBLINDED, Study
@@ -34,6 +35,8 @@ class Unblinded:
         The last event of each reader's store at that time: what was added later was answered without the blind.
     without
         Readers who were not done, and whose part was given up.
+    plan
+        Checksum of the plan of the analysis that was kept until then; empty for none.
     """
 
     at: str
@@ -42,6 +45,7 @@ class Unblinded:
     key: str
     heads: dict[str, str]
     without: tuple[str, ...] = ()
+    plan: str = ""
 
 
 def unblind(study: Study, without: Sequence[str] = (), now: datetime | None = None) -> Unblinded:
@@ -83,7 +87,8 @@ def unblind(study: Study, without: Sequence[str] = (), now: datetime | None = No
     protocol = study.protocol
     at = (now or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds")
     given_up = tuple(code for code in without if code in waiting)
-    made = Unblinded(at, protocol.checksum, protocol.version, key.checksum, heads, given_up)
+    plan = plan_checksum(study.folder)
+    made = Unblinded(at, protocol.checksum, protocol.version, key.checksum, heads, given_up, plan)
     write_whole(study.folder / NAME, json_bytes(made.__dict__ | {"without": list(given_up)}), StudyError)
     return made
 

@@ -1,0 +1,176 @@
+"""How long readers take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medgen.statistics.bootstrap import Estimate
+from napari_medgen.statistics.linear_mixed import fit_linear
+from napari_medgen.statistics.survival import kaplan_meier
+from napari_medgen.study.analysis import drawing
+from napari_medgen.study.analysis.parts import Cell, Draft, P, Picture, Section, Table
+from napari_medgen.study.analysis.readings import Readings
+
+Floats = NDArray[np.float64]
+_SHORTEST = 0.1  # seconds; the logarithm of nothing is none
+
+
+def times(readings: Readings) -> Section | None:
+    """The section, of all questions together; None where no time is recorded."""
+    shown: dict[tuple[str, str, str, int], tuple[float, bool]] = {}
+    for one in readings.readings:
+        if math.isfinite(one.seconds):
+            mark = (one.reader, one.case, one.condition, one.repeat)
+            before = shown.get(mark, (0.0, False))
+            shown[mark] = max(before[0], one.seconds), before[1] or one.cut
+    if not shown:
+        return None
+    out = Draft("times", "", "Reading times")
+    keys = list(shown)
+    seconds = np.array([max(shown[key][0], _SHORTEST) for key in keys])
+    cut = np.array([shown[key][1] for key in keys])
+    conditions = [one for one in readings.conditions if any(key[2] == one for key in keys)]
+    _table(out, readings, keys, seconds, conditions)
+    sequential = _is_sequential(conditions)
+    if sequential:
+        _added(out, readings, shown, conditions)
+    elif len(conditions) > 1:
+        _model(out, readings, keys, seconds, conditions)
+    if cut.any():
+        _limited(out, readings, keys, seconds, cut, conditions)
+    return out.done()
+
+
+def _is_sequential(conditions: list[str]) -> bool:
+    """Whether the aid was shown after the first answer, so that its time has the first one in it."""
+    return any(one.endswith("aided") for one in conditions) and any(one.endswith("alone") for one in conditions)
+
+
+def _table(
+    out: Draft, readings: Readings, keys: list[tuple[str, str, str, int]], seconds: Floats, conditions: list[str]
+) -> None:
+    rows: list[tuple[Cell, ...]] = []
+    groups = []
+    for condition in conditions:
+        for reader in readings.readers:
+            own = np.array([s for key, s in zip(keys, seconds, strict=True) if (key[0], key[2]) == (reader, condition)])
+            if not len(own):
+                continue
+            low, middle, high = np.percentile(own, (25, 50, 75))
+            label = readings.label(condition)
+            rows.append((label, reader, len(own), f"{middle:.1f} ({low:.1f} to {high:.1f})", f"{own.sum() / 60:.0f}"))
+            groups.append((f"{label}, {reader}" if label else reader, own))
+    out.tables.append(
+        Table(
+            "Seconds until the last answer to a case, pauses left out",
+            ("Condition", "Reader", "Cases", "Median (middle half)", "Minutes in all"),
+            tuple(rows),
+            "Aided times have those of the first answer in them." if _is_sequential(conditions) else "",
+        )
+    )
+    out.pictures.append(
+        Picture(
+            "Seconds a case",
+            "One row a reader: each dot a case, the bar the middle half, the diamond the median; a scale of ratios.",
+            partial(drawing.draw_times, groups=groups[:24]),
+            (7.0, 1.0 + 0.3 * min(len(groups), 24)),
+        )
+    )
+
+
+def _added(
+    out: Draft, readings: Readings, shown: Mapping[tuple[str, str, str, int], tuple[float, bool]], conditions: list[str]
+) -> None:
+    rows: list[tuple[Cell, ...]] = []
+    for aided in (one for one in conditions if one.endswith("aided")):
+        alone = aided.removesuffix("aided") + "alone"
+        for reader in readings.readers:
+            added = [
+                shown[key][0] - shown[key[0], key[1], alone, key[3]][0]
+                for key in shown
+                if key[0] == reader and key[2] == aided and (key[0], key[1], alone, key[3]) in shown
+            ]
+            if added:
+                low, middle, high = np.percentile(added, (25, 50, 75))
+                rows.append((readings.label(aided), reader, len(added), f"{middle:.1f} ({low:.1f} to {high:.1f})"))
+    if rows:
+        out.tables.append(
+            Table("Seconds that the aid added", ("Condition", "Reader", "Cases", "Median (middle half)"), tuple(rows))
+        )
+
+
+def _model(
+    out: Draft, readings: Readings, keys: list[tuple[str, str, str, int]], seconds: Floats, conditions: list[str]
+) -> None:
+    place = np.array([conditions.index(key[2]) for key in keys])
+    fixed = np.column_stack([np.ones(len(keys)), *(place == index for index in range(1, len(conditions)))]).astype(float)
+    groups, named = [], []
+    for axis, name in ((1, "cases"), (0, "readers")):
+        names = [key[axis] for key in keys]
+        if len(set(names)) > 1:
+            groups.append(names)
+            named.append(name)
+    if not groups:
+        out.problems.append("There is one reader and one case: times cannot be compared.")
+        return
+    found = fit_linear(np.log(seconds), fixed, groups)
+    if found.why_not:
+        out.problems.append(f"Times could not be compared: {found.why_not}.")
+        return
+    rows: list[tuple[Cell, ...]] = []
+    for index, condition in enumerate(conditions[1:], 1):
+        ratio = [math.exp(value) for value in found.interval(index)]
+        rows.append(
+            (f"{readings.label(condition)} against {readings.label(conditions[0])}", Estimate(*ratio), P(found.p(index)))
+        )
+    spreads = ", ".join(f"{name} {spread:.2f}" for name, spread in zip(named, found.spreads, strict=True))
+    out.tables.append(
+        Table(
+            "Times of conditions as ratios",
+            ("Condition", "Ratio of times (95 % CI)", "p"),
+            tuple(rows),
+            f"Linear mixed model of the logarithm (REML). Standard deviations: {spreads}, rest {found.residual:.2f}.",
+        )
+    )
+    out.methods.append("Logarithms of reading times were compared by a linear mixed model with random readers and cases.")
+
+
+def _limited(
+    out: Draft,
+    readings: Readings,
+    keys: list[tuple[str, str, str, int]],
+    seconds: Floats,
+    cut: NDArray[np.bool_],
+    conditions: list[str],
+) -> None:
+    rows: list[tuple[Cell, ...]] = []
+    curves = []
+    for condition in conditions:
+        own = np.array([key[2] == condition for key in keys])
+        found = kaplan_meier(seconds[own], cut[own])
+        middle, low, high = found.median
+        shown: Cell = Estimate(middle, low, high) if math.isfinite(middle) else "more than half were cut off"
+        rows.append((readings.label(condition), f"{found.cut[0]} of {found.cut[1]}", shown))
+        curves.append((readings.label(condition), found.times, found.share, found.low, found.high))
+    out.tables.append(
+        Table(
+            "Times with the limit taken into account (Kaplan-Meier)",
+            ("Condition", "Cut off by the limit", "Median seconds (95 % CI)"),
+            tuple(rows),
+            "The interval takes answers as independent.",
+        )
+    )
+    out.pictures.append(
+        Picture(
+            "How long cases are read",
+            "Share of cases that are still being read after so many seconds, with 95 % bands.",
+            partial(drawing.draw_survival, curves=curves),
+            (6.0, 3.2),
+        )
+    )
+    out.methods.append("Times that the limit cut off were taken as censored (Kaplan-Meier).")

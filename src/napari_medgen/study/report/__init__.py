@@ -1,0 +1,1 @@
+"""An analysis as a page, a PDF, and tables for other programs."""
