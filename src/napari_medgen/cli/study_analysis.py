@@ -20,7 +20,9 @@ def analyse(
     plan: Annotated[
         Path | None,
         typer.Option(
-            help="Plan of the analysis (YAML). While the blind is closed it is kept with the study, and nothing else is done."
+            help=(
+                "Plan of the analysis (YAML). While the blind is closed it is kept with the study, and nothing else is done."
+            )
         ),
     ] = None,
     out: Annotated[

@@ -71,6 +71,23 @@ def compare_delong(
     )
 
 
+def compare_all(
+    scores: ArrayLike, positive: ArrayLike, groups: NDArray[np.intp] | None = None
+) -> tuple[float, int, float]:
+    """Chi-squared, degrees of freedom and p of no difference between any of several scores (K, N) of the same cases.
+
+    Two or more contrasts at once (DeLong 1988, equation 5); ``groups`` as :func:`delong`. NaN where areas do not vary.
+    """
+    areas, covariance = areas_with_covariance(np.asarray(scores, np.float64), np.asarray(positive, bool), groups)
+    contrasts = np.eye(len(areas))[:-1] - np.eye(len(areas))[-1]
+    gaps, spread = contrasts @ areas, contrasts @ covariance @ contrasts.T
+    df = len(gaps)
+    if not np.isfinite(spread).all() or np.linalg.matrix_rank(spread) < df:
+        return float("nan"), df, float("nan")
+    chi = float(gaps @ np.linalg.solve(spread, gaps))
+    return chi, df, float(stats.chi2.sf(chi, df))
+
+
 Matrix = NDArray[np.float64]
 
 

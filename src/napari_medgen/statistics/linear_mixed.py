@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +17,8 @@ from scipy import linalg, optimize, stats
 from napari_medgen.statistics.crossed import Crossed
 
 Floats = NDArray[np.float64]
+_minimize: Any = optimize.minimize
+_OPTIONS: Any = {"xatol": 1e-7, "fatol": 1e-9, "maxiter": 4000}
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,11 +89,11 @@ def fit_linear(values: ArrayLike, fixed: ArrayLike, groups: Sequence[ArrayLike])
         return criterion, beta, linalg.cho_solve((inner, True), np.eye(p)), variance
 
     start = np.full(len(groups), 0.7)
-    found = optimize.minimize(
+    found = _minimize(
         lambda spreads: solved(np.abs(spreads))[0],
         start,
         method="Nelder-Mead",
-        options={"xatol": 1e-7, "fatol": 1e-9, "maxiter": 4000},
+        options=_OPTIONS,
     )
     spreads = np.abs(found.x)
     _, beta, inverse, variance = solved(spreads)

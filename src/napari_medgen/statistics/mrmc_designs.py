@@ -1,8 +1,8 @@
 """Multi-reader studies in which not every reader reads every case under every treatment.
 
 Who reads what decides which figures have cases in common, so which covariances there are (Hillis 2014, Stat Med 33:330;
-Obuchowski 2009, Stat Med 28:1; Chen, Gong and Gallas 2018, J Med Imaging 5:031410 for the split-plot). Covariances are those of the
-jackknife over all cases of the study.
+Obuchowski 2009, Stat Med 28:1; Chen, Gong and Gallas 2018, J Med Imaging 5:031410 for the split-plot). Covariances are
+those of the jackknife over all cases of the study.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def design_of(scores: ArrayLike) -> Design:
     """What the missing scores of (treatments, readers, cases) say of the design.
 
     ``cases in readers``: no two readers share a case; ``cases in treatments``: no two treatments do; ``split plot``:
-    readers form groups, each with its own cases, read under all treatments; ``readers in treatments``: each reader reads under
-    one treatment; ``partly crossed``: none of these.
+    readers form groups, each with its own cases, read under all treatments; ``readers in treatments``: each reader
+    reads under one treatment; ``partly crossed``: none of these.
     """
     read = np.isfinite(np.asarray(scores, np.float64))
     if read.all():
@@ -105,7 +105,6 @@ def analyse_design(scores: ArrayLike, positive: ArrayLike, figure: Figure | None
     figures, covariance = figures_where_read(given, positive, figure)
     if not np.isfinite(figures).all():
         raise ValueError("a reader has no figure under a treatment: too few cases of a kind were read")
-    t, r = figures.shape
     if kind == "split plot":
         return _split_plot(given, figures, covariance)
     whole = analyse(figures, covariance)
@@ -120,7 +119,7 @@ def _split_plot(scores: Floats, figures: Floats, covariance: Floats) -> tuple[MR
     sizes = np.bincount(groups)
     if len(set(sizes.tolist())) > 1:
         raise ValueError("the groups of a split plot have unequal numbers of readers")
-    same = groups[:, None] == groups[None]
+    same = np.asarray(groups[:, None] == groups[None])
     blocks = covariance.reshape(t, r, t, r)
     whole = analyse(figures, covariance)
     of_group = int(sizes[0])
@@ -174,9 +173,9 @@ def analyse_nested_readers(scores: ArrayLike, positive: ArrayLike, figure: Figur
         If there are not.
     """
     given = np.asarray(scores, np.float64)
-    read = np.isfinite(given).any(2)
-    sizes = read.sum(1)
-    if (read.sum(0) != 1).any() or len(set(sizes.tolist())) > 1 or sizes[0] < 2:
+    read = np.asarray(np.isfinite(given).any(2))
+    sizes = np.asarray(read.sum(1))
+    if bool((np.asarray(read.sum(0)) != 1).any()) or len(set(sizes.tolist())) > 1 or sizes[0] < 2:
         raise ValueError("each reader reads under one treatment, and each treatment has as many readers, two or more")
     figures, covariance = figures_where_read(given, positive, figure)
     t, r = len(given), int(sizes[0])

@@ -1,7 +1,7 @@
 """Ordered answers with random readers and cases: the cumulative link mixed model (Tutz and Hennevogl 1996).
 
-P(answer <= k) = logistic(threshold_k - x beta - u_reader - v_case), u and v normal. The likelihood is Laplace's approximation,
-or with one random effect adaptive Gauss-Hermite quadrature, as ``clmm`` of the R package ``ordinal`` has it.
+P(answer <= k) = logistic(threshold_k - x beta - u_reader - v_case), u and v normal. The likelihood is Laplace's
+approximation, or with one random effect adaptive Gauss-Hermite quadrature, as ``clmm`` of the R package ``ordinal`` has it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -86,9 +87,9 @@ def fit_ordinal(answers: ArrayLike, fixed: ArrayLike, groups: Sequence[ArrayLike
         raise ValueError("quadrature is for one random effect")
     model = _Model(codes, np.asarray(fixed, np.float64).reshape(len(codes), -1), groups, points)
     start = model.start()
-    free = [(None, None)] * (len(start) - len(groups)) + [(-6.0, 4.0)] * len(groups)
-    found = optimize.minimize(model.minus_log_likelihood, start, method="L-BFGS-B", bounds=free, options=_OPTIONS)
-    polished = optimize.minimize(
+    free: Any = [(None, None)] * (len(start) - len(groups)) + [(-6.0, 4.0)] * len(groups)
+    found = _minimize(model.minus_log_likelihood, start, method="L-BFGS-B", bounds=free, options=_OPTIONS)
+    polished = _minimize(
         model.minus_log_likelihood,
         found.x,
         method="L-BFGS-B",
@@ -99,11 +100,14 @@ def fit_ordinal(answers: ArrayLike, fixed: ArrayLike, groups: Sequence[ArrayLike
     return model.result(best)
 
 
-_OPTIONS = {"maxiter": 500, "eps": 1e-6, "maxfun": 20_000, "maxcor": 20}
+_minimize: Any = optimize.minimize
+_OPTIONS: Any = {"maxiter": 500, "eps": 1e-6, "maxfun": 20_000, "maxcor": 20}
 
 
 class _Model:
-    """The likelihood as a function of one vector: first threshold, logarithms of the gaps, effects, logarithms of spreads."""
+    """The likelihood as a function of one vector: first threshold, logarithms of the gaps, effects, "
+    "logarithms of spreads.
+    """
 
     def __init__(self, codes: NDArray[np.intp], fixed: Floats, groups: Sequence[ArrayLike], points: int) -> None:
         self.codes, self.fixed, self.points = codes, fixed, points

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from napari_medgen.statistics.bootstrap import Estimate
+from napari_medgen.statistics.proportions import wilson
 
 LEAST_DISCORDANT = 5  # pairs, below which no test can find anything: two-sided exact p of 0.0625 at best
 _EXACT_BELOW = 25  # discordant pairs, below which chi-squared is a poor approximation (Agresti 2013, section 11.1)
@@ -123,16 +124,14 @@ def share_difference(first: ArrayLike, second: ArrayLike, groups: ArrayLike | No
 
 
 def _newcombe(first: np.ndarray, second: np.ndarray) -> Estimate:
-    from napari_medgen.statistics.proportions import wilson
-
     count = len(first)
     both, neither = int((first & second).sum()), int((~first & ~second).sum())
     only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
     one, other = (both + only_second) / count, (both + only_first) / count
     (low1, high1), (low2, high2) = wilson(both + only_second, count), wilson(both + only_first, count)
     margins = (both + only_first) * (both + only_second) * (neither + only_first) * (neither + only_second)
-    excess = both * neither - only_first * only_second
-    excess = max(excess - count / 2, 0) if excess > 0 else excess
+    excess = float(both * neither - only_first * only_second)
+    excess = max(excess - count / 2, 0.0) if excess > 0 else excess
     phi = excess / math.sqrt(margins) if margins else 0.0
     below = math.sqrt((one - low1) ** 2 - 2 * phi * (one - low1) * (high2 - other) + (high2 - other) ** 2)
     above = math.sqrt((high1 - one) ** 2 - 2 * phi * (high1 - one) * (other - low2) + (other - low2) ** 2)

@@ -73,9 +73,9 @@ def proportion(hits: ArrayLike, groups: ArrayLike | None = None) -> Proportion:
 
     Notes
     -----
-    For patients the standard error is that of a ratio (as the R package ``survey`` has it), and the interval is Wilson's with
-    the number of cases that would have this error. Where all are alike there is no error; the interval is then Wilson's
-    for as many cases as there are patients.
+    For patients the standard error is that of a ratio (as the R package ``survey`` has it), and the interval is
+    Wilson's with the number of cases that would have this error. Where all are alike there is no error; the interval
+    is then Wilson's for as many cases as there are patients.
     """
     given = np.asarray(hits, bool)
     count, of = int(given.sum()), len(given)

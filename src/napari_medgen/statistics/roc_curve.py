@@ -142,7 +142,7 @@ def _start(sick: Floats, well: Floats) -> Floats:
     b = float(np.clip(np.polyfit(cuts, high, 1)[0], 0.3, 3.0)) if np.ptp(cuts) > 0 else 1.0
     a = float((b * cuts - high).mean())
     gaps = np.log(np.maximum(np.diff(cuts), 1e-2))
-    return np.r_[a, math.log(b), cuts[0], gaps]
+    return np.asarray(np.r_[a, math.log(b), cuts[0], gaps])
 
 
 def _cuts(vector: Floats) -> Floats:

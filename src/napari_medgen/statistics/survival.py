@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -50,7 +51,7 @@ def kaplan_meier(seconds: ArrayLike, cut: ArrayLike) -> Survival:
     if ended.all():
         never = (math.inf, math.inf, math.inf)
         return Survival(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0), never, (len(times), len(times)))
-    curve = stats.ecdf(stats.CensoredData(uncensored=times[~ended], right=times[ended])).sf
+    curve: Any = stats.ecdf(stats.CensoredData(uncensored=times[~ended], right=times[ended])).sf
     with np.errstate(all="ignore"):
         interval = curve.confidence_interval(method="log-log")
     share = np.asarray(curve.probabilities)

@@ -171,7 +171,8 @@ def _comparisons(out: Draft, readings: Readings, table: Grid) -> None:
             ("Comparison", "Of", "Reader", "Difference (95 % CI)", "Right only before / after", "p", "p, Holm", "Test"),
             tuple(rows),
             "Differences as shares. Newcombe's interval for pairs; where answers belong together (patients, or readers of "
-            "one case) that of a ratio of sums. Holm corrects over readers, both rates and all comparisons; pooled p are not "
+            "one case) that of a ratio of sums. Holm corrects over readers, both rates and all "
+            "comparisons; pooled p are not "
             "corrected. Readers are these, and no others: the next section says what holds for others.",
         )
     )
@@ -213,7 +214,8 @@ def _areas(out: Draft, readings: Readings, table: Grid) -> None:
             if area.value in (0.0, 1.0):
                 area = Estimate(area.value, math.nan, math.nan)
                 out.problems.append(
-                    f"{reader}{_under(readings, condition)} separates the two kinds perfectly: the area is {area.value:g}, and its "
+                    f"{reader}{_under(readings, condition)} separates the two kinds perfectly: the area is "
+                    f"{area.value:g}, and its "
                     "interval cannot be estimated."
                 )
             smooth = binormal(own, truth)
@@ -286,7 +288,8 @@ def _confidence(out: Draft, readings: Readings, table: Grid) -> None:
             "Whether confidence means what it says",
             ("Condition", "Reader", "Brier score", "Calibration error"),
             tuple(rows),
-            f"A yes with confidence k of {levels} counts as a probability of one half and k/{2 * levels}, a no as one half less that. "
+            f"A yes with confidence k of {levels} counts as a probability of one half and k/{2 * levels}, "
+            "a no as one half less that. "
             "0 is best; 0.25 is the Brier score of who always says one half.",
         )
     )

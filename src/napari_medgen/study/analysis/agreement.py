@@ -57,7 +57,8 @@ def agreement(readings: Readings, item: str) -> Section | None:
         {
             "yes_no": "Agreement is given as Cohen's or Fleiss' kappa and Krippendorff's nominal alpha.",
             "choice": "Agreement is given as Cohen's or Fleiss' kappa and Krippendorff's nominal alpha.",
-            "rating": "Agreement is given as weighted kappa, Krippendorff's ordinal alpha and ICC(2,1) of the options' numbers.",
+            "rating": "Agreement is given as weighted kappa, Krippendorff's ordinal alpha and ICC(2,1) of "
+            "the options' numbers.",
         }.get(one.kind, "Agreement is given as ICC(2,1) and Krippendorff's interval alpha.")
     )
     return out.done()
@@ -80,7 +81,8 @@ def repeats(readings: Readings, item: str) -> Section | None:
         ]
         if len(pairs) < _LEAST:
             out.problems.append(
-                f"{reader} has answered {len(pairs)} case{'s' if len(pairs) != 1 else ''} twice; fewer than {_LEAST} say nothing."
+                f"{reader} has answered {len(pairs)} case{'s' if len(pairs) != 1 else ''} twice; fewer "
+                f"than {_LEAST} say nothing."
             )
             continue
         values = np.array(pairs).T

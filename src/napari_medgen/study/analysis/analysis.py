@@ -56,8 +56,8 @@ def analyse(readings: Readings, plan: Plan | None = None, kept: KeptPlan | None 
     Parameters
     ----------
     plan
-        For those who read elsewhere and keep their plan elsewhere; a kept plan goes before it. Without a plan that was kept before
-        the blind was opened everything is exploratory.
+        For those who read elsewhere and keep their plan elsewhere; a kept plan goes before it. Without a plan that was
+        kept before the blind was opened everything is exploratory.
     kept
         The plan that was kept with a study.
 

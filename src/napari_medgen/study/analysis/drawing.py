@@ -5,9 +5,10 @@ Conditions differ in colour, marker and line; the colours are those of Okabe and
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ def draw_roc(
     across = min(len(readers), 4)
     down = math.ceil(len(readers) / across)
     axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
-    handles = {}
+    handles: dict[str, Any] = {}
     for number, panel in enumerate(axes.ravel()):
         if number >= len(readers):
             panel.set_visible(False)
@@ -93,7 +94,7 @@ def draw_operating_points(figure: Figure, points: Sequence[tuple[str, str, float
     at = {(reader, condition): (x, y) for reader, condition, x, y in points}
     for reader in readers:
         ends = [at[reader, one] for one in conditions if (reader, one) in at]
-        for one, other in zip(ends, ends[1:], strict=False):
+        for one, other in itertools.pairwise(ends):
             axes.annotate("", other, one, arrowprops={"arrowstyle": "->", "color": "#777777", "linewidth": 0.8})
     for which, condition in enumerate(conditions):
         own = np.array([place for (_, name), place in at.items() if name == condition])

@@ -73,7 +73,9 @@ def readings_of_table(
     """
     rows = _rows(path, columns)
     questions = list(dict.fromkeys(row.cells.get("question", "") or "answer" for row in rows))
-    items, readings, truth = [], [], {}
+    items: list[Item] = []
+    readings: list[Reading] = []
+    truth: dict[tuple[str, str], float] = {}
     patients: dict[str, str] = {}
     seen: dict[tuple[str, str, str, str, int], int] = {}
     for name in questions:
@@ -94,9 +96,9 @@ def readings_of_table(
             seen[mark] = row.line
             readings.append(one)
             _keep_truth(path, row, item, one, truth)
-            if patient := row.cells.get("patient", ""):
-                if patients.setdefault(one.case, patient) != patient:
-                    raise _fault(path, row, f"case {one.case} is of patient {patients[one.case]} in another line")
+            patient = row.cells.get("patient", "")
+            if patient and patients.setdefault(one.case, patient) != patient:
+                raise _fault(path, row, f"case {one.case} is of patient {patients[one.case]} in another line")
     found = tuple(dict.fromkeys(one.condition for one in readings))
     if unknown := [one for one in order if one not in found]:
         raise StudyError(f"{path.name} has no condition {unknown[0]}; it has: {', '.join(found)}.")

@@ -12,7 +12,8 @@ def overview(readings: Readings) -> Section:
     answered = sum(one.answered for one in readings.readings)
     cases = len(readings.cases)
     out.sentences.append(
-        f"{len(readings.readers)} reader{'s' if len(readings.readers) != 1 else ''}, {cases} case{'s' if cases != 1 else ''}, "
+        f"{len(readings.readers)} reader{'s' if len(readings.readers) != 1 else ''}, {cases} "
+        f"case{'s' if cases != 1 else ''}, "
         f"{len(readings.readings)} answers asked for, {answered} given, {len(readings.readings) - answered} missing."
     )
     kinds = [kind for kind in MISSING if any(one.status == kind for one in readings.readings)]

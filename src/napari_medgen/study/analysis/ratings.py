@@ -117,13 +117,16 @@ def _ranks(out: Draft, readings: Readings, table: Grid) -> None:
             "Conditions by pairs, on case means",
             ("Comparison", "Mean difference (95 % CI)", "Rank-biserial (95 % CI)", "V", "p", "p, Holm", "Wilcoxon"),
             tuple(rows),
-            "Means over readers of each case, with as many independent pairs as there are cases; pairs without a difference are "
+            "Means over readers of each case, with as many independent pairs as there are cases; pairs "
+            "without a difference are "
             "left out. Equal differences count as ties (R ranks their rounding errors, so that its p differs). "
-            "Intervals: percentiles of 2,000 redraws of cases. Rank-biserial: 1 if each case is rated higher in the first named.",
+            "Intervals: percentiles of 2,000 redraws of cases. Rank-biserial: 1 if each case is rated "
+            "higher in the first named.",
         )
     )
     out.methods.append(
-        "Ratings were averaged over readers by case and compared by Friedman's test, then by pairs by Wilcoxon's signed-rank "
+        "Ratings were averaged over readers by case and compared by Friedman's test, then by pairs by "
+        "Wilcoxon's signed-rank "
         "test with Holm's correction."
     )
 
@@ -166,7 +169,8 @@ def _model(out: Draft, readings: Readings, table: Grid) -> None:
             "Conditions in an ordinal mixed model",
             ("Condition", "Odds ratio of a higher rating (95 % CI)", "p"),
             tuple(rows),
-            f"All conditions: chi-squared {chi:.2f} ({df} df), p {said_p(p)}. Standard deviation of random effects on the logit: {spreads}. "
+            f"All conditions: chi-squared {chi:.2f} ({df} df), p {said_p(p)}. Standard deviation of random "
+            f"effects on the logit: {spreads}. "
             f"{len(answers)} ratings, also those of cases that not all have rated.",
         )
     )

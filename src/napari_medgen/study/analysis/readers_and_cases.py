@@ -59,7 +59,8 @@ def readers_and_cases(readings: Readings, item: str, plan: Plan) -> Section | No
     out.problems += table.dropped
     if len(table.readers) < 2:
         out.problems.append(
-            "There is one reader: nothing can be said of others, and the section on accuracy holds what can be said of this one."
+            "There is one reader: nothing can be said of others, and the section on accuracy holds what "
+            "can be said of this one."
         )
         return out.done()
     if min(int(table.positive.sum()), int((table.truth == 0).sum())) < 2:
@@ -87,7 +88,7 @@ def readers_and_cases(readings: Readings, item: str, plan: Plan) -> Section | No
 def _prepared(table: Grid) -> tuple[Grid, Design]:
     """Incomplete cases are left out where most stay; where they do not, the design is meant so."""
     there = np.isfinite(table.scores)
-    used = there.any((0, 1))
+    used = np.asarray(there.any((0, 1)))
     table = table.take(cases=used)
     scores = table.scores
     if np.isfinite(scores).all():
@@ -293,7 +294,8 @@ def _components(out: Draft, first: str, found: MRMC, table: Grid) -> None:
             needed = cases_needed(parts, cases, found.readers, _EFFECT)
             said = f"{needed} cases" if needed is not None else "no number of cases"
             note += (
-                f" With these components, {found.readers} readers and {said} find a difference of {_EFFECT:g} with a power of "
+                f" With these components, {found.readers} readers and {said} find a difference of "
+                f"{_EFFECT:g} with a power of "
                 "80 % (Hillis 2011)."
             )
         except ValueError as error:

@@ -217,7 +217,7 @@ class Grid:
         t = list(range(len(self.conditions))) if conditions is None else list(conditions)
         r = list(range(len(self.readers))) if readers is None else list(readers)
         c = np.flatnonzero(np.ones(len(self.cases), bool) if cases is None else cases)
-        pick = np.ix_(t, r, c)
+        pick = np.ix_(np.array(t, np.intp), np.array(r, np.intp), c)
         return Grid(
             self.item,
             tuple(self.conditions[i] for i in t),
@@ -252,7 +252,7 @@ class Grid:
                 shown = " and ".join(empty) if empty != [""] else "anything"
                 why.append(f"{self.readers[index]} has not answered {'under ' if empty != [''] else ''}{shown}: left out.")
         kept = np.flatnonzero(full) if full.any() else np.arange(len(self.readers))
-        answered = there[:, kept].all((0, 1))
+        answered = np.asarray(there[:, kept].all((0, 1)))
         lost = [name for name, one in zip(self.cases, answered, strict=True) if not one]
         if lost:
             why.append(f"{_named(lost, 'case')} {'was' if len(lost) == 1 else 'were'} not answered by all: left out.")

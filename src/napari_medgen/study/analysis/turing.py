@@ -55,7 +55,8 @@ def turing(readings: Readings, item: str, plan: Plan) -> Section | None:
     if one.levels:
         _confidence(out, table)
     out.methods.append(
-        "Each reader's right answers were compared with chance (one half) by exact binomial tests, corrected over readers by "
+        "Each reader's right answers were compared with chance (one half) by exact binomial tests, "
+        "corrected over readers by "
         "Holm's procedure, with Clopper-Pearson intervals; d' and criterion have the log-linear correction (Hautus 1995)."
     )
     return out.done()
@@ -120,7 +121,8 @@ def _by_reader(out: Draft, table: Grid, plan: Plan) -> None:
 
 def _needs() -> str:
     return (
-        "No margin was stated before the study, so that nobody can claim that readers cannot tell: a p above 0.05 is no such "
+        "No margin was stated before the study, so that nobody can claim that readers cannot tell: a p "
+        "above 0.05 is no such "
         f"claim. Within {_USUAL:.0%} of chance it would need about {cases_for_equivalence(_USUAL)} answers of one reader."
     )
 
@@ -158,7 +160,8 @@ def _together(out: Draft, table: Grid, plan: Plan) -> None:
                 equal = equivalent_value(mean.value, mean.error, mean.df, plan.margin, 0.5)
                 shown = "shown" if equal else "not shown"
                 out.sentences.append(
-                    f"That the mean area lies within {plan.margin:g} of one half is {shown} (two one-sided tests, p {said_p(equal.p)})."
+                    f"That the mean area lies within {plan.margin:g} of one half is {shown} (two one-sided "
+                    f"tests, p {said_p(equal.p)})."
                 )
     elif len(whole.readers) < 2:
         out.problems.append("There is one reader: nothing can be said of others.")

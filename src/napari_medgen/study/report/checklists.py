@@ -1,7 +1,7 @@
 """Items of reporting guidelines that concern a reader study, with what this one can say of each.
 
-CLAIM 2024 (Tejani, Radiol Artif Intell 6:e240300), STARD-AI 2025 (Sounderajah, Nat Med), GRRAS (Kottner 2011, J Clin Epidemiol
-64:96). Items are paraphrased; the published lists decide.
+CLAIM 2024 (Tejani, Radiol Artif Intell 6:e240300), STARD-AI 2025 (Sounderajah, Nat Med), GRRAS (Kottner 2011, J Clin
+Epidemiol 64:96). Items are paraphrased; the published lists decide.
 """
 
 from __future__ import annotations

@@ -116,7 +116,9 @@ def mrmcaov(readings: Readings, item: str) -> bytes | None:
 
 
 def bids(readings: Readings) -> dict[str, bytes]:
-    """Files in the manner of BIDS: a description, participants, readings as TSV with a sidecar. The cases' images are not in it."""
+    """Files in the manner of BIDS: a description, participants, readings as TSV with a sidecar. The "
+    "cases' images are not in it.
+    """
     description = {
         "Name": readings.title,
         "BIDSVersion": "1.10.0",

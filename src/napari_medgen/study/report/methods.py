@@ -58,14 +58,20 @@ def _tests(analysis: Analysis) -> str:
     said = list(dict.fromkeys(line for section in analysis.sections for line in section.methods))
     kept, plan = analysis.kept, analysis.plan
     if kept is not None and kept.before:
-        head = f"The analysis was planned before the blind was opened (plan kept on {kept.at[:10]}, SHA-256 {kept.checksum[:12]})."
+        head = (
+            f"The analysis was planned before the blind was opened (plan kept on {kept.at[:10]}, "
+            f"SHA-256 {kept.checksum[:12]})."
+        )
         if plan.primary is not None:
             head += f" The primary analysis is {plan.primary.analysis.replace('-', ' ')} of {plan.primary.question}."
     elif analysis.planned:
         head = "The analysis followed a plan that was given with it; nothing here can say when that was made."
     else:
         head = "No plan was kept before the blind was opened: every analysis is exploratory."
-    tail = "Tests are two-sided at a level of 5 %, intervals are 95 % intervals; p values of different questions are not corrected for each other."
+    tail = (
+        "Tests are two-sided at a level of 5 %, intervals are 95 % intervals; p values of different "
+        "questions are not corrected for each other."
+    )
     return " ".join((head, *said, tail))
 
 
@@ -78,8 +84,10 @@ def software(analysis: Analysis) -> str:
         except PackageNotFoundError:
             continue
     return (
-        f"Computed with napari-medgen {__version__} (Python {platform.python_version()}, {', '.join(found)}); multi-reader multi-case "
-        "analysis, agreement and mixed models are its own implementations, whose results were compared with MRMCaov, RJafroc, iMRMC, "
+        f"Computed with napari-medgen {__version__} (Python {platform.python_version()}, "
+        f"{', '.join(found)}); multi-reader multi-case "
+        "analysis, agreement and mixed models are its own implementations, whose results were compared "
+        "with MRMCaov, RJafroc, iMRMC, "
         f"pROC, irr, psych and ordinal (docs, Statistics). Source: {analysis.readings.source}."
     )
 

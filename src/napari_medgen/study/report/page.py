@@ -52,7 +52,10 @@ def standing_of(analysis: Analysis) -> str:
     """What the plan is worth, in a sentence."""
     kept = analysis.kept
     if kept is not None and kept.before:
-        return f"Planned before the blind was opened: the plan was kept on {kept.at[:10]}; what it does not name is exploratory."
+        return (
+            f"Planned before the blind was opened: the plan was kept on {kept.at[:10]}; what it does "
+            "not name is exploratory."
+        )
     if kept is not None:
         return "The plan was not there when the blind was opened: everything here is exploratory."
     if analysis.planned:
@@ -148,7 +151,8 @@ figcaption {{ font-size: .88em; color: #333; }}
 .badge.exploratory {{ border-style: dashed; border-color: #8a4b00; color: #8a4b00; }}
 .problems {{ border-left: 4px solid #8a4b00; background: #fdf6ec; padding: .5em 1em; margin: 1em 0; }}
 .problems ul {{ margin: .3em 0; padding-left: 1.2em; }}
-@media print {{ body {{ max-width: none; padding: 0; font-size: 10.5pt; }} nav {{ display: none; }} tr, .problems {{ break-inside: avoid; }}
+@media print {{ body {{ max-width: none; padding: 0; font-size: 10.5pt; }}
+  nav {{ display: none; }} tr, .problems {{ break-inside: avoid; }}
   .badge.primary {{ -webkit-print-color-adjust: exact; print-color-adjust: exact; }} }}
 </style></head><body>
 <h1>{title}</h1>
@@ -158,7 +162,8 @@ figcaption {{ font-size: .88em; color: #333; }}
 {sections}
 <section id="methods"><h2>Methods</h2>{methods}</section>
 <section id="lists"><h2>Reporting guidelines</h2>
-<p class="note">Items that concern a reader study, paraphrased, with what this study can say of each; the published lists decide.</p>
+<p class="note">Items that concern a reader study, paraphrased, with what this study can say of each; the published lists
+decide.</p>
 {checklists}</section>
 </body></html>
 """
