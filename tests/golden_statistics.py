@@ -1,7 +1,7 @@
 """What programs of R and Java print, beside what this package computes: for tests, and for the table in docs.
 
-Numbers are in tests/statistics/data (made by running the programs; see docs/studies/statistics.md). Data of R packages under the
-GPL are not: rows that need them are there only where ../shared lies beside the clone.
+Numbers are in tests/statistics/data (made by running the programs; see docs/studies/statistics.md). Data of R packages
+under the GPL are not: rows that need them are there only where ../shared lies beside the clone.
 """
 
 from __future__ import annotations

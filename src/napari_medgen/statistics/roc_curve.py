@@ -53,7 +53,7 @@ def partial_auc(scores: ArrayLike, positive: ArrayLike, low: float = 0.0, high: 
     inside = (x > low) & (x < high)
     # On a vertical step the curve at its limit is what lies to the left of the high and to the right of the low limit.
     y_low = float(np.interp(low, x, y)) if low not in x else float(y[x == low].max())
-    y_high = float(np.interp(high, x, y)) if high not in x else float(y[x == high].min()) if high < 1 else 1.0
+    y_high = float(np.interp(high, x, y)) if high not in x else float(y[x == high].min())
     xs, ys = np.r_[low, x[inside], high], np.r_[y_low, y[inside], y_high]
     return float(np.trapezoid(ys, xs)) / (high - low)
 

@@ -78,6 +78,7 @@ def one_shot(scores: ArrayLike, positive: ArrayLike, method: Method = "unbiased"
     # unbiased parts also where the variance is not.
     own = [sum(share for one, share in unbiased.items() if axis in one) for axis in range(3)]
     df = variance**2 / sum(part**2 / (size - 1) for part, size in zip(own, wins.shape, strict=True))
+    df = max(df, len(wins) - 1)  # as iMRMC does: never fewer than readers alone would have
     error, law = math.sqrt(variance), stats.t(max(int(df), 1)) if df < 50 else stats.norm()
     half, apart = float(law.ppf(0.975)) * error, abs(value - (0.5 if other is None else 0.0))
     return OneShot(value, variance, df, value - half, value + half, float(2 * law.sf(apart / error)))
