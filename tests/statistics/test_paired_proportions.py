@@ -30,7 +30,7 @@ def test_the_test_follows_from_how_many_pairs_differ(counts: tuple[int, int, int
 def test_cases_of_one_patient_are_compared_by_patient() -> None:
     first, second = pairs(10, 5, 15, 10)
     found = compare_shares(first, second, np.arange(40) // 2)
-    assert found.method == "Obuchowski, 20 patients"
+    assert found.method == "Obuchowski, 20 clusters"
     assert found.p == obuchowski(first, second, np.arange(40) // 2).p
 
 

@@ -21,7 +21,7 @@ def test_several_cases_of_a_patient_widen_the_interval() -> None:
     alone, together = proportion(hits), proportion(hits, patients)
     assert together.value == alone.value
     assert together.high - together.low > 2 * (alone.high - alone.low)
-    assert "6 patients" in together.method
+    assert "6 clusters" in together.method
     assert together.error > 0
 
 

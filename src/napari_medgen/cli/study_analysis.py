@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -51,6 +53,9 @@ def analyse(
     order: Annotated[
         str, typer.Option(help="Its conditions in their order, with commas; the first is compared with the others.")
     ] = "",
+    window: Annotated[
+        bool, typer.Option(help="Show the results of a study in a window; with --reader R1 those of this reader alone.")
+    ] = False,
     title: Annotated[str, typer.Option(help="Title of the report of a table.")] = "",
 ) -> None:
     """Analyse the readings of a study, or of a table: a report (HTML, PDF), tables for other programs, all numbers."""
@@ -63,6 +68,12 @@ def analyse(
 
     if (folder is None) == (readings is None):
         raise StudyError("Name a study's folder, or a table with --readings.")
+    if window:
+        if folder is None:
+            raise StudyError("A window shows the results of a study, not of a table.")
+        of_one = ["--reader", reader] if reader != "reader" else []
+        command = [sys.executable, "-m", "napari_medgen.viewer.study", str(folder), "--results", *of_one]
+        sys.exit(subprocess.run(command, check=False).returncode)
     kept: KeptPlan | None = None
     given: Plan | None = None
     if folder is not None:

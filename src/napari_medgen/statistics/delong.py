@@ -71,9 +71,7 @@ def compare_delong(
     )
 
 
-def compare_all(
-    scores: ArrayLike, positive: ArrayLike, groups: NDArray[np.intp] | None = None
-) -> tuple[float, int, float]:
+def compare_all(scores: ArrayLike, positive: ArrayLike, groups: NDArray[np.intp] | None = None) -> tuple[float, int, float]:
     """Chi-squared, degrees of freedom and p of no difference between any of several scores (K, N) of the same cases.
 
     Two or more contrasts at once (DeLong 1988, equation 5); ``groups`` as :func:`delong`. NaN where areas do not vary.

@@ -151,4 +151,4 @@ def _clustered(b: np.ndarray, c: np.ndarray, gaps: np.ndarray, method: str, *, s
         why = "all cases are of one patient" if m < 2 else "no patient's answers differ"
         return PairedTest(int(b.sum()), int(c.sum()), math.nan, math.nan, method, why)
     chi = ((m - 1) / m if small else 1.0) * float(gaps.sum()) ** 2 / spread
-    return PairedTest(int(b.sum()), int(c.sum()), chi, float(stats.chi2.sf(chi, 1)), f"{method}, {m} patients")
+    return PairedTest(int(b.sum()), int(c.sum()), chi, float(stats.chi2.sf(chi, 1)), f"{method}, {m} clusters")

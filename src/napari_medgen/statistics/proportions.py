@@ -90,7 +90,7 @@ def proportion(hits: ArrayLike, groups: ArrayLike | None = None) -> Proportion:
     error, share = clustered_error(given, names), count / of
     worth = share * (1 - share) / error**2 if error > 0 else float(patients)
     low, high = wilson(share * worth, worth)
-    return Proportion(count, of, low, high, f"Wilson, {patients} patients", error)
+    return Proportion(count, of, low, high, f"Wilson, {patients} clusters", error)
 
 
 def clustered_error(hits: ArrayLike, groups: ArrayLike) -> float:

@@ -196,6 +196,8 @@ class Protocol(_Part):
         What readers read first.
     hanging
         Body part and modality whose hanging rules apply; empty for those of each file.
+    own_results
+        Whether each reader may see how they did, once the blind is open.
     truth_checksum
         SHA-256 of the key (:mod:`.key`) that holds the truth; empty where there is none yet.
     checksums
@@ -216,13 +218,17 @@ class Protocol(_Part):
     navigation: Navigation = Navigation()
     timing: Timing = Timing()
     hanging: dict[Literal["body_part", "modality"], str] = {}
+    own_results: bool = False
     truth_checksum: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     checksums: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = {}
 
     @property
     def checksum(self) -> str:
         """SHA-256 of all that it says, however its file is laid out."""
-        return hashlib.sha256(canonical(self.model_dump(mode="json"))).hexdigest()
+        content = self.model_dump(mode="json")
+        if not self.own_results:  # which protocols did not have at first: theirs keep their checksums
+            del content["own_results"]
+        return hashlib.sha256(canonical(content)).hexdigest()
 
     @property
     def plan(self) -> OrderPlan:

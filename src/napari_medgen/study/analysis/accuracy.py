@@ -75,6 +75,10 @@ def _rates(out: Draft, readings: Readings, table: Grid) -> None:
             pooled = _pooled(table, t)
             five = _five(pooled)
             rows.append((label, "pooled", *five, *_ratios(five, pooled)))
+            under = f"{label[:1].upper()}{label[1:]}: pooled" if label else "Pooled"
+            out.sentences.append(
+                f"{under} over readers, sensitivity is {_brief(five[0])} and specificity {_brief(five[1])}."
+            )
             means = [Estimate(_mean([one[k].value for one in rates]), math.nan, math.nan) for k in range(5)]
             rows.append((label, "mean of readers", *(_percent(one) for one in means), "", ""))
     several = table.patients is not None
@@ -127,6 +131,12 @@ def _ratios(five: list[Proportion], answers: _Answers) -> tuple[Cell, Cell]:
         for hits, among in ((yes[~truth], ~truth), (~yes[truth], truth))
     ]
     return ratio_estimate(five[0], wrong[0]), ratio_estimate(wrong[1], five[1])
+
+
+def _brief(one: Proportion) -> str:
+    if not one.of:
+        return "not estimable"
+    return f"{one.value:.1%} (95 % CI {one.low:.1%} to {one.high:.1%})" if math.isfinite(one.low) else f"{one.value:.1%}"
 
 
 def _mean(values: list[float]) -> float:

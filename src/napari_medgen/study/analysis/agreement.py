@@ -91,6 +91,8 @@ def repeats(readings: Readings, item: str) -> Section | None:
         if found.why_not:
             out.problems.append(f"{reader}: {found.why_not}.")
         rows.append((reader, f"{same} of {len(pairs)}", Estimate(found.value, found.low, found.high), P(found.p)))
+    if not rows and kind.optional:  # a question that is seldom asked is seldom asked twice
+        return None
     if rows:
         name = {"rating": "Quadratic weighted kappa", "number": "ICC(2,1)", "score": "ICC(2,1)"}.get(
             kind.kind, "Cohen's kappa"

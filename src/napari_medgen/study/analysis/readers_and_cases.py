@@ -26,7 +26,7 @@ from napari_medgen.statistics.reader_covariance import (
 from napari_medgen.statistics.roc_curve import partial_auc
 from napari_medgen.statistics.u_statistics import Method, one_shot
 from napari_medgen.study.analysis import drawing
-from napari_medgen.study.analysis.parts import Cell, Draft, P, Picture, Section, Table
+from napari_medgen.study.analysis.parts import Cell, Draft, P, Picture, Section, Table, said, said_p
 from napari_medgen.study.analysis.plan import Merit, Plan
 from napari_medgen.study.analysis.readings import Grid, Readings, grid
 
@@ -133,11 +133,20 @@ def _one(out: Draft, readings: Readings, table: Grid, design: Design, merit: Mer
         return
     first = name[:1].upper() + name[1:]
     out.tables.append(_means(first, labels, inferences))
+    for kind, inference in inferences:
+        if any(one.low < 0 or one.high > 1 for one in inference.means):
+            out.problems.append(
+                f"{first}, {kind} random: an interval leaves 0 to 1. {len(table.readers)} readers and "
+                f"{len(table.cases)} cases are "
+                "too few to say this of others."
+            )
     if len(labels) > 1:
         out.tables.append(_tests(first, labels, inferences))
         for kind, inference in inferences:
             if inference.why_not:
                 out.problems.append(f"{first}, {kind}: {inference.why_not}")
+    head = inferences[0] if plan.readers == "random" or len(inferences) < 2 else inferences[1]
+    out.sentences += _in_words(first, labels, head)
     if found is None:
         return
     figures = found.figures
@@ -201,6 +210,26 @@ def _as_figure(table: Grid, merit: Merit, plan: Plan) -> tuple[Floats, NDArray[n
         return float(((own == 1) == kind).mean()) if len(own) else math.nan
 
     return table.values, table.positive, share
+
+
+def _in_words(first: str, labels: list[str], head: tuple[str, Inference]) -> list[str]:
+    """The headline of a figure: its means, and what differs."""
+    kind, inference = head
+    if not inference.means:
+        return []
+    means = ", ".join(
+        f"{said(_interval(one))}{f' ({label})' if label != 'all' else ''}"
+        for label, one in zip(labels, inference.means, strict=False)
+    )
+    out = [f"{first}, mean of readers: {means}; 95 % intervals with {kind} random."]
+    for (i, j), one in inference.differences.items():
+        out.append(f"{labels[j]} less {labels[i]}: {said(_interval(one, -1))}, p {_equals(one.p)}.")
+    return out
+
+
+def _equals(p: float) -> str:
+    text = said_p(p)
+    return text if text.startswith("<") else f"= {text}" if math.isfinite(p) else "not estimable"
 
 
 def _means(first: str, labels: list[str], inferences: list[tuple[str, Inference]]) -> Table:

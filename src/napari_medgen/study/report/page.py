@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import html
-import io
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from napari_medgen.running.figures import DRAWING
 from napari_medgen.study.analysis.analysis import Analysis
-from napari_medgen.study.analysis.parts import Picture, Section, Standing, Table
+from napari_medgen.study.analysis.parts import Section, Standing, Table
 from napari_medgen.study.report.checklists import checklists
 from napari_medgen.study.report.methods import methods
+from napari_medgen.study.report.pictures import svg
 
 STANDINGS: dict[Standing, str] = {
     "primary": "primary analysis",
@@ -61,21 +60,6 @@ def standing_of(analysis: Analysis) -> str:
     if analysis.planned:
         return "A plan was given with the table; what it does not name is exploratory."
     return "No plan was kept before the blind was opened: everything here is exploratory."
-
-
-def svg(picture: Picture) -> str:
-    """A figure as SVG, words as outlines so that it looks alike everywhere."""
-    with DRAWING:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-
-        with rc_context({"svg.hashsalt": "napari-medgen"}):
-            figure = Figure(picture.size)
-            picture.draw(figure)
-            written = io.StringIO()
-            figure.savefig(written, format="svg", metadata={"Date": None})
-    text = written.getvalue()
-    return text[text.index("<svg") :]
 
 
 def _section(number: int, one: Section) -> str:
@@ -138,7 +122,7 @@ nav ul {{ columns: 2; padding-left: 1.2em; }}
 a {{ color: #0b3c5d; }}
 .wide {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; margin: 1em 0 .3em; font-size: .88em; }}
-caption {{ text-align: left; font-weight: 600; padding-bottom: .3em; }}
+caption {{ text-align: left; white-space: nowrap; font-weight: 600; padding-bottom: .3em; }}
 th, td {{ text-align: left; vertical-align: top; padding: .25em .7em .25em 0; border-bottom: 1px solid #ccc; }}
 th {{ border-bottom: 1.5px solid #555; }}
 .note {{ font-size: .85em; color: #444; margin-top: 0; max-width: 55em; }}

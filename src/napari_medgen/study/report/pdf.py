@@ -14,6 +14,7 @@ from napari_medgen.study.analysis.parts import Picture, Table
 from napari_medgen.study.report.checklists import checklists
 from napari_medgen.study.report.methods import methods
 from napari_medgen.study.report.page import STANDINGS, standing_of
+from napari_medgen.study.report.pictures import png
 
 if TYPE_CHECKING:
     from matplotlib.backends.backend_pdf import PdfPages
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _WIDE, _HIGH = 8.27, 11.69  # A4 in inches
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.75, 0.75, 0.8, 0.8
 _LETTER = 0.00735  # width of a letter of DejaVu Sans in inches, per point of size, on average
+_DOTS = 220  # of figures, to the inch
 _FRONT, _SOFT = "#1a1a1a", "#555555"
 
 
@@ -156,28 +158,18 @@ class _Flow:
         figure.add_artist(rule)
 
     def picture(self, picture: Picture) -> None:
+        from matplotlib.image import imread
+
         scale = min(1.0, (_WIDE - _LEFT - _RIGHT) / picture.size[0], (_HIGH - _TOP - _BOTTOM - 0.6) / picture.size[1])
         wide, high = picture.size[0] * scale, picture.size[1] * scale
         figure = self._room(high + 0.6)
         self._y -= high
-        image = _drawn(picture)
+        image = imread(io.BytesIO(png(picture, _DOTS)))
         axes = figure.add_axes((_LEFT / _WIDE, self._y / _HIGH, wide / _WIDE, high / _HIGH))
         axes.imshow(image, interpolation="lanczos", aspect="auto")
         axes.set_axis_off()
         self._y -= 0.08
         self.text(f"{picture.title}. {picture.alt}", 8, colour=_SOFT)
-
-
-def _drawn(picture: Picture) -> object:
-    """A figure as pixels, 220 to the inch."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(picture.size, dpi=220)
-    canvas = FigureCanvasAgg(figure)
-    picture.draw(figure)
-    canvas.draw()
-    return canvas.buffer_rgba()
 
 
 def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]], whole: float, size: float) -> list[float]:

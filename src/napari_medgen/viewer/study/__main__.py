@@ -18,20 +18,22 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--reader", default="")
     parser.add_argument("--status", action="store_true")
+    parser.add_argument("--results", action="store_true")
     parser.add_argument("--screenshots", type=Path, help="read it by keys, write pictures here, and end")
     options = parser.parse_args()
     try:
         study = Study.open(options.folder)
-        show(study, options.reader, status=options.status, screenshots=options.screenshots)
+        show(study, options.reader, status=options.status, results=options.results, screenshots=options.screenshots)
     except MedGenError as error:
         sys.exit(str(error))
 
 
-def show(study: Study, reader: str, *, status: bool, screenshots: Path | None) -> None:
+def show(study: Study, reader: str, *, status: bool, results: bool, screenshots: Path | None) -> None:
     """Show the window until it is closed."""
     from napari.qt import get_qapp
 
     from napari_medgen.viewer.study.dashboard import Dashboard
+    from napari_medgen.viewer.study.results import Results
     from napari_medgen.viewer.study.tour import record
     from napari_medgen.viewer.study.window import StudyWindow
 
@@ -41,8 +43,9 @@ def show(study: Study, reader: str, *, status: bool, screenshots: Path | None) -
         record(study.folder, reader or study.codes[0], screenshots)
         return
     sys.excepthook = _said  # PyQt ends the program over an exception that nobody has caught
-    window = Dashboard(study) if status else StudyWindow(study, reader)  # held, or Python would take it away
-    if status:
+    # Held, or Python would take it away.
+    window = Results(study, reader) if results else Dashboard(study) if status else StudyWindow(study, reader)
+    if status or results:
         window.show()
     else:
         window.showMaximized()

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QMainWin
 from napari_medgen.errors import MedGenError
 from napari_medgen.study.study import Study
 from napari_medgen.viewer.study.dashboard import Dashboard
+from napari_medgen.viewer.study.results import Results
 from napari_medgen.viewer.study.window import StudyWindow
 from napari_medgen.viewer.widgets.parts import say, sentence, warning
 
@@ -47,10 +48,14 @@ class ReaderStudy(QWidget):
         column.addWidget(QLabel("Study"))
         column.addLayout(row)
         self.read_button, self.readers_button = QPushButton("Read"), QPushButton("Readers' progress")
+        self.results_button = QPushButton("Results")
+        self.results_button.setToolTip("What the study found; once its blind is open")
+        self.results_button.clicked.connect(self.show_results)
         self.read_button.clicked.connect(self.read)
         self.readers_button.clicked.connect(self.show_readers)
         column.addWidget(self.read_button)
         column.addWidget(self.readers_button)
+        column.addWidget(self.results_button)
         self.fault = warning()
         column.addWidget(self.fault)
         column.addStretch(1)
@@ -76,6 +81,16 @@ class ReaderStudy(QWidget):
         if study is None:
             return None
         window = Dashboard(study)
+        self._keep(window)
+        window.show()
+        return window
+
+    def show_results(self) -> Results | None:
+        """Open the window that says what the study found."""
+        study = self._study()
+        if study is None:
+            return None
+        window = Results(study)
         self._keep(window)
         window.show()
         return window
