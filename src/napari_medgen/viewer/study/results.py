@@ -79,6 +79,8 @@ class Results(QMainWindow):
         column.addWidget(self.said)
         self.sections = QListWidget()
         self.sections.setAccessibleName("Analyses")
+        self.sections.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.sections.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.sections.currentRowChanged.connect(self._turn)
         self.text = QTextBrowser()
         self.text.setAccessibleName("What was found")
@@ -136,7 +138,11 @@ class Results(QMainWindow):
         self.said.setText(standing_of(shown.analysis))
         for section in shown.analysis.sections:
             badge = STANDINGS[section.standing]
-            self.sections.addItem(section.title + (f"  ({badge})" if badge and badge != "exploratory" else ""))
+            title = section.title + (f"  ({badge})" if badge and badge != "exploratory" else "")
+            self.sections.addItem(title)
+            item = self.sections.item(self.sections.count() - 1)
+            if item is not None:
+                item.setToolTip(title)
         self.sections.setCurrentRow(0)
         self.save_button.setEnabled(not self._reader)
         self.save_button.setVisible(not self._reader)
