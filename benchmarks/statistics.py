@@ -4,8 +4,8 @@
 
 Simulated studies are those of Roe and Metz 1997 (Acad Radiol 4:298): each score is the sum of normal effects of
 reader, case and what they have with each other and with the treatment. "High" data are correlated (variances of case
-.3, treatment by case .3, reader by case .2, error .2), "low" data are not (.1, .1, .2, .6); readers differ little (.0055) or much (.03). The
-area is .855.
+.3, treatment by case .3, reader by case .2, error .2), "low" data are not (.1, .1, .2, .6); readers differ little
+(.0055) or much (.03). The area is .855.
 """
 
 from __future__ import annotations

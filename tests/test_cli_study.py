@@ -18,7 +18,8 @@ from napari_medgen.imaging.files import read_image
 from napari_medgen.imaging.nifti import write_nifti
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.study.study import Study
-from study_support import a_volume, read_all
+from readings_support import written, yes_no
+from study_support import a_volume, read_all, read_with_skill
 
 
 def run(*arguments: object) -> str:
@@ -118,3 +119,42 @@ def test_read_says_what_is_wrong_in_one_sentence(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1] == f"There is no folder {tmp_path / 'gone'}."
+
+
+def test_a_study_is_analysed_as_it_was_planned(tmp_path: Path, tiny_model: Path) -> None:
+    real = tmp_path / "real"
+    for n in range(5):
+        write_nifti(a_volume(n, (20, 20, 20)), real / f"head_{n}.nii.gz")
+    folder = tmp_path / "study"
+    what = ("--template", "turing", "--model", tiny_model, "--data", real, "--count", 10, "--readers", 2)
+    run("new", *what, "--out", folder)
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("primary: {question: real, analysis: turing}\nmargin: 0.1\n")
+    assert "The plan is kept with the study" in run("analyse", folder, "--plan", plan)
+    with pytest.raises(MedGenError, match="blind of this study is closed"):
+        run("analyse", folder)
+    study = Study.open(folder)
+    for code in study.codes:
+        read_with_skill(study, code, 0.7)
+    run("unblind", folder)
+    assert "report.html" in run("analyse", folder)
+    found = json.loads((folder / "report" / "results.json").read_text())
+    assert found["planned_before_unblinding"]
+    assert [one["standing"] for one in found["sections"]][:3] == ["description", "primary", "exploratory"]
+    run("analyse", folder, "--plan", plan, "--out", tmp_path / "again")
+    with pytest.raises(MedGenError, match="Another plan was kept"):
+        other = tmp_path / "other.yaml"
+        other.write_text("margin: 0.2\n")
+        run("analyse", folder, "--plan", other)
+
+
+def test_a_table_of_readings_made_elsewhere_is_analysed(tmp_path: Path) -> None:
+    rows = [{"radiologist": row["reader"], **{k: v for k, v in row.items() if k != "reader"}} for row in yes_no()]
+    path = written(tmp_path / "t.csv", rows)
+    columns = ("--reader", "radiologist", "--truth", "truth", "--confidence", "confidence", "--title", "Ours")
+    assert "sections" in run("analyse", "--readings", path, *columns, "--out", tmp_path / "out")
+    assert "<title>Ours</title>" in (tmp_path / "out" / "report.html").read_text()
+    with pytest.raises(MedGenError, match=r"no column reader \(--reader\)"):
+        run("analyse", "--readings", path)
+    with pytest.raises(MedGenError, match="Name a study's folder, or a table"):
+        run("analyse")

@@ -79,7 +79,7 @@ def friedman(ratings: ArrayLike) -> Friedman:
     ties = sum(float((counts**3 - counts).sum()) for counts in (np.unique(row, return_counts=True)[1] for row in table))
     spread = n * k * (k + 1) - ties / (k - 1)
     if not spread > 0:
-        return Friedman(math.nan, k - 1, math.nan, math.nan, "every case was rated alike under all treatments")
+        return Friedman(math.nan, k - 1, math.nan, math.nan, "every case was rated alike throughout")
     statistic = 12 * float(((ranks.sum(0) - n * (k + 1) / 2) ** 2).sum()) / spread
     return Friedman(statistic, k - 1, float(stats.chi2.sf(statistic, k - 1)), statistic / (n * (k - 1)))
 

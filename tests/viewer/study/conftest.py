@@ -17,7 +17,13 @@ from napari_medgen.study.templating import protocol_text
 from napari_medgen.viewer.study.tour import KeyReader, settle
 from napari_medgen.viewer.study.window import StudyWindow
 from napari_medgen.viewer.work.queue import file_queue
-from study_support import a_volume, run
+from study_support import MakeStudy, a_volume, maker, run
+
+
+@pytest.fixture
+def make_study(tmp_path: Path) -> MakeStudy:
+    """Makes studies that need no window."""
+    return maker(tmp_path)
 
 
 @pytest.fixture(autouse=True)
