@@ -148,7 +148,9 @@ def mrmc_rows(name: str, scores: Any, truth: Any, first_modality: int = 1) -> It
     golden = mrmc()[name]["MRMCaov"]
     table = auc_table(scores, truth)
     yield from _rows(
-        "MRMCaov", name, {f"area {i + 1}": (one["value"], table.flat[i]) for i, one in enumerate(golden["auc"])}
+        "MRMCaov",
+        name,
+        {f"area t{one['treatment']} r{one['reader']}": (one["value"], table.flat[i]) for i, one in enumerate(golden["auc"])},
     )
     for method, key in (("delong", "DeLong"), ("jackknife", "jackknife"), ("unbiased", "unbiased")):
         found = analyse(table, auc_covariance(scores, truth, method))  # type: ignore[arg-type]

@@ -51,7 +51,7 @@ def test_one_reader_can_say_nothing_of_others(tmp_path: Path) -> None:
 
 def test_two_readers_have_an_interval_that_is_called_useless(tmp_path: Path) -> None:
     found = section(read(tmp_path / "t.csv", yes_no(2, 12, seed=3)), "readers-and-cases")
-    assert any("leaves 0 to 1" in text for text in found.problems)
+    assert any("intervals leave 0 to 1" in text for text in found.problems)
 
 
 def test_perfect_separation_says_that_nothing_can_be_tested(tmp_path: Path) -> None:

@@ -27,7 +27,6 @@ def over(make_study: MakeStudy, *, own: bool = False) -> Study:
 
 
 def shown(window: Results, qtbot: object) -> None:
-    qtbot.addWidget(window)  # type: ignore[attr-defined]
     window.show()
     qtbot.waitUntil(lambda: window.sections.count() > 0, timeout=30_000)  # type: ignore[attr-defined]
 
@@ -64,7 +63,6 @@ def test_a_reader_sees_their_own_where_the_protocol_allows_it(make_study: MakeSt
 def test_what_may_not_be_seen_is_a_sentence(make_study: MakeStudy, qtbot: object, blind: bool) -> None:
     study = make_study() if blind else over(make_study)
     window = Results(study, "" if blind else "R1")
-    qtbot.addWidget(window)  # type: ignore[attr-defined]
     says = "blind of this study is closed" if blind else "may see their own results"
     qtbot.waitUntil(lambda: says in window.said.text(), timeout=30_000)  # type: ignore[attr-defined]
     assert window.sections.count() == 0

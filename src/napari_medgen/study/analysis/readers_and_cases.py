@@ -133,13 +133,11 @@ def _one(out: Draft, readings: Readings, table: Grid, design: Design, merit: Mer
         return
     first = name[:1].upper() + name[1:]
     out.tables.append(_means(first, labels, inferences))
-    for kind, inference in inferences:
-        if any(one.low < 0 or one.high > 1 for one in inference.means):
-            out.problems.append(
-                f"{first}, {kind} random: an interval leaves 0 to 1. {len(table.readers)} readers and "
-                f"{len(table.cases)} cases are "
-                "too few to say this of others."
-            )
+    if wide := [kind for kind, inference in inferences if any(one.low < 0 or one.high > 1 for one in inference.means)]:
+        out.problems.append(
+            f"{first}: intervals leave 0 to 1 (random: {' | '.join(wide)}); with {len(table.readers)} readers and "
+            f"{len(table.cases)} cases they say little."
+        )
     if len(labels) > 1:
         out.tables.append(_tests(first, labels, inferences))
         for kind, inference in inferences:
