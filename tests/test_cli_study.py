@@ -158,3 +158,12 @@ def test_a_table_of_readings_made_elsewhere_is_analysed(tmp_path: Path) -> None:
         run("analyse", "--readings", path)
     with pytest.raises(MedGenError, match="Name a study's folder, or a table"):
         run("analyse")
+
+
+def test_a_pilot_says_how_many_readers_and_cases_are_needed() -> None:
+    """Van Dyke's components (jackknife), effect .05: six readers need 170 cases for 80 % (RJafroc)."""
+    parts = ("--error", 8.02288265572e-4, "--cov1", 3.46613709441e-4, "--cov2", 3.44074828861e-4, "--cov3", 2.39028370892e-4)
+    what = (*parts, "--condition-reader", 2.00402523581e-4, "--pilot-cases", 114, "--effect", 0.05, "--readers", 6)
+    assert "170" in run("power", *what).splitlines()[1].split()
+    with pytest.raises(MedGenError, match="nothing varies"):
+        run("power", "--error", 0, "--cov1", 0, "--cov2", 0, "--cov3", 0, "--condition-reader", 0, *what[10:])

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_medgen.cli.options import AsJson, DeviceName
-from napari_medgen.cli.study_analysis import analyse
+from napari_medgen.cli.study_analysis import analyse, power
 from napari_medgen.errors import StudyError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ Folder = Annotated[Path, typer.Argument(help="The study's folder.")]
 
 app = typer.Typer(no_args_is_help=True, help="Run a reader study.")
 app.command("analyse")(analyse)
+app.command("power")(power)
 
 
 @app.command("new")

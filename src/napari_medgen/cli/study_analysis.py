@@ -97,6 +97,43 @@ def analyse(
     print(f"{where}: {len(analysis.sections)} sections; tables for other programs lie beside the report.")
 
 
+def power(
+    pilot_cases: Annotated[int, typer.Option(min=1, help="Cases of the study that the components are from.")],
+    effect: Annotated[float, typer.Option(help="Difference between two conditions that is to be found.")],
+    error: Annotated[float, typer.Option(help="Variance component: error, over cases.")],
+    cov1: Annotated[float, typer.Option(help="Covariance of one reader under two conditions.")],
+    cov2: Annotated[float, typer.Option(help="Covariance of two readers under one condition.")],
+    cov3: Annotated[float, typer.Option(help="Covariance of two readers under two conditions.")],
+    condition_reader: Annotated[float, typer.Option(help="Variance component: conditions by readers.")],
+    readers: Annotated[
+        list[int] | None, typer.Option(min=2, help="Number of readers. Repeat for more; 3 to 10 by default.")
+    ] = None,
+    wanted: Annotated[float, typer.Option(min=0.01, max=0.99, help="Power that is wanted.")] = 0.8,
+) -> None:
+    """Say how many readers and cases a study needs, from the variance components of a pilot or of a paper."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from napari_medgen.statistics.mrmc import Components
+    from napari_medgen.statistics.mrmc_power import cases_needed
+    from napari_medgen.statistics.mrmc_power import power as power_of
+
+    parts = Components(error, cov1, cov2, cov3, 0.0, condition_reader)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    sizes = sorted({pilot_cases, 50, 100, 200, 400})
+    for name in ("Readers", f"Cases for {wanted:.0%}", *(f"Power, {size} cases" for size in sizes)):
+        table.add_column(name, no_wrap=True)
+    for count in sorted(set(readers or range(3, 11))):
+        try:
+            needed = cases_needed(parts, pilot_cases, count, effect, wanted)
+            found = [power_of(parts, pilot_cases, count, size, effect).power for size in sizes]
+        except ValueError as fault:
+            raise StudyError(f"{str(fault)[:1].upper()}{str(fault)[1:]}.") from None
+        table.add_row(str(count), "no number" if needed is None else str(needed), *(f"{one:.1%}" for one in found))
+    Console().print(table)
+    print("Random readers and cases, two-sided at 5 %, cases of both kinds as in the pilot (Hillis 2011).")
+
+
 def _keep(study: Study, path: Path) -> bool:
     """Keep a plan; whether the analysis goes on."""
     from napari_medgen.study.analysis.from_study import items_of

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from napari_medgen.statistics.mrmc import MRMC, Contrast, Inference, Significance, analyse, contrast_of, f_test
-from napari_medgen.statistics.reader_covariance import Figure, area_of
+from napari_medgen.statistics.reader_covariance import Figure, leave_one_out
 
 Floats = NDArray[np.float64]
 Design = Literal[
@@ -55,25 +55,22 @@ def figures_where_read(scores: ArrayLike, positive: ArrayLike, figure: Figure | 
     Parameters
     ----------
     scores
-        (treatments, readers, cases); NaN where a reader did not read a case. A reader without any gets NaN.
+        (treatments, readers, cases); NaN where a reader did not read a case. A figure of fewer than two cases of a kind is NaN.
     positive, figure
         As :func:`~napari_medgen.statistics.reader_covariance.jackknife_covariance` takes them.
     """
     given, truth = np.asarray(scores, np.float64), np.asarray(positive, bool)
-    own = figure or area_of
     flat = given.reshape(-1, given.shape[-1])
     count = flat.shape[1]
     whole, left = np.full(len(flat), np.nan), np.full(flat.shape, np.nan)
     for number, row in enumerate(flat):
         read = np.isfinite(row)
-        if not read.any():
+        if min(int((read & truth).sum()), int((read & ~truth).sum())) < 2:
             continue
-        whole[number] = own(row[read], truth[read])
-        left[number] = whole[number]
-        for case in np.flatnonzero(read):
-            kept = read.copy()
-            kept[case] = False
-            left[number, case] = own(row[kept], truth[kept])
+        found, without = leave_one_out(row[None, None, read], truth[read], figure)
+        # A case that was not read changes nothing when it is left out.
+        whole[number] = left[number] = found.item()
+        left[number, read] = without.ravel()
     centred = left - left.mean(1, keepdims=True)
     covariance: Floats = (count - 1) / count * centred @ centred.T
     return whole.reshape(given.shape[:2]), covariance

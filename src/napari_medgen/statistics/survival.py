@@ -1,10 +1,9 @@
-"""Reading times where a limit cut some off: Kaplan and Meier 1958 (J Am Stat Assoc 53:457), by SciPy."""
+"""Reading times where a limit cut some off: Kaplan and Meier 1958 (J Am Stat Assoc 53:457)."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +21,7 @@ class Survival:
     times
         Seconds at which the share falls.
     share, low, high
-        Still open after each, with the 95 % interval (log-log).
+        Still open after each, with the 95 % interval (Greenwood, log-log).
     median
         Seconds, with interval; infinite where more than half were cut off.
     cut
@@ -51,11 +50,12 @@ def kaplan_meier(seconds: ArrayLike, cut: ArrayLike) -> Survival:
     if ended.all():
         never = (math.inf, math.inf, math.inf)
         return Survival(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0), never, (len(times), len(times)))
-    curve: Any = stats.ecdf(stats.CensoredData(uncensored=times[~ended], right=times[ended])).sf
-    with np.errstate(all="ignore"):
-        interval = curve.confidence_interval(method="log-log")
-    share = np.asarray(curve.probabilities)
-    low, high = np.nan_to_num(interval.low.probabilities), np.nan_to_num(interval.high.probabilities, nan=0.0)
-    at = np.asarray(curve.quantiles)
+    at, counts = np.unique(times[~ended], return_counts=True)
+    left = (times[None] >= at[:, None]).sum(1)
+    share = np.cumprod(1 - counts / left)
+    with np.errstate(divide="ignore", invalid="ignore"):  # of none left there is no logarithm, and the interval is nothing
+        spread = np.sqrt(np.cumsum(counts / (left * (left - counts)))) / np.abs(np.log(share))
+        half = stats.norm.ppf(0.975) * spread
+        low, high = (np.nan_to_num(share ** np.exp(side * half)) for side in (1, -1))
     median = tuple(float(at[one <= 0.5][0]) if (one <= 0.5).any() else math.inf for one in (share, low, high))
     return Survival(at, share, low, high, (median[0], median[1], median[2]), (int(ended.sum()), len(times)))

@@ -197,8 +197,7 @@ def _item(path: Path, name: str, rows: Sequence[_Row], kind: Kind | Literal[""],
         given = [_number(row.cells["confidence"]) for row in rows]
         known = [one for one in given if one is not None and math.isfinite(one)]
         levels = int(max(known)) if known else 0
-    known = any(row.cells.get("truth", "").lower() not in _NOTHING for row in rows)
-    found = kind or _kind_of(said, truth=known)
+    found = kind or _kind_of(said, truth=any(row.cells.get("truth", "").lower() not in _NOTHING for row in rows))
     if found == "yes_no":
         return Item(name, name, "yes_no", ("no", "yes"), levels)
     if found in ("rating", "choice"):

@@ -67,7 +67,8 @@ def _tests(analysis: Analysis) -> str:
     elif analysis.planned:
         head = "The analysis followed a plan that was given with it; nothing here can say when that was made."
     else:
-        head = "No plan was kept before the blind was opened: every analysis is exploratory."
+        known = "kept before the blind was opened" if analysis.readings.facts else "given"
+        head = f"No plan was {known}: every analysis is exploratory."
     tail = (
         "Tests are two-sided at a level of 5 %, intervals are 95 % intervals; p values of different "
         "questions are not corrected for each other."

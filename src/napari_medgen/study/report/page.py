@@ -59,6 +59,8 @@ def standing_of(analysis: Analysis) -> str:
         return "The plan was not there when the blind was opened: everything here is exploratory."
     if analysis.planned:
         return "A plan was given with the table; what it does not name is exploratory."
+    if not analysis.readings.facts:
+        return "No plan was given: everything here is exploratory."
     return "No plan was kept before the blind was opened: everything here is exploratory."
 
 
