@@ -55,7 +55,7 @@ def figures_where_read(scores: ArrayLike, positive: ArrayLike, figure: Figure | 
     Parameters
     ----------
     scores
-        (treatments, readers, cases); NaN where a reader did not read a case. A figure of fewer than two cases of a kind is NaN.
+        (treatments, readers, cases); NaN where a reader did not read a case. A figure of fewer than two of a kind is NaN.
     positive, figure
         As :func:`~napari_medgen.statistics.reader_covariance.jackknife_covariance` takes them.
     """

@@ -47,7 +47,7 @@ def test_without_patients_readers_are_compared_by_exact_tests() -> None:
 
 def test_areas_of_perfect_readers_have_no_interval(tmp_path: Path) -> None:
     found = section(read(tmp_path / "t.csv", yes_no(2, 24, skill=1.0)), "accuracy")
-    assert any("separates the two kinds perfectly" in text for text in found.problems)
+    assert any("the two kinds are separated perfectly" in text for text in found.problems)
     area = cell(table(found, "Areas"), "Empirical (DeLong)", Reader="R1")
     assert isinstance(area, Estimate)
     assert area.value == 1

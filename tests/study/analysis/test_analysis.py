@@ -48,6 +48,7 @@ def test_a_study_without_truth_still_has_agreement(tmp_path: Path) -> None:
     rows = [{key: value for key, value in row.items() if key != "truth"} for row in yes_no()]
     found = analysed(read(tmp_path / "t.csv", rows))
     assert [one.analysis for one in found.sections] == ["overview", "agreement"]
+    assert "nothing can be said of accuracy" in found.sections[0].problems[0]
 
 
 def test_one_reader_and_one_condition_have_what_there_is(tmp_path: Path) -> None:

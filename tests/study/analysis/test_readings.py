@@ -29,7 +29,7 @@ def test_cases_without_a_truth_are_named(tmp_path: Path) -> None:
     rows = [row | ({"truth": ""} if row["case"] in ("c001", "c002") else {}) for row in yes_no()]
     table = grid(read(tmp_path / "t.csv", rows), "answer").with_truth()
     assert len(table.cases) == 18
-    assert table.dropped == ("The right answer of Cases c001 and c002 is not known: left out.",)
+    assert table.dropped == ("The right answer of cases c001 and c002 is not known: left out.",)
 
 
 def test_many_lost_cases_are_counted(tmp_path: Path) -> None:

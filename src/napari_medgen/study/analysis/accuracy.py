@@ -211,11 +211,14 @@ def _areas(out: Draft, readings: Readings, table: Grid) -> None:
         _draw_points(out, readings, table)
         return
     rows: list[tuple[Cell, ...]] = []
-    curves = []
+    curves, perfect = [], []
     for t, condition in enumerate(table.conditions):
         for r, reader in enumerate(table.readers):
             there = np.isfinite(scores[t, r])
             own, truth = scores[t, r][there], table.positive[there]
+            if not there.any():
+                out.problems.append(f"{reader}{_under(readings, condition)} has answered nothing: no area.")
+                continue
             if truth.all() or not truth.any():
                 out.problems.append(f"{reader} has answered cases of one kind only: no area.")
                 continue
@@ -223,16 +226,16 @@ def _areas(out: Draft, readings: Readings, table: Grid) -> None:
             area = delong(own, truth, whose)
             if area.value in (0.0, 1.0):
                 area = Estimate(area.value, math.nan, math.nan)
-                out.problems.append(
-                    f"{reader}{_under(readings, condition)} separates the two kinds perfectly: the area is "
-                    f"{area.value:g}, and its "
-                    "interval cannot be estimated."
-                )
+                perfect.append(f"{reader}{_under(readings, condition)}")
             smooth = binormal(own, truth)
             rows.append(
                 (readings.label(condition), reader, area, smooth.area if not smooth.why_not else f"none: {smooth.why_not}")
             )
             curves.append((reader, readings.label(condition), *roc_points(own, truth)))
+    if perfect:
+        out.problems.append(
+            f"{', '.join(perfect)}: the two kinds are separated perfectly. The area is 1 (or 0), and its interval cannot be estimated."
+        )
     out.tables.append(
         Table(
             "Areas under the ROC curve, with 95 % intervals",

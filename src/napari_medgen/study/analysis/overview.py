@@ -34,6 +34,11 @@ def overview(readings: Readings) -> Section:
             "Repeats are counted. No missing answer is filled in; each analysis says which readers and cases it leaves out.",
         )
     )
+        if item.kind in ("yes_no", "score") and not known:
+            out.problems.append(
+                f"No right answer to \N{LEFT DOUBLE QUOTATION MARK}{item.text}\N{RIGHT DOUBLE QUOTATION MARK} is known: nothing can "
+                "be said of accuracy."
+            )
     unread = [case for case in readings.cases if not any(one.answered for one in readings.readings if one.case == case)]
     if unread:
         shown = ", ".join(unread[:5]) + (", ..." if len(unread) > 5 else "")

@@ -140,9 +140,11 @@ def _one(out: Draft, readings: Readings, table: Grid, design: Design, merit: Mer
         )
     if len(labels) > 1:
         out.tables.append(_tests(first, labels, inferences))
-        for kind, inference in inferences:
-            if inference.why_not:
-                out.problems.append(f"{first}, {kind}: {inference.why_not}")
+        failed = [(kind, inference.why_not) for kind, inference in inferences if inference.why_not]
+        if len(failed) == len(inferences):
+            out.problems.append(f"{first}: conditions cannot be compared. {failed[0][1]}")
+        else:
+            out.problems += [f"{first}, {kind}: {why}" for kind, why in failed]
     head = inferences[0] if plan.readers == "random" or len(inferences) < 2 else inferences[1]
     out.sentences += _in_words(first, labels, head)
     if found is None:

@@ -234,7 +234,7 @@ class Grid:
         """The cases whose right answer is known."""
         known = np.isfinite(self.truth)
         lost = [name for name, one in zip(self.cases, known, strict=True) if not one]
-        why = (f"The right answer of {_named(lost, 'case')} is not known: left out.",) if lost else ()
+        why = (f"The right answer of {_named(lost, 'case', capital=False)} is not known: left out.",) if lost else ()
         return self.take(cases=known, why=why)
 
     def complete(self) -> Grid:
@@ -279,10 +279,11 @@ def grid(readings: Readings, item: str) -> Grid:
     return Grid(readings.item(item), conditions, readers, cases, values, confidence, truth, patients)
 
 
-def _named(names: Sequence[str], what: str) -> str:
+def _named(names: Sequence[str], what: str, *, capital: bool = True) -> str:
     """Few are named, many are counted."""
+    head = what.capitalize() if capital else what
     if len(names) == 1:
-        return f"{what.capitalize()} {names[0]}"
+        return f"{head} {names[0]}"
     if len(names) <= 5:
-        return f"{what.capitalize()}s {', '.join(names[:-1])} and {names[-1]}"
+        return f"{head}s {', '.join(names[:-1])} and {names[-1]}"
     return f"{len(names)} {what}s ({', '.join(names[:3])}, ...)"
