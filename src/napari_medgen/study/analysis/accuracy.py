@@ -234,7 +234,8 @@ def _areas(out: Draft, readings: Readings, table: Grid) -> None:
             curves.append((reader, readings.label(condition), *roc_points(own, truth)))
     if perfect:
         out.problems.append(
-            f"{', '.join(perfect)}: the two kinds are separated perfectly. The area is 1 (or 0), and its interval cannot be estimated."
+            f"{', '.join(perfect)}: the two kinds are separated perfectly. The area is 1 (or 0), and its "
+            "interval cannot be estimated."
         )
     out.tables.append(
         Table(

@@ -25,6 +25,8 @@ def overview(readings: Readings) -> Section:
         missing = readings.missing(item.id)
         known = sum(name == item.id for _, name in readings.truth)
         given = sum(one.answered for one in own)
+        if item.kind in ("yes_no", "score") and not known:
+            out.problems.append(f'No right answer to "{item.text}" is known: nothing can be said of accuracy.')
         rows.append((item.text, len(own), given, *(missing.get(kind, 0) for kind in kinds), known or "\N{EN DASH}"))
     out.tables.append(
         Table(
@@ -34,11 +36,6 @@ def overview(readings: Readings) -> Section:
             "Repeats are counted. No missing answer is filled in; each analysis says which readers and cases it leaves out.",
         )
     )
-        if item.kind in ("yes_no", "score") and not known:
-            out.problems.append(
-                f"No right answer to \N{LEFT DOUBLE QUOTATION MARK}{item.text}\N{RIGHT DOUBLE QUOTATION MARK} is known: nothing can "
-                "be said of accuracy."
-            )
     unread = [case for case in readings.cases if not any(one.answered for one in readings.readings if one.case == case)]
     if unread:
         shown = ", ".join(unread[:5]) + (", ..." if len(unread) > 5 else "")
