@@ -30,3 +30,11 @@ def test_what_says_nothing_says_why() -> None:
         assert why in found.why_not
     with pytest.raises(ValueError, match="none may be missing"):
         intraclass([[1, np.nan], [2, 3]])
+
+
+@pytest.mark.parametrize("table", [[[1, 2], [2, 1]], [[1, 3], [2, 2], [3, 1]]])
+def test_cases_that_differ_less_than_error_have_no_coefficient(table: list[list[float]]) -> None:
+    for one in intraclass(table).values():
+        assert math.isnan(one.value) or -1 <= one.value <= 1
+        assert math.isnan(one.low) or -1 <= one.low <= one.value <= one.high <= 1
+    assert intraclass(table)["ICC(2,k)"].why_not

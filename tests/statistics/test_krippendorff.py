@@ -39,3 +39,19 @@ def test_what_says_nothing_says_why(ratings: list[list[float]], why: str) -> Non
     found = alpha(ratings, "nominal")
     assert math.isnan(found.value)
     assert why in found.why_not
+
+
+def test_many_different_answers_make_no_table_of_pairs() -> None:
+    """Fourteen hundred different numbers: a table of all pairs for each redraw would be gigabytes."""
+    rng = np.random.default_rng(0)
+    given = rng.normal(size=200) + rng.normal(0, 0.5, (7, 200))
+    found = alpha(given, "interval")
+    assert found.low < found.value < found.high
+    assert "different answers" in alpha(given, "ordinal").why_not
+
+
+def test_sums_and_pairs_give_the_same() -> None:
+    given = golden.maps()[:, :, 0]
+    for scale in ("nominal", "interval"):
+        found = alpha(given, scale, redraws=0).value  # type: ignore[arg-type]
+        assert found == pytest.approx(golden.stats()["sim_ratings"]["agreement"]["A"]["alpha"][scale], abs=1e-9)

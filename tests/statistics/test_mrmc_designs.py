@@ -95,3 +95,12 @@ def test_nested_readers_err_in_one_study_of_twenty() -> None:
         tested = analyse_nested_readers(scores, truth).test
         rejected += tested is not None and tested.p < 0.05
     assert rejected / runs < 0.05 + 4 * (0.05 * 0.95 / runs) ** 0.5
+
+
+def test_readers_who_are_alike_within_a_treatment_still_have_a_p() -> None:
+    scores, truth = crossed()
+    alike = np.full((2, 4, 70), np.nan)
+    alike[0, :2], alike[1, 2:] = scores[0, 0], scores[1, 2]
+    test = analyse_nested_readers(alike, truth).test
+    assert test is not None
+    assert 0 <= test.p <= 1

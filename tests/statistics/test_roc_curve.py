@@ -58,3 +58,22 @@ def test_a_binormal_curve_is_found_again(graded: bool) -> None:
 )
 def test_what_has_no_binormal_curve_says_why(scores: list[int], truth: list[bool], why: str) -> None:
     assert why in binormal(scores, truth).why_not
+
+
+def test_the_interval_of_a_binormal_area_is_that_of_its_spread() -> None:
+    """Sixty studies of 40 and 60 cases: the standard error is about the spread of the areas."""
+    rng, truth, found = np.random.default_rng(4), np.arange(100) < 40, []
+    for _ in range(60):
+        scores = np.digitize(rng.normal(size=100) + 1.2 * truth, [-0.5, 0.3, 1.0, 1.8])
+        one = binormal(scores, truth)
+        if not one.why_not:
+            found.append((one.area.value, one.area.sd))
+    areas, errors = np.array(found).T
+    assert np.median(errors) == pytest.approx(areas.std(ddof=1), rel=0.35)
+    assert errors.max() < 3 * np.median(errors)
+
+
+def test_few_different_scores_are_no_separation() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.arange(24) < 12
+    assert "separate" not in binormal(rng.normal(size=24) + 0.3 * truth, truth).why_not

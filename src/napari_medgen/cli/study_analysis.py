@@ -50,6 +50,7 @@ def analyse(
         Literal["", "yes_no", "rating", "choice", "number", "score"],
         typer.Option(help="What its answers are; told from them by default."),
     ] = "",
+    grades: Annotated[str, typer.Option(help="Its grades from lowest to highest, with commas, where they are words.")] = "",
     order: Annotated[
         str, typer.Option(help="Its conditions in their order, with commas; the first is compared with the others.")
     ] = "",
@@ -86,7 +87,8 @@ def analyse(
         assert readings is not None
         columns = Columns(reader, case, answer, truth, condition, question, confidence, seconds, patient, repeat)
         conditions = tuple(one.strip() for one in order.split(",") if one.strip())
-        found = readings_of_table(readings, columns, kind, conditions, title)
+        steps = tuple(one.strip() for one in grades.split(",") if one.strip())
+        found = readings_of_table(readings, columns, kind, conditions, title, steps)
         given = read_plan(plan, found.items) if plan is not None else None
         where = out or Path("report")
     analysis = drive_on_console(analyse_readings(found, given, kept), "Analysing")

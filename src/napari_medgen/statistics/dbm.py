@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
+from napari_medgen.statistics.mrmc import f_test
 from napari_medgen.statistics.reader_covariance import Figure, leave_one_out
 
 Floats = NDArray[np.float64]
+_ROUNDING = 1e-22  # share of all squares
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,7 @@ def analyse_pseudovalues(scores: ArrayLike, positive: ArrayLike, figure: Figure 
         return DBM(figures, parts, math.nan, t - 1, math.nan, math.nan)
     statistic = ms["t"] / spread
     df2 = spread**2 / (ms["tr"] ** 2 / ((t - 1) * (r - 1))) if ms["tr"] > 0 else math.inf
-    p = stats.f.sf(statistic, t - 1, df2) if math.isfinite(df2) else stats.chi2.sf((t - 1) * statistic, t - 1)
-    return DBM(figures, parts, statistic, t - 1, df2, float(p))
+    return DBM(figures, parts, statistic, t - 1, df2, f_test(statistic, t - 1, df2).p)
 
 
 def _mean_squares(values: Floats) -> dict[str, float]:
@@ -99,5 +99,7 @@ def _mean_squares(values: Floats) -> dict[str, float]:
         effect = mean - sum(known for name, known in effects.items() if set(name) < set(one))
         effects[one] = effect
         df = math.prod(values.shape[names.index(name)] - 1 for name in one)
-        out[one] = float((effect**2).sum()) / df
+        # What readers or cases do not differ in leaves the error of the arithmetic only.
+        total = float((effect**2).sum())
+        out[one] = total / df if total > _ROUNDING * float((values**2).sum()) else 0.0
     return out

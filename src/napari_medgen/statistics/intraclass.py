@@ -22,7 +22,7 @@ class Intraclass:
         ``ICC(2,1)`` and so on: 1 other raters for each case, 2 a sample of raters, absolute agreement, 3 these raters,
         consistency; a single rating, or the mean of k.
     value, low, high
-        Estimate and 95 % interval; NaN where they cannot be told.
+        Estimate and 95 % interval, cut at -1 and 1; NaN where they cannot be told.
     why_not
         Why there is no value.
     """
@@ -62,23 +62,28 @@ def intraclass(ratings: ArrayLike, level: float = 0.95) -> dict[str, Intraclass]
     if not between + within > 0:
         return {kind: Intraclass(kind, math.nan, why_not="all ratings are equal") for kind in KINDS}
     q = (1 + level) / 2
-    out = {}
     low, high = _ratio(between, within, n - 1, n * (k - 1), q)
-    out["ICC(1,1)"] = _one(
-        "ICC(1,1)", (between - within) / (between + (k - 1) * within), *(_single(f, k) for f in (low, high))
-    )
-    out["ICC(1,k)"] = _one("ICC(1,k)", _average(between / within if within else math.inf), _average(low), _average(high))
-    two = (between - error) / (between + (k - 1) * error + k * (raters - error) / n)
+    absolute = between + (k - 1) * error + k * (raters - error) / n
+    two = (between - error) / absolute if absolute > 0 else math.nan
     bounds = _absolute(between, raters, error, n, k, two, q)
-    out["ICC(2,1)"] = _one("ICC(2,1)", two, *bounds)
-    of_mean = (between - error) / (between + (raters - error) / n)
-    out["ICC(2,k)"] = _one("ICC(2,k)", of_mean, *(k * one / (1 + (k - 1) * one) for one in bounds))
-    low, high = _ratio(between, error, n - 1, (n - 1) * (k - 1), q)
-    out["ICC(3,1)"] = _one(
-        "ICC(3,1)", (between - error) / (between + (k - 1) * error), *(_single(f, k) for f in (low, high))
-    )
-    out["ICC(3,k)"] = _one("ICC(3,k)", _average(between / error if error else math.inf), _average(low), _average(high))
-    return {kind: out[kind] for kind in KINDS}
+    of_mean = between + (raters - error) / n
+    low3, high3 = _ratio(between, error, n - 1, (n - 1) * (k - 1), q)
+    found = {
+        "ICC(1,1)": ((between - within) / (between + (k - 1) * within), _single(low, k), _single(high, k)),
+        "ICC(2,1)": (two, *bounds),
+        "ICC(3,1)": (
+            (between - error) / (between + (k - 1) * error) if between + error > 0 else math.nan,
+            _single(low3, k),
+            _single(high3, k),
+        ),
+        "ICC(1,k)": (_average(between / within if within else math.inf), _average(low), _average(high)),
+        "ICC(2,k)": (
+            (between - error) / of_mean if of_mean > 0 else math.nan,
+            *(k * one / (1 + (k - 1) * one) if 1 + (k - 1) * one > 0 else -math.inf for one in bounds),
+        ),
+        "ICC(3,k)": (_average(between / error if error else math.inf), _average(low3), _average(high3)),
+    }
+    return {kind: _one(kind, *values) for kind, values in found.items()}
 
 
 def _ratio(above: float, below: float, df1: int, df2: int, q: float) -> tuple[float, float]:
@@ -98,7 +103,7 @@ def _average(f: float) -> float:
 
 def _absolute(between: float, raters: float, error: float, n: int, k: int, icc: float, q: float) -> tuple[float, float]:
     """Limits of ICC(2,1), whose degrees of freedom are Satterthwaite's (Shrout and Fleiss 1979, page 424)."""
-    if not error > 0:
+    if not (error > 0 and math.isfinite(icc)):
         return math.nan, math.nan
     f = raters / error
     part = n * (1 + (k - 1) * icc) - k * icc
@@ -113,4 +118,9 @@ def _absolute(between: float, raters: float, error: float, n: int, k: int, icc: 
 
 
 def _one(kind: str, value: float, low: float, high: float) -> Intraclass:
-    return Intraclass(kind, value, low, min(high, 1.0))
+    """A coefficient; one below -1, or none, says that cases differ less than chance, and is none."""
+    if not value > -1:
+        return Intraclass(kind, math.nan, why_not="cases differ less than raters and error would have it")
+    if not low < high:
+        return Intraclass(kind, value)
+    return Intraclass(kind, value, max(low, -1.0), min(high, 1.0))

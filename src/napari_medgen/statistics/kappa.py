@@ -153,6 +153,8 @@ def _rated(counts: ArrayLike) -> tuple[Floats, int, int]:
 
 
 def _agreement(value: float, error: float, under_chance: float) -> Agreement:
+    if not error > 0:  # perfect agreement, or nothing else, has no spread that could be told
+        return Agreement(value, error)
     half = float(stats.norm.ppf(0.975)) * error
     p = float(2 * stats.norm.sf(abs(value) / under_chance)) if under_chance > 0 else math.nan
     return Agreement(value, error, value - half, min(value + half, 1.0), p)

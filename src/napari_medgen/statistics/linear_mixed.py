@@ -34,7 +34,7 @@ class LinearMixed:
     residual
         Standard deviation of what is left.
     df
-        Degrees of freedom of what is left: observations less coefficients; tests are t of these.
+        Degrees of freedom of the tests.
     why_not
         Why it could not be fitted; empty where it could.
     """
@@ -56,7 +56,7 @@ class LinearMixed:
         return float(2 * stats.t.sf(abs(self.effects[index] / self.errors[index]), self.df))
 
 
-def fit_linear(values: ArrayLike, fixed: ArrayLike, groups: Sequence[ArrayLike]) -> LinearMixed:
+def fit_linear(values: ArrayLike, fixed: ArrayLike, groups: Sequence[ArrayLike], *, df: int | None = None) -> LinearMixed:
     """Fit the model.
 
     Parameters
@@ -67,12 +67,15 @@ def fit_linear(values: ArrayLike, fixed: ArrayLike, groups: Sequence[ArrayLike])
         (N, P) of numbers, with an intercept among them.
     groups
         For each random effect (N,) names of its levels.
+    df
+        Degrees of freedom of the tests: those that the design leaves, for example readers less one where readers differ in
+        the effect. By default observations less coefficients, right for effects within cases and readers only.
     """
     y, x = np.asarray(values, np.float64), np.asarray(fixed, np.float64)
     n, p = x.shape
-    nothing = np.full(p, np.nan)
+    nothing, df = np.full(p, np.nan), n - p if df is None else df
     if np.linalg.matrix_rank(x) < p or n <= p:
-        return LinearMixed(nothing, nothing, np.full(len(groups), np.nan), math.nan, n - p, "effects cannot be told apart")
+        return LinearMixed(nothing, nothing, np.full(len(groups), np.nan), math.nan, df, "effects cannot be told apart")
     crossed = Crossed(groups)
 
     def solved(spreads: Floats) -> tuple[float, Floats, Floats, float]:
@@ -98,5 +101,5 @@ def fit_linear(values: ArrayLike, fixed: ArrayLike, groups: Sequence[ArrayLike])
     spreads = np.abs(found.x)
     _, beta, inverse, variance = solved(spreads)
     if not variance > 1e-20:
-        return LinearMixed(beta, nothing, spreads * 0, 0.0, n - p, "nothing is left unexplained")
-    return LinearMixed(beta, np.sqrt(np.diag(inverse) * variance), spreads * math.sqrt(variance), math.sqrt(variance), n - p)
+        return LinearMixed(beta, nothing, spreads * 0, 0.0, df, "nothing is left unexplained")
+    return LinearMixed(beta, np.sqrt(np.diag(inverse) * variance), spreads * math.sqrt(variance), math.sqrt(variance), df)

@@ -18,6 +18,7 @@ from scipy import stats
 Floats = NDArray[np.float64]
 Random = Literal["readers and cases", "cases", "readers"]
 _LEVEL = 0.95
+_ROUNDING = 1e-12  # of figures between 0 and 1
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class MRMC:
             return _nothing("readers and cases", "One reader is no sample of readers: only cases can be taken as random.")
         means = []
         for index in range(t):
-            ms, (_, cov2) = float(self.figures[index].var(ddof=1)), self._own(index)
+            ms, (_, cov2) = _variance(self.figures[index]), self._own(index)
             spread = ms + max(r * cov2, 0.0)
             df = spread**2 / (ms**2 / (r - 1)) if ms > 0 else math.inf
             means.append(contrast_of(float(self.figures[index].mean()), spread / r, df))
@@ -203,7 +204,7 @@ class MRMC:
         t, r = self.treatments, self.readers
         if r < 2:
             return _nothing("readers", "One reader is no sample of readers.")
-        means = tuple(contrast_of(float(row.mean()), float(row.var(ddof=1)) / r, r - 1) for row in self.figures)
+        means = tuple(contrast_of(float(row.mean()), _variance(row) / r, r - 1) for row in self.figures)
         if t < 2:
             return Inference("readers", None, {}, means, {})
         if not self.ms_interaction > 0:
@@ -281,9 +282,15 @@ def analyse(figures: ArrayLike, covariance: ArrayLike) -> MRMC:
     ms_t = r * float(((rows - mean) ** 2).sum()) / (t - 1) if t > 1 else math.nan
     ms_r = t * float(((columns - mean) ** 2).sum()) / (r - 1) if r > 1 else math.nan
     rest = table - rows[:, None] - columns[None, :] + mean
+    rest[np.abs(rest) < _ROUNDING] = 0.0  # readers who differ alike leave nothing but the error of the arithmetic
     ms_tr = float((rest**2).sum()) / ((t - 1) * (r - 1)) if t > 1 and r > 1 else math.nan
     components = Components(error, cov1, cov2, cov3, (ms_r - ms_tr) / t - cov1 + cov3, ms_tr - error + cov1 + cov2 - cov3)
     return MRMC(table, matrix, components, ms_t, ms_r, ms_tr, blocks)
+
+
+def _variance(values: Floats) -> float:
+    """Between readers; nothing where they differ by the error of the arithmetic only."""
+    return float(values.var(ddof=1)) if float(np.ptp(values)) > _ROUNDING else 0.0
 
 
 def f_test(statistic: float, df1: float, df2: float) -> Significance:

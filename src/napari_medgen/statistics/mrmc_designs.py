@@ -12,9 +12,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
-from napari_medgen.statistics.mrmc import MRMC, Contrast, Inference, Significance, analyse, contrast_of, f_test
+from napari_medgen.statistics.mrmc import MRMC, Contrast, Inference, analyse, contrast_of, f_test
 from napari_medgen.statistics.reader_covariance import Figure, leave_one_out
 
 Floats = NDArray[np.float64]
@@ -198,8 +197,7 @@ def analyse_nested_readers(scores: ArrayLike, positive: ArrayLike, figure: Figur
     df2 = spread**2 / (ms**2 / df) if ms > 0 else math.inf
     rows = values.mean(1)
     ms_t = r * float(((rows - rows.mean()) ** 2).sum()) / (t - 1)
-    p = stats.f.sf(ms_t / spread, t - 1, df2)
     differences = {
         (i, j): contrast_of(float(rows[i] - rows[j]), 2 * spread / r, df2) for i in range(t) for j in range(i + 1, t)
     }
-    return Inference("readers and cases", Significance(ms_t / spread, t - 1, df2, float(p)), differences, tuple(means), {})
+    return Inference("readers and cases", f_test(ms_t / spread, t - 1, df2), differences, tuple(means), {})

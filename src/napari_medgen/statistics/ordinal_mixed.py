@@ -7,7 +7,7 @@ approximation, or with one random effect adaptive Gauss-Hermite quadrature, as `
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import linalg, optimize, special, stats
 
 from napari_medgen.statistics.crossed import Crossed, Factor
+from napari_medgen.statistics.hessian import hessian
 
 Floats = NDArray[np.float64]
 _STEPS = 50  # of Newton's method for the random effects
@@ -208,7 +209,7 @@ class _Model:
         # A spread of nothing lies at the border, where the likelihood has no curvature in its logarithm.
         held = np.concatenate([np.ones(inner + count, bool), spreads > 0.01])
         errors = np.full(len(flat), np.nan)
-        matrix = _hessian(minus, flat, np.flatnonzero(held))
+        matrix = hessian(minus, flat, np.flatnonzero(held))
         why = ""
         try:
             variances = np.diag(linalg.inv(matrix))
@@ -218,31 +219,6 @@ class _Model:
         if (np.abs(effects) > _FAR).any() or (errors[inner : inner + count] > _FAR).any():
             why = "answers separate: one side gives no answer that the other gives, and the effect has no finite estimate"
         return OrdinalMixed(thresholds, effects, errors[inner : inner + count], spreads, -minus(flat), errors[:inner], why)
-
-
-def _hessian(function: Callable[[Floats], float], at: Floats, held: NDArray[np.intp]) -> Floats:
-    """Second derivatives by central differences, in the held directions."""
-    step = 1e-3
-    out = np.empty((len(held), len(held)))
-
-    def value(*moves: tuple[int, float]) -> float:
-        there = at.copy()
-        for place, by in moves:
-            there[place] += by
-        return function(there)
-
-    middle = value()
-    for i, one in enumerate(held):
-        # Two widths, so that the error of the fourth order goes out (Richardson).
-        near = (value((one, step)) - 2 * middle + value((one, -step))) / step**2
-        wide = (value((one, 2 * step)) - 2 * middle + value((one, -2 * step))) / (4 * step**2)
-        out[i, i] = (4 * near - wide) / 3
-        for j in range(i):
-            other = held[j]
-            cross = [value((one, a * step), (other, b * step)) * a * b for a in (1, -1) for b in (1, -1)]
-            far = [value((one, 2 * a * step), (other, 2 * b * step)) * a * b for a in (1, -1) for b in (1, -1)]
-            out[i, j] = out[j, i] = (4 * sum(cross) / (4 * step**2) - sum(far) / (16 * step**2)) / 3
-    return out
 
 
 def likelihood_ratio(smaller: OrdinalMixed, larger: OrdinalMixed) -> tuple[float, int, float]:

@@ -118,6 +118,8 @@ def share_difference(first: ArrayLike, second: ArrayLike, groups: ArrayLike | No
         if m < 2:
             return Estimate(value, math.nan, math.nan)
         sd = math.sqrt(m / (m - 1) * float(((sums - value * sizes) ** 2).sum())) / count
+        if not sd > 0:
+            return Estimate(value, math.nan, math.nan)
         half = float(stats.t.ppf(0.975, m - 1)) * sd
         return Estimate(value, max(value - half, -1.0), min(value + half, 1.0), sd)
     return _newcombe(a > 0, b > 0)

@@ -89,6 +89,8 @@ def proportion(hits: ArrayLike, groups: ArrayLike | None = None) -> Proportion:
         return Proportion(count, of, math.nan, math.nan, "none: all cases are of one patient")
     error, share = clustered_error(given, names), count / of
     worth = share * (1 - share) / error**2 if error > 0 else float(patients)
+    # Few patients tell their spread badly: t of m - 1 degrees of freedom takes the place of the normal law.
+    worth = min(worth * float(stats.norm.ppf(0.975) / stats.t.ppf(0.975, patients - 1)) ** 2, of)
     low, high = wilson(share * worth, worth)
     return Proportion(count, of, low, high, f"Wilson, {patients} clusters", error)
 
@@ -115,6 +117,8 @@ def ratio_estimate(first: Proportion, second: Proportion) -> Estimate:
         value = math.inf if first.count and second.of else 0.0 if second.count and first.of else math.nan
         return Estimate(value, math.nan, math.nan)
     variance = sum(_relative_variance(one) for one in (first, second))
+    if not variance > 0:
+        return Estimate(first.value / second.value, math.nan, math.nan)
     value, half = first.value / second.value, float(stats.norm.ppf(0.975)) * math.sqrt(variance)
     return Estimate(value, value * math.exp(-half), value * math.exp(half), value * math.sqrt(variance))
 

@@ -87,7 +87,8 @@ def friedman(ratings: ArrayLike) -> Friedman:
 def wilcoxon(first: ArrayLike, second: ArrayLike, *, corrected: bool = True) -> tuple[float, float, str]:
     """Signed-rank test of pairs (Wilcoxon 1945): statistic, two-sided p and method; pairs without difference are left out.
 
-    Exact up to 50 pairs without ties; else normal, by default with correction of continuity, as ``wilcox.test`` of R does.
+    Exact for fewer than 50 pairs without ties; else normal, by default with correction of continuity. ``wilcox.test``
+    of R does the same, but for pairs without difference: where there are some, it is never exact.
     """
     gap = np.asarray(first, np.float64) - np.asarray(second, np.float64)
     # Means of ratings differ by rounding where they are equal.

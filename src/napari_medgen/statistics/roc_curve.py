@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, stats
 
 from napari_medgen.statistics.bootstrap import Estimate
+from napari_medgen.statistics.hessian import hessian
 
 Floats = NDArray[np.float64]
 _MOST_CATEGORIES = 20  # of continuous scores, which are grouped for the binormal fit
@@ -86,7 +87,7 @@ class Binormal:
 def binormal(scores: ArrayLike, positive: ArrayLike) -> Binormal:
     """The binormal curve by maximum likelihood (Dorfman and Alf 1969, J Math Psychol 6:487).
 
-    Scores that are no categories are grouped first into runs of like size (as LABROC does, Metz 1998, Stat Med 17:1033).
+    Scores that are no categories are grouped first.
 
     Parameters
     ----------
@@ -116,22 +117,29 @@ def binormal(scores: ArrayLike, positive: ArrayLike) -> Binormal:
     a, b = float(found.x[0]), math.exp(float(found.x[1]))
     if not (abs(a) < _FAR and 1 / _FAR < b < _FAR):
         return _none("the fit is degenerate: a curve with a hook, or two straight lines")
-    covariance = np.asarray(found.hess_inv)[:2, :2]
+    try:
+        covariance = np.linalg.inv(hessian(minus, found.x, np.arange(len(found.x))))[:2, :2]
+    except np.linalg.LinAlgError:
+        return _none("the likelihood has no single maximum")
     scale = math.sqrt(1 + b**2)
     middle = a / scale
     slope = np.array([1 / scale, -a * b**2 / scale**3])  # by a and by the logarithm of b
     error = math.sqrt(max(float(slope @ covariance @ slope), 0.0))
+    if not error > 0:
+        return _none("the likelihood has no single maximum")
     low, high = (float(stats.norm.cdf(middle + side * stats.norm.ppf(0.975) * error)) for side in (-1, 1))
     area = float(stats.norm.cdf(middle))
     return Binormal(a, b, Estimate(area, low, high, error * float(stats.norm.pdf(middle))))
 
 
 def _categories(values: Floats) -> NDArray[np.intp]:
+    """Numbers from 0: few levels as they are, others in groups of like size, of eight cases or more where there are."""
     kinds, codes = np.unique(values, return_inverse=True)
-    if len(kinds) <= _MOST_CATEGORIES:
+    if len(kinds) * 2 <= len(values) and len(kinds) <= _MOST_CATEGORIES:
         return np.asarray(codes)
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, _MOST_CATEGORIES + 1)[1:-1]))
-    return np.asarray(np.searchsorted(edges, values, side="left"))
+    groups = min(_MOST_CATEGORIES, max(len(values) // 8, 3))
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, groups + 1)[1:-1]))
+    return np.asarray(np.unique(np.searchsorted(edges, values, side="left"), return_inverse=True)[1])
 
 
 def _start(sick: Floats, well: Floats) -> Floats:

@@ -65,6 +65,14 @@ def better_than_chance(right: int, of: int, chance: float = 0.5) -> float:
     return float(stats.binomtest(right, of, chance).pvalue) if of else math.nan
 
 
+def associated(yes: ArrayLike, truth: ArrayLike) -> float:
+    """Exact two-sided p of answers that have nothing to do with the truth, whatever share of either is yes (Fisher 1922)."""
+    said, right = np.asarray(yes, bool), np.asarray(truth, bool)
+    counts = [[(said & right).sum(), (~said & right).sum()], [(said & ~right).sum(), (~said & ~right).sum()]]
+    table = np.array(counts, dtype=np.int64)
+    return float(stats.fisher_exact(table)[1]) if len(said) else math.nan
+
+
 @dataclass(frozen=True)
 class Equivalence:
     """Whether a figure lies within a margin, by two one-sided tests (Schuirmann 1987).

@@ -84,7 +84,10 @@ WRONG: tuple[tuple[Any, str], ...] = (
     (lambda rows: [rows[0] | {"answer": "maybe"}, *rows[1:]], "grade|yes or no|column answer"),
     (lambda rows: [rows[0] | {"reader": ""}, *rows[1:]], "line 2: column reader is empty"),
     (lambda rows: [rows[0] | {"truth": "x"}, *rows[1:]], "line 2: the truth of case c000 is 'x'"),
-    (lambda rows: [rows[0] | {"confidence": "0"}, *rows[1:]], "line 2: column confidence is to hold a level from 1"),
+    (
+        lambda rows: [rows[0] | {"confidence": "0"}, *rows[1:]],
+        "line 2: column confidence is to hold a whole level from 1 to 100",
+    ),
     (lambda rows: [rows[0] | {"confidence": "high"}, *rows[1:]], "line 2: column confidence holds 'high'"),
     (lambda rows: [rows[0] | {"truth": "1"}, *rows[1:]], "line 22: the truth of case c000 is another"),
     (lambda rows: [row | {"answer": ""} for row in rows], "holds no answer"),
@@ -119,3 +122,47 @@ def test_patients_of_a_study_are_all_named(tmp_path: Path) -> None:
         read_patients(path, ["a", "b", "c"])
     with pytest.raises(StudyError, match="line 3: the study has no case b"):
         read_patients(path, ["a"])
+
+
+def test_showings_are_numbered_from_nought_whatever_a_table_begins_with(tmp_path: Path) -> None:
+    rows = [row | {"repeat": n} for n in (1, 2) for row in yes_no(2, 8)]
+    found = read(tmp_path / "t.csv", rows)
+    assert {one.repeat for one in found.readings} == {0, 1}
+    assert len(found.readers) == 2
+
+
+def test_a_modality_that_one_of_two_readers_lacks_is_counted(tmp_path: Path) -> None:
+    rows = [row for row in yes_no(2, 20, ("a", "b")) if not (row["reader"] == "R1" and row["condition"] == "b")]
+    assert read(tmp_path / "t.csv", rows).missing("answer") == {"not in the table": 20}
+
+
+def test_grades_in_words_need_their_order(tmp_path: Path) -> None:
+    rows = [{"reader": "R1", "case": n, "answer": one} for n, one in enumerate(("poor", "good", "fair"))]
+    with pytest.raises(StudyError, match=r"order of grades such as 'poor'.*--grades"):
+        read(tmp_path / "t.csv", rows, kind="rating")
+    found = read(tmp_path / "t.csv", rows, kind="rating", grades=("poor", "fair", "good"))
+    assert [one.value for one in found.readings] == [1, 3, 2]
+    halves = [{"reader": "R1", "case": n, "answer": one} for n, one in enumerate((10, 0.5, 2.5))]
+    assert read(tmp_path / "h.csv", halves, kind="rating").items[0].options == ("0.5", "2.5", "10")
+
+
+def test_commas_part_digits_where_semicolons_part_cells(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("sep=;\nreader;case;answer\nR1;a;3,5\nR1;b;4,25\n")
+    assert [one.value for one in readings_of_table(path, Columns()).readings] == [3.5, 4.25]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("reader,case,answer,answer\nR1,a,1,0\n", "two columns called answer"),
+        ("reader,case,answer\nR1,a,1,7\n", "line 2: there are more cells than columns"),
+        ("reader,case,answer\n" + "".join(f"R1,c{n},{n}.5\n" for n in range(9)) + "R1,x,1e999\n", "line 11: .*'1e999'"),
+        ("reader,case,answer\n" + "".join(f"R1,c{n},word {n}\n" for n in range(99)), "a text and no choice"),
+    ],
+)
+def test_slips_of_a_table_are_named(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    with pytest.raises(StudyError, match=says):
+        readings_of_table(path, Columns())

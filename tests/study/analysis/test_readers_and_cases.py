@@ -78,3 +78,29 @@ def test_a_missing_modality_of_one_reader_is_named(tmp_path: Path) -> None:
 def test_thousands_of_cases_are_analysed(tmp_path: Path) -> None:
     found = section(read(tmp_path / "t.csv", yes_no(3, 3000, ("a", "b"))), "readers-and-cases")
     assert "3000 cases" in found.sentences[0]
+
+
+def test_readers_who_answer_alike_have_no_infinite_f(tmp_path: Path) -> None:
+    """Their figures differ by the error of the arithmetic only, which is no variance."""
+    one = yes_no(1, 30, ("a", "b"), seed=2, levels=5)
+    rows = [row | {"reader": f"R{n}"} for n in range(3) for row in one]
+    found = section(read(tmp_path / "t.csv", rows), "readers-and-cases")
+    said = " ".join(str(cell) for one in found.tables for row in one.rows for cell in row)
+    assert "e+" not in said
+    assert not any(len(str(cell)) > 60 for one in found.tables for row in one.shown[1] for cell in row)
+
+
+def test_a_figure_that_scores_do_not_have_is_not_computed(tmp_path: Path) -> None:
+    rows = [row | {"answer": row["answer"] * 2 + row["confidence"]} for row in yes_no(3, 30, ("a", "b"))]
+    plan = Plan(merit="sensitivity")
+    found = section(read(tmp_path / "t.csv", rows, kind="score"), "readers-and-cases", plan=plan)
+    assert any("sensitivity, cannot be computed" in text for text in found.problems)
+    assert not any(one.title.startswith("Sensitivity") for one in found.tables)
+
+
+def test_several_pairs_are_corrected(tmp_path: Path) -> None:
+    found = section(read(tmp_path / "t.csv", yes_no(4, 40, ("a", "b", "c"))), "readers-and-cases")
+    tests = table(found, "Area under the ROC curve: differences")
+    raw = cell(tests, "p", Random="readers and cases", Comparison="b less a")
+    after = cell(tests, "p, Holm", Random="readers and cases", Comparison="b less a")
+    assert after.value >= raw.value  # type: ignore[union-attr]

@@ -34,7 +34,9 @@ def test_conditions_are_compared_as_ratios(tmp_path: Path) -> None:
 
 
 def test_an_aid_that_comes_after_the_first_answer_adds_seconds(tmp_path: Path) -> None:
-    found = section(read(tmp_path / "t.csv", timed(tmp_path, ("alone", "aided"), 2.0)), "times", "")
+    readings = read(tmp_path / "t.csv", timed(tmp_path, ("alone", "aided"), 2.0))
+    assert table(section(readings, "times", ""), "Times of conditions").rows  # names alone say nothing of a design
+    found = section(dataclasses.replace(readings, aided={"aided": "alone"}), "times", "")
     assert table(found, "Seconds that the aid added").rows
     assert not any(one.title.startswith("Times of conditions") for one in found.tables)
 
@@ -53,3 +55,8 @@ def test_times_that_a_limit_cut_off_are_no_times(tmp_path: Path) -> None:
 
 def test_no_times_no_section(tmp_path: Path) -> None:
     assert analysed(read(tmp_path / "t.csv", yes_no())).section("times") is None
+
+
+def test_readers_who_differ_in_the_effect_leave_as_many_degrees_of_freedom_as_there_are_readers(tmp_path: Path) -> None:
+    found = section(read(tmp_path / "t.csv", timed(tmp_path, ("a", "b"))), "times", "")
+    assert "(REML), 4 degrees of freedom" in table(found, "Times of conditions").note

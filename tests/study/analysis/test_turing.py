@@ -41,7 +41,14 @@ def test_cases_of_one_kind_say_nothing(tmp_path: Path) -> None:
 
 def test_unequal_kinds_are_warned_of(tmp_path: Path) -> None:
     rows = [row | {"truth": int(int(row["case"][1:]) % 4 == 0)} for row in yes_no()]
-    assert any("who always says so" in text for text in section(read(tmp_path / "t.csv", rows), "turing").problems)
+    found = section(read(tmp_path / "t.csv", rows), "turing")
+    assert any("who always says so" in text for text in found.problems)
+    assert "told the kinds apart" in found.sentences[0]
+
+
+def test_who_always_says_the_commoner_kind_cannot_tell(tmp_path: Path) -> None:
+    rows = [row | {"truth": int(int(row["case"][1:]) % 10 == 0), "answer": 0} for row in yes_no(3, 100)]
+    assert "0 of 3 readers told the kinds apart" in section(read(tmp_path / "t.csv", rows), "turing").sentences[0]
 
 
 def test_compared_conditions_are_no_turing_test() -> None:

@@ -144,3 +144,31 @@ def test_a_folder_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(MedGenError, match="cannot be written"):
         run(write_report(analysed(maps()), tmp_path / "file" / "out", NOW))
     assert (tmp_path / "file").read_text() == "x"
+
+
+def test_the_name_of_a_question_is_no_path(tmp_path: Path) -> None:
+    rows = [row | {"question": name} for name in ("../../evil", "a/b", "n" * 300, "A+", "A-") for row in yes_no(2, 12)]
+    out = tmp_path / "deep" / "er" / "out"
+    written = run(write_report(analysed(read(tmp_path / "t.csv", rows)), out, NOW))
+    assert all(out in path.parents for path in written)
+    assert {path.name for path in out.glob("*.imrmc")} == {
+        "evil.imrmc",
+        "ab.imrmc",
+        f"{'n' * 40}.imrmc",
+        "A.imrmc",
+        "An2.imrmc",
+    }
+
+
+def test_names_that_differ_in_signs_only_stay_apart_in_imrmc(tmp_path: Path) -> None:
+    rows = [
+        row | {"reader": row["reader"].replace("R2", "R-1"), "case": row["case"].replace("c001", "c00.1")}
+        for row in yes_no(2)
+    ]
+    rows = [row | {"case": row["case"].replace("c010", "c0.01")} for row in rows]
+    run(write_report(analysed(read(tmp_path / "t.csv", rows)), tmp_path / "out", NOW))
+    lines = (tmp_path / "out" / "answer.imrmc").read_text().splitlines()
+    data = [line.split(",") for line in lines[lines.index("BEGIN DATA:") + 1 :]]
+    assert len({row[1] for row in data if row[0] == "truth"}) == 20
+    assert {row[0] for row in data} == {"truth", "R1", "R1n2"}
+    assert "R1n2 is R-1" in lines

@@ -161,7 +161,9 @@ def _comparisons(out: Draft, readings: Readings, table: Grid) -> None:
                 hits = [_right(table, which, r, kind) for which in (0, t)]
                 there = np.isfinite(hits[0][0]) & np.isfinite(hits[1][0])
                 if not there.any():
-                    rows.append((pair, name, reader, "\N{EN DASH}", "", P(math.nan), "", "nothing was answered under both"))
+                    rows.append(
+                        (pair, name, reader, 0, "\N{EN DASH}", "", P(math.nan), "", "nothing was answered under both")
+                    )
                     continue
                 first, second = (one[0][there] == 1 for one in hits)
                 whose = hits[0][1]
@@ -169,18 +171,31 @@ def _comparisons(out: Draft, readings: Readings, table: Grid) -> None:
                 test = compare_shares(first, second, groups)
                 gap = share_difference(first, second, groups)
                 differ = f"{test.only_first} / {test.only_second}"
-                rows.append((pair, name, reader, gap, differ, P(test.p), P(math.nan), test.why_not or test.method))
+                rows.append(
+                    (pair, name, reader, int(there.sum()), gap, differ, P(test.p), P(math.nan), test.why_not or test.method)
+                )
                 if reader != "pooled":
                     tested.append(len(rows) - 1)
-    after = holm([row[5].value if isinstance(row[5], P) else math.nan for row in (rows[place] for place in tested)])
+    after = holm([row[6].value if isinstance(row[6], P) else math.nan for row in (rows[place] for place in tested)])
     for place, p in zip(tested, after, strict=True):
-        rows[place] = (*rows[place][:6], P(float(p)), rows[place][7])
+        rows[place] = (*rows[place][:7], P(float(p)), rows[place][8])
     out.tables.append(
         Table(
             "What changes from the first condition to the others",
-            ("Comparison", "Of", "Reader", "Difference (95 % CI)", "Right only before / after", "p", "p, Holm", "Test"),
+            (
+                "Comparison",
+                "Of",
+                "Reader",
+                "Pairs",
+                "Difference (95 % CI)",
+                "Right only before / after",
+                "p",
+                "p, Holm",
+                "Test",
+            ),
             tuple(rows),
-            "Differences as shares. Newcombe's interval for pairs; where answers belong together (patients, or readers of "
+            "Differences as shares, over the cases that were answered under both (pairs). Newcombe's "
+            "interval for pairs; where answers belong together (patients, or readers of "
             "one case) that of a ratio of sums. Holm corrects over readers, both rates and all "
             "comparisons; pooled p are not "
             "corrected. Readers are these, and no others: the next section says what holds for others.",
@@ -227,6 +242,8 @@ def _areas(out: Draft, readings: Readings, table: Grid) -> None:
             if area.value in (0.0, 1.0):
                 area = Estimate(area.value, math.nan, math.nan)
                 perfect.append(f"{reader}{_under(readings, condition)}")
+            elif not area.sd > 0:
+                area = Estimate(area.value, math.nan, math.nan)
             smooth = binormal(own, truth)
             rows.append(
                 (readings.label(condition), reader, area, smooth.area if not smooth.why_not else f"none: {smooth.why_not}")
@@ -251,7 +268,7 @@ def _areas(out: Draft, readings: Readings, table: Grid) -> None:
         + "; binormal areas are maximum-likelihood estimates."
     )
     points = _points(readings, table) if table.item.kind == "yes_no" else []
-    height = 1.0 + 2.1 * math.ceil(len(table.readers) / 4)
+    height = 1.0 + 2.1 * math.ceil(min(len(table.readers), drawing.MOST_PANELS) / 4)
     out.pictures.append(
         Picture(
             "ROC curves and operating points by reader",

@@ -26,6 +26,7 @@ _SCALES: dict[str, Scale] = {
     "number": "interval",
     "score": "interval",
 }
+_MOST_READERS = 60
 _LEAST = 5  # pairs of showings, below which a reader's agreement with themselves says nothing
 
 
@@ -37,6 +38,11 @@ def agreement(readings: Readings, item: str) -> Section | None:
     if len(table.readers) < 2:
         out.problems.append("There is one reader: agreement needs two.")
         return out.done()
+    if len(table.readers) > _MOST_READERS:
+        out.problems.append(f"Agreement is not computed for more than {_MOST_READERS} readers.")
+        return out.done()
+    if table.patients is not None:
+        out.problems.append("Intervals take cases of one patient as independent.")
     rows: list[tuple[Cell, ...]] = []
     for t, condition in enumerate(table.conditions):
         label = readings.label(condition)
@@ -72,6 +78,8 @@ def repeats(readings: Readings, item: str) -> Section | None:
     kind = readings.item(item)
     out = Draft("repeats", item, f"Agreement with themselves: {kind.text}")
     first = {(one.reader, one.case, one.condition): one.value for one in own if one.repeat == 0}
+    if later := sum(one.repeat > 1 for one in own):
+        out.problems.append(f"{later} answers to third and later showings are left out.")
     rows: list[tuple[Cell, ...]] = []
     for reader in readings.readers:
         pairs = [
@@ -79,6 +87,8 @@ def repeats(readings: Readings, item: str) -> Section | None:
             for one in own
             if one.repeat == 1 and one.reader == reader and (reader, one.case, one.condition) in first
         ]
+        if not pairs:
+            continue
         if len(pairs) < _LEAST:
             out.problems.append(
                 f"{reader} has answered {len(pairs)} case{'s' if len(pairs) != 1 else ''} twice; fewer "

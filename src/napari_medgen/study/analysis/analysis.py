@@ -95,12 +95,9 @@ def analyse(readings: Readings, plan: Plan | None = None, kept: KeptPlan | None 
         if section is None:
             continue
         standing = used.standing(question, name) if counts else "exploratory"
-        if (
-            name == "times"
-            and counts
-            and any(one.analysis == "times" for one in (used.primary, *used.secondary) if one is not None)
-        ):
-            standing = "planned"
+        if name == "times" and counts:  # of all questions together
+            own = [used.standing(item.id, name) for item in readings.items]
+            standing = min(own, key=lambda one: _ORDER[one])
         found.append(section.standing_as(standing))
     found.sort(key=lambda one: _ORDER[one.standing])
     first = overview(readings).standing_as("description")

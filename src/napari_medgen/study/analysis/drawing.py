@@ -27,6 +27,7 @@ LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
 HATCHES = ("", "////", "....", "\\\\\\\\", "xx", "++")
 _GREYS = ("#f2f2f2", "#c9d6df", "#8fb3cc", "#4d84ac", "#1f5f94", "#0b3c5d", "#06243a")
 _FRONT = "#222222"
+MOST_PANELS = 24  # of curves by reader
 _MOST_ROWS = 40  # of a forest plot, of which each label can be read
 
 
@@ -52,7 +53,7 @@ def draw_roc(
     points
         (reader, condition, false positive rate, true positive rate).
     """
-    readers = list(dict.fromkeys([one[0] for one in curves] + [one[0] for one in points]))
+    readers = list(dict.fromkeys([one[0] for one in curves] + [one[0] for one in points]))[:MOST_PANELS]
     conditions = list(dict.fromkeys([one[1] for one in curves] + [one[1] for one in points]))
     across = min(len(readers), 4)
     down = math.ceil(len(readers) / across)
@@ -213,8 +214,9 @@ def draw_heat(figure: Figure, values: Floats, readers: Sequence[str], cases: Seq
         norm=BoundaryNorm(np.arange(count + 1) - 0.5, count),
         interpolation="nearest",
     )
-    for row, column in np.argwhere(~np.isfinite(values)):
-        axes.plot(column, row, "x", color=COLOURS[1], markersize=4)
+    holes = np.argwhere(~np.isfinite(values))
+    if len(holes):
+        axes.plot(holes[:, 1], holes[:, 0], "x", color=COLOURS[1], markersize=4 if len(cases) <= 60 else 1)
     axes.set_yticks(range(len(readers)), readers, fontsize=8)
     if len(cases) <= 30:
         axes.set_xticks(range(len(cases)), cases, fontsize=6.5, rotation=90)

@@ -87,6 +87,9 @@ def readings_of(found: Opened, patients: dict[str, str] | None = None) -> Readin
         experience={one.code: one.experience_years for one in protocol.readers if one.experience_years is not None},
         labels=_labels(protocol, key),
         facts=_facts(found),
+        aided={_condition(arm, "aided", protocol): _condition(arm, "first", protocol) for arm in arms or ("",)}
+        if protocol.paired is not None
+        else {},
     )
 
 

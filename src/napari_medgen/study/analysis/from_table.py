@@ -5,18 +5,25 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from napari_medgen.errors import StudyError
+from napari_medgen.statistics.mrmc_designs import design_of
 from napari_medgen.study.analysis.readings import Item, Kind, Reading, Readings
 
 _YES, _NO = frozenset(("yes", "true", "1", "y")), frozenset(("no", "false", "0", "n"))
 _NOTHING = frozenset(("", "na", "nan", "n/a", "none", "missing", "."))
+_DECIMAL = re.compile(r"^([+-]?\d+),(\d+)$")
 _LARGEST = 256 * 2**20  # bytes
 _MOST_GRADES = 12  # distinct whole numbers that are still a scale
+_MOST_RATINGS, _MOST_CHOICES, _MOST_LEVELS = 40, 60, 100
+_NEARLY = 0.8  # share of numbers, or of yes and no, from which anything else is a slip
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,12 @@ class _Row:
 
 
 def readings_of_table(
-    path: Path, columns: Columns, kind: Kind | Literal[""] = "", order: Sequence[str] = (), title: str = ""
+    path: Path,
+    columns: Columns,
+    kind: Kind | Literal[""] = "",
+    order: Sequence[str] = (),
+    title: str = "",
+    grades: Sequence[str] = (),
 ) -> Readings:
     """Read a table.
 
@@ -65,6 +77,8 @@ def readings_of_table(
         Conditions in the order in which they are compared; that of the table by default.
     title
         Of the report; the file's name by default.
+    grades
+        Grades of ratings from lowest to highest, where they are words.
 
     Raises
     ------
@@ -80,7 +94,7 @@ def readings_of_table(
     seen: dict[tuple[str, str, str, str, int], int] = {}
     for name in questions:
         own = [row for row in rows if (row.cells.get("question", "") or "answer") == name]
-        item = _item(path, name, own, kind, columns)
+        item = _item(path, name, own, kind, columns, grades)
         items.append(item)
         for row in own:
             one = _reading(path, row, item, columns)
@@ -99,6 +113,7 @@ def readings_of_table(
             patient = row.cells.get("patient", "")
             if patient and patients.setdefault(one.case, patient) != patient:
                 raise _fault(path, row, f"case {one.case} is of patient {patients[one.case]} in another line")
+    readings = _from_nought(readings)
     found = tuple(dict.fromkeys(one.condition for one in readings))
     if unknown := [one for one in order if one not in found]:
         raise StudyError(f"{path.name} has no condition {unknown[0]}; it has: {', '.join(found)}.")
@@ -135,22 +150,32 @@ def read_patients(path: Path, cases: Sequence[str]) -> dict[str, str]:
     return out
 
 
+def _from_nought(readings: list[Reading]) -> list[Reading]:
+    """Showings numbered from 0 in their order, whatever a table begins with."""
+    seen: dict[tuple[str, str, str, str], list[int]] = {}
+    for one in readings:
+        seen.setdefault((one.reader, one.case, one.condition, one.item), []).append(one.repeat)
+    places = {mark: {repeat: place for place, repeat in enumerate(sorted(own))} for mark, own in seen.items()}
+    return [replace(one, repeat=places[one.reader, one.case, one.condition, one.item][one.repeat]) for one in readings]
+
+
 def _absent(readings: Sequence[Reading], conditions: Sequence[str]) -> list[Reading]:
-    """Cells that the table does not have, so that they are counted; not where a design leaves most of them out."""
+    """Cells that the table does not have, so that they are counted; not where they are a design."""
     out = []
     for item in dict.fromkeys(one.item for one in readings):
         own = {(one.reader, one.case, one.condition) for one in readings if one.item == item and one.repeat == 0}
-        readers = dict.fromkeys(one.reader for one in readings if one.item == item)
-        cases = dict.fromkeys(one.case for one in readings if one.item == item)
-        used = [one for one in conditions if any(condition == one for _, _, condition in own)]
-        lost = len(readers) * len(cases) * len(used) - len(own)
-        if 0 < lost <= len(own) / 4:
+        names = [
+            list(dict.fromkeys(mark[axis] for mark in sorted(own, key=lambda mark: conditions.index(mark[2]))))
+            for axis in (2, 0, 1)
+        ]
+        read = np.full([len(one) for one in names], np.nan)
+        places = [{name: place for place, name in enumerate(one)} for one in names]
+        for reader, case, condition in own:
+            read[places[0][condition], places[1][reader], places[2][case]] = 0
+        if design_of(read) == "partly crossed":
             out += [
-                Reading(reader, case, condition, item, math.nan, status="not in the table")
-                for reader in readers
-                for case in cases
-                for condition in used
-                if (reader, case, condition) not in own
+                Reading(names[1][r], names[2][c], names[0][t], item, math.nan, status="not in the table")
+                for t, r, c in np.argwhere(np.isnan(read))
             ]
     return out
 
@@ -164,12 +189,16 @@ def _rows(path: Path, columns: Columns) -> list[_Row]:
         raise StudyError(f"{path} cannot be read: {error.strerror or error}.") from None
     except UnicodeDecodeError:
         raise StudyError(f"{path.name} is no text in UTF-8; save it as CSV (UTF-8).") from None
+    if text[:4].lower() == "sep=":  # Excel's own first line
+        text = text.split("\n", 1)[1] if "\n" in text else ""
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     try:
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
         heads = [(name or "").strip() for name in reader.fieldnames or ()]
         reader.fieldnames = heads
+        if twice := [name for place, name in enumerate(heads) if name and name in heads[:place]]:
+            raise StudyError(f"{path.name} has two columns called {twice[0]}.")
         named = {field: name for field, name in vars(columns).items() if name}
         for field, name in named.items():
             if name not in heads:
@@ -178,7 +207,11 @@ def _rows(path: Path, columns: Columns) -> list[_Row]:
                 )
         rows = []
         for row in reader:
+            if None in row:
+                raise StudyError(f"{path.name}, line {reader.line_num}: there are more cells than columns.")
             cells = {field: (row.get(name) or "").strip() for field, name in named.items()}
+            if delimiter == ";":  # where semicolons part cells, commas part digits
+                cells = {field: _DECIMAL.sub(r"\1.\2", text) for field, text in cells.items()}
             if any(cells.values()):
                 rows.append(_Row(reader.line_num, cells))
     except csv.Error as error:
@@ -188,35 +221,71 @@ def _rows(path: Path, columns: Columns) -> list[_Row]:
     return rows
 
 
-def _item(path: Path, name: str, rows: Sequence[_Row], kind: Kind | Literal[""], columns: Columns) -> Item:
+def _item(
+    path: Path, name: str, rows: Sequence[_Row], kind: Kind | Literal[""], columns: Columns, grades: Sequence[str]
+) -> Item:
     said = [row.cells["answer"] for row in rows if row.cells["answer"].lower() not in _NOTHING]
     if not said:
         raise StudyError(f"{path.name}: column {columns.answer} holds no answer{'' if name == 'answer' else ' to ' + name}.")
     levels = 0
     if columns.confidence:
-        given = [_number(row.cells["confidence"]) for row in rows]
-        known = [one for one in given if one is not None and math.isfinite(one)]
+        for row in rows:
+            one = _number(row.cells["confidence"])
+            if one is not None and not (one.is_integer() and 1 <= one <= _MOST_LEVELS):
+                raise _fault(path, row, f"column {columns.confidence} is to hold a whole level from 1 to {_MOST_LEVELS}")
+        known = [one for row in rows if (one := _number(row.cells["confidence"])) is not None]
         levels = int(max(known)) if known else 0
     found = kind or _kind_of(said, truth=any(row.cells.get("truth", "").lower() not in _NOTHING for row in rows))
     if found == "yes_no":
         return Item(name, name, "yes_no", ("no", "yes"), levels)
-    if found in ("rating", "choice"):
-        numbers = [_number(one) for one in said]
-        if found == "rating" and all(one is not None and one.is_integer() for one in numbers):
-            low, high = int(min(n for n in numbers if n is not None)), int(max(n for n in numbers if n is not None))
-            if high - low < 100:
-                return Item(name, name, "rating", tuple(str(one) for one in range(low, high + 1)))
-        return Item(name, name, found, tuple(sorted(set(said))))
+    if found == "rating":
+        return Item(name, name, "rating", _grades(path, name, said, grades))
+    if found == "choice":
+        kinds = tuple(sorted(set(said)))
+        if len(kinds) > _MOST_CHOICES:
+            raise StudyError(
+                f"{path.name}: {name} has {len(kinds)} different answers in words, which is a text and no "
+                "choice; leave it out."
+            )
+        return Item(name, name, "choice", kinds)
     return Item(name, name, found)
+
+
+def _grades(path: Path, name: str, said: Sequence[str], grades: Sequence[str]) -> tuple[str, ...]:
+    """Grades from lowest to highest: those that were named, or numbers in their order."""
+    if grades:
+        if unknown := [one for one in said if one not in grades]:
+            raise StudyError(
+                f"{path.name}: {name} is answered {unknown[0]!r}, which is none of the grades {', '.join(grades)}."
+            )
+        return tuple(grades)
+    known = {one: number for one in said if (number := _number(one)) is not None}
+    if words := [one for one in said if one not in known]:
+        raise StudyError(
+            f"{path.name}: nobody can tell the order of grades such as {words[0]!r}; name them from low to high (--grades)."
+        )
+    low, high = min(known.values()), max(known.values())
+    if all(one.is_integer() for one in known.values()) and high - low < _MOST_RATINGS:
+        return tuple(str(one) for one in range(int(low), int(high) + 1))
+    if len(set(known.values())) > _MOST_RATINGS:
+        raise StudyError(
+            f"{path.name}: {name} has {len(set(known.values()))} different grades; such numbers are --kind number."
+        )
+    return tuple(sorted(known, key=lambda one: known[one]))
 
 
 def _kind_of(said: Sequence[str], *, truth: bool) -> Kind:
     lower = {one.lower() for one in said}
     if lower <= _YES | _NO:
         return "yes_no"
+    if sum(one.lower() in _YES | _NO for one in said) > _NEARLY * len(said):
+        return "yes_no"
     numbers = [_number(one) for one in said]
     if any(one is None for one in numbers):
-        return "choice"
+        # Among numbers a word is a slip, which the row that holds it will say.
+        if sum(one is not None for one in numbers) <= _NEARLY * len(numbers):
+            return "choice"
+        return "score" if truth else "number"
     known = {one for one in numbers if one is not None}
     whole = all(one.is_integer() for one in known)
     if truth:

@@ -17,7 +17,7 @@ from napari_medgen.study.analysis import drawing
 from napari_medgen.study.analysis.parts import Cell, Draft, P, Picture, Section, Table, said_p
 from napari_medgen.study.analysis.readings import Grid, Readings, grid
 
-_MOST_BARS = 24
+_MOST_BARS, _MOST_CONDITIONS, _MOST_LEVELS = 24, 12, 20
 
 
 def ratings(readings: Readings, item: str) -> Section | None:
@@ -96,13 +96,19 @@ def _median(given: NDArray[np.intp], options: Sequence[str]) -> str:
 def _ranks(out: Draft, readings: Readings, table: Grid) -> None:
     """On the means of each case over readers: blocks of a reader and a case are not independent."""
     means = table.values.mean(1).T
+    unit = "case"
+    if table.patients is not None:  # several of one patient are no independent pairs
+        means, unit = np.stack([means[table.patients == one].mean(0) for one in np.unique(table.patients)]), "patient"
+    if means.shape[1] > _MOST_CONDITIONS:
+        out.problems.append(f"More than {_MOST_CONDITIONS} conditions are not compared by pairs.")
+        return
     labels = [readings.label(one) for one in table.conditions]
     whole = friedman(means)
     if whole.why_not:
         out.problems.append(f"Friedman's test: {whole.why_not}.")
     else:
         out.sentences.append(
-            f"Over {len(means)} case means, conditions differ with Friedman's chi-squared {whole.statistic:.2f} "
+            f"Over {len(means)} {unit} means, conditions differ with Friedman's chi-squared {whole.statistic:.2f} "
             f"({whole.df} df), p {said_p(whole.p)}; Kendall's W {whole.concordance:.2f}."
         )
     rows: list[tuple[Cell, ...]] = []
@@ -111,10 +117,20 @@ def _ranks(out: Draft, readings: Readings, table: Grid) -> None:
         gap, effect = _turned(pair.difference), _turned(pair.effect)
         if math.isnan(pair.p):
             out.problems.append(f"{name}: all case means are equal, so that there is nothing to test.")
-        rows.append((name, gap, effect, f"{pair.statistic:g}", P(pair.p), P(pair.corrected), pair.method))
+        rows.append(
+            (
+                name,
+                gap,
+                effect,
+                f"{_turned_rank(pair.statistic, means[:, pair.first] - means[:, pair.second]):g}",
+                P(pair.p),
+                P(pair.corrected),
+                pair.method,
+            )
+        )
     out.tables.append(
         Table(
-            "Conditions by pairs, on case means",
+            f"Conditions by pairs, on {unit} means",
             ("Comparison", "Mean difference (95 % CI)", "Rank-biserial (95 % CI)", "V", "p", "p, Holm", "Wilcoxon"),
             tuple(rows),
             "Means over readers of each case, with as many independent pairs as there are cases; pairs "
@@ -138,12 +154,22 @@ def _model(out: Draft, readings: Readings, table: Grid) -> None:
     if len(np.unique(answers)) < 2:
         out.problems.append("All ratings are equal: conditions cannot be compared by a model.")
         return
+    if len(np.unique(answers)) > _MOST_LEVELS or len(labels) > _MOST_CONDITIONS:
+        out.problems.append(
+            f"The ordinal mixed model is not fitted to more than {_MOST_LEVELS} options or {_MOST_CONDITIONS} conditions."
+        )
+        return
     fixed = (where[:, :1] == np.arange(1, len(labels))[None]).astype(float)
-    groups, named = [], []
-    for axis, name, names in ((2, "cases", table.cases), (1, "readers", table.readers)):
-        if len(names) > 1:
-            groups.append(where[:, axis])
-            named.append(name)
+    if len(table.readers) < 2:
+        out.problems.append("There is one reader: whether conditions differ for others cannot be said by a model.")
+        return
+    groups = [where[:, 2], where[:, 1], where[:, 1] * len(labels) + where[:, 0]]
+    named = ["cases", "readers", "readers by condition"]
+    if table.patients is not None:
+        groups.append(table.patients[where[:, 2]])
+        named.append("patients")
+    kept = [place for place, one in enumerate(groups) if 1 < len(np.unique(one)) < len(one)]
+    groups, named = [groups[place] for place in kept], [named[place] for place in kept]
     try:
         larger = fit_ordinal(answers, fixed, groups)
         smaller = fit_ordinal(answers, np.zeros((len(answers), 0)), groups)
@@ -171,13 +197,23 @@ def _model(out: Draft, readings: Readings, table: Grid) -> None:
             tuple(rows),
             f"All conditions: chi-squared {chi:.2f} ({df} df), p {said_p(p)}. Standard deviation of random "
             f"effects on the logit: {spreads}. "
-            f"{len(answers)} ratings, also those of cases that not all have rated.",
+            f"{len(answers)} ratings, also those of cases that not all have rated. With few readers such "
+            "tests err more often than "
+            "they should.",
         )
     )
     out.methods.append(
-        "A cumulative link mixed model (logit, random readers and cases, Laplace approximation) compared conditions by "
+        "A cumulative link mixed model (logit; random readers, cases, and readers by condition; Laplace "
+        "approximation) compared "
+        "conditions by "
         "likelihood ratio and gives odds ratios with Wald intervals."
     )
+
+
+def _turned_rank(statistic: float, gaps: NDArray[np.float64]) -> float:
+    """Sum of ranks of the differences the other way round."""
+    count = int((np.abs(gaps) > 1e-9).sum())
+    return count * (count + 1) / 2 - statistic
 
 
 def _turned(one: Estimate) -> Estimate:

@@ -13,6 +13,7 @@ from napari_medgen.statistics.dbm import analyse_pseudovalues
 from napari_medgen.statistics.mrmc import MRMC, Contrast, Inference, analyse
 from napari_medgen.statistics.mrmc_designs import Design, analyse_design, analyse_nested_readers, design_of
 from napari_medgen.statistics.mrmc_power import cases_needed
+from napari_medgen.statistics.multiplicity import holm
 from napari_medgen.statistics.reader_covariance import (
     Figure,
     auc_covariance,
@@ -26,7 +27,7 @@ from napari_medgen.statistics.reader_covariance import (
 from napari_medgen.statistics.roc_curve import partial_auc
 from napari_medgen.statistics.u_statistics import Method, one_shot
 from napari_medgen.study.analysis import drawing
-from napari_medgen.study.analysis.parts import Cell, Draft, P, Picture, Section, Table, said, said_p
+from napari_medgen.study.analysis.parts import Cell, Draft, P, Picture, Section, Table, number, said, said_p
 from napari_medgen.study.analysis.plan import Merit, Plan
 from napari_medgen.study.analysis.readings import Grid, Readings, grid
 
@@ -72,12 +73,33 @@ def readers_and_cases(readings: Readings, item: str, plan: Plan) -> Section | No
         f"{len(table.readers)} readers, {len(table.cases)} cases, {max(len(table.conditions), 1)} "
         f"condition{'s' if len(table.conditions) > 1 else ''}; {_DESIGNS[design]}."
     )
-    for merit in _merits(table, plan):
+    merits = _merits(table, plan)
+    if plan.merit not in merits:
+        out.problems.append(f"The plan's figure, {_NAMES[plan.merit]}, cannot be computed from these answers.")
+    crossed = design == "crossed"
+    if plan.standing(item, "readers-and-cases") == "primary" and plan.merit in merits:
+        kind = "readers and cases" if plan.readers == "random" or not crossed else "cases"
+        out.sentences.append(
+            f"The primary result is the {_NAMES[plan.merit]} with {kind} random; all else here is secondary."
+        )
+    if plan.readers == "fixed" and not crossed:
+        out.problems.append("The plan takes readers as fixed; for this design that is not computed, and readers are random.")
+    for merit in merits:
         _one(out, readings, table, design, merit, plan)
-    how = "jackknife" if design != "crossed" else "clustered DeLong" if table.patients is not None else plan.covariance
+    areas = "auc" in merits or "partial-auc" in merits
+    how = (
+        "sample"
+        if crossed and not areas
+        else "jackknife"
+        if not crossed
+        else "clustered DeLong"
+        if table.patients is not None
+        else plan.covariance
+    )
     if table.patients is not None and (design != "crossed" or plan.merit == "partial-auc"):
         out.problems.append("Cases of one patient are taken as independent here: this design, or figure, knows no patients.")
-    shown = "for other readers and cases" if plan.readers == "random" else "for other cases and these readers"
+    fixed = plan.readers == "fixed" and crossed
+    shown = "for other cases and these readers" if fixed else "for other readers and cases"
     out.methods.append(
         f"Conditions were compared {shown} by Obuchowski and Rockette's analysis with Hillis' degrees of freedom "
         f"({'DeLong' if how == 'delong' else how} covariances; {_DESIGNS[design].split(':')[0]} design)."
@@ -104,10 +126,11 @@ def _prepared(table: Grid) -> tuple[Grid, Design]:
 
 def _merits(table: Grid, plan: Plan) -> list[Merit]:
     graded = len(np.unique(table.scores[np.isfinite(table.scores)])) > 2
-    out: list[Merit] = [plan.merit] if plan.merit not in ("auc", "partial-auc") or graded else []
+    binary = table.item.kind == "yes_no"
+    out: list[Merit] = [plan.merit] if (graded if plan.merit in ("auc", "partial-auc") else binary) else []
     if graded and "auc" not in out:
         out.append("auc")
-    if table.item.kind == "yes_no":
+    if binary:
         out += [one for one in ("sensitivity", "specificity") if one not in out]
     return out
 
@@ -222,6 +245,8 @@ def _in_words(first: str, labels: list[str], head: tuple[str, Inference]) -> lis
         for label, one in zip(labels, inference.means, strict=False)
     )
     out = [f"{first}, mean of readers: {means}; 95 % intervals with {kind} random."]
+    if any(not math.isfinite(one.low) for one in inference.means):
+        out = [f"{first}, mean of readers: {means}; where no interval stands nothing varies."]
     for (i, j), one in inference.differences.items():
         out.append(f"{labels[j]} less {labels[i]}: {said(_interval(one, -1))}, p {_equals(one.p)}.")
     return out
@@ -253,21 +278,15 @@ def _tests(first: str, labels: list[str], inferences: list[tuple[str, Inference]
         if test is not None:
             law = "F" if math.isfinite(test.df2) else "chi-squared"
             df = f"{test.df1:g}, {test.df2:.1f}" if math.isfinite(test.df2) else f"{test.df1:g}"
-            rows.append((kind, "all equal", "", f"{law} {test.statistic:.3f}", df, P(test.p)))
-        for (i, j), one in inference.differences.items():
-            rows.append(
-                (
-                    kind,
-                    f"{labels[j]} less {labels[i]}",
-                    _interval(one, -1),
-                    "",
-                    f"{one.df:.1f}" if math.isfinite(one.df) else "",
-                    P(one.p),
-                )
-            )
+            rows.append((kind, "all equal", "", f"{law} {test.statistic:.3f}", df, P(test.p), ""))
+        corrected = holm([one.p for one in inference.differences.values()])
+        for ((i, j), one), after in zip(inference.differences.items(), corrected, strict=True):
+            df = number(one.df) if math.isfinite(one.df) else ""
+            several = P(float(after)) if len(corrected) > 1 else ""
+            rows.append((kind, f"{labels[j]} less {labels[i]}", _interval(one, -1), "", df, P(one.p), several))
     return Table(
         f"{first}: differences between conditions",
-        ("Random", "Comparison", "Difference (95 % CI)", "Test", "df", "p"),
+        ("Random", "Comparison", "Difference (95 % CI)", "Test", "df", "p", "p, Holm"),
         tuple(rows),
         "With these readers fixed, a covariance of readers within a condition below that between conditions counts as equal "
         "to it (as RJafroc and the Iowa programs have it; MRMCaov does not). A t test over readers' areas is no substitute: "
@@ -347,7 +366,7 @@ def _others(out: Draft, table: Grid, labels: list[str]) -> None:
             pair = f"{labels[j]} less {labels[0]}"
             if found.why_not:
                 out.problems.append(f"{name}, {pair}: {found.why_not}; not estimable.")
-            rows.append((name, pair, Estimate(found.value, found.low, found.high), "", f"{found.df:.1f}", P(found.p)))
+            rows.append((name, pair, Estimate(found.value, found.low, found.high), "", number(found.df), P(found.p)))
     out.tables.append(
         Table(
             "The same by other methods (readers and cases random)",

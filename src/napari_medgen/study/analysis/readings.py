@@ -114,6 +114,9 @@ class Readings:
         What conditions are called.
     facts
         What else the report says of the study: design, dates, versions.
+    aided
+        For a condition that is shown after another one of the same showing was answered, that other: its times have
+        those in them.
     """
 
     title: str
@@ -126,6 +129,7 @@ class Readings:
     experience: dict[str, float] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
+    aided: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def readers(self) -> tuple[str, ...]:

@@ -22,10 +22,10 @@ _SHORTEST = 0.1  # seconds; the logarithm of nothing is none
 
 def times(readings: Readings) -> Section | None:
     """The section, of all questions together; None where no time is recorded."""
-    shown: dict[tuple[str, str, str, int], tuple[float, bool]] = {}
+    shown: dict[tuple[str, str, str], tuple[float, bool]] = {}
     for one in readings.readings:
-        if math.isfinite(one.seconds):
-            mark = (one.reader, one.case, one.condition, one.repeat)
+        if one.repeat == 0 and math.isfinite(one.seconds):
+            mark = (one.reader, one.case, one.condition)
             before = shown.get(mark, (0.0, False))
             shown[mark] = max(before[0], one.seconds), before[1] or one.cut
     if not shown:
@@ -36,24 +36,20 @@ def times(readings: Readings) -> Section | None:
     cut = np.array([shown[key][1] for key in keys])
     conditions = [one for one in readings.conditions if any(key[2] == one for key in keys)]
     _table(out, readings, keys, seconds, conditions)
-    sequential = _is_sequential(conditions)
-    if sequential:
-        _added(out, readings, shown, conditions)
+    if readings.aided:
+        _added(out, readings, shown)
     elif len(conditions) > 1:
         _model(out, readings, keys, seconds, conditions)
     if cut.any():
+        out.problems.append(
+            f"The time limit ended {int(cut.sum())} showings: medians and ratios take these times as they "
+            "are; Kaplan-Meier does not."
+        )
         _limited(out, readings, keys, seconds, cut, conditions)
     return out.done()
 
 
-def _is_sequential(conditions: list[str]) -> bool:
-    """Whether the aid was shown after the first answer, so that its time has the first one in it."""
-    return any(one.endswith("aided") for one in conditions) and any(one.endswith("alone") for one in conditions)
-
-
-def _table(
-    out: Draft, readings: Readings, keys: list[tuple[str, str, str, int]], seconds: Floats, conditions: list[str]
-) -> None:
+def _table(out: Draft, readings: Readings, keys: list[tuple[str, str, str]], seconds: Floats, conditions: list[str]) -> None:
     rows: list[tuple[Cell, ...]] = []
     groups = []
     for condition in conditions:
@@ -70,7 +66,7 @@ def _table(
             "Seconds until the last answer to a case, pauses left out",
             ("Condition", "Reader", "Cases", "Median (middle half)", "Minutes in all"),
             tuple(rows),
-            "Aided times have those of the first answer in them." if _is_sequential(conditions) else "",
+            "First showings. Aided times have those of the first answer in them." if readings.aided else "First showings.",
         )
     )
     out.pictures.append(
@@ -83,42 +79,44 @@ def _table(
     )
 
 
-def _added(
-    out: Draft, readings: Readings, shown: Mapping[tuple[str, str, str, int], tuple[float, bool]], conditions: list[str]
-) -> None:
+def _added(out: Draft, readings: Readings, shown: Mapping[tuple[str, str, str], tuple[float, bool]]) -> None:
     rows: list[tuple[Cell, ...]] = []
-    for aided in (one for one in conditions if one.endswith("aided")):
-        alone = aided.removesuffix("aided") + "alone"
+    for aided, alone in readings.aided.items():
         for reader in readings.readers:
             added = [
-                shown[key][0] - shown[key[0], key[1], alone, key[3]][0]
+                shown[key][0] - shown[reader, key[1], alone][0]
                 for key in shown
-                if key[0] == reader and key[2] == aided and (key[0], key[1], alone, key[3]) in shown
+                if key[0] == reader and key[2] == aided and (reader, key[1], alone) in shown
             ]
             if added:
                 low, middle, high = np.percentile(added, (25, 50, 75))
                 rows.append((readings.label(aided), reader, len(added), f"{middle:.1f} ({low:.1f} to {high:.1f})"))
     if rows:
-        out.tables.append(
-            Table("Seconds that the aid added", ("Condition", "Reader", "Cases", "Median (middle half)"), tuple(rows))
-        )
+        columns = ("Condition", "Reader", "Cases", "Median (middle half)")
+        out.tables.append(Table("Seconds that the aid added", columns, tuple(rows)))
 
 
-def _model(
-    out: Draft, readings: Readings, keys: list[tuple[str, str, str, int]], seconds: Floats, conditions: list[str]
-) -> None:
+def _model(out: Draft, readings: Readings, keys: list[tuple[str, str, str]], seconds: Floats, conditions: list[str]) -> None:
     place = np.array([conditions.index(key[2]) for key in keys])
     fixed = np.column_stack([np.ones(len(keys)), *(place == index for index in range(1, len(conditions)))]).astype(float)
-    groups, named = [], []
-    for axis, name in ((1, "cases"), (0, "readers")):
-        names = [key[axis] for key in keys]
-        if len(set(names)) > 1:
-            groups.append(names)
-            named.append(name)
-    if not groups:
-        out.problems.append("There is one reader and one case: times cannot be compared.")
+    readers = [key[0] for key in keys]
+    if len(set(readers)) < 2:
+        out.problems.append("There is one reader: whether times of conditions differ for others cannot be said.")
         return
-    found = fit_linear(np.log(seconds), fixed, groups)
+    groups: list[list[str]] = [[key[1] for key in keys], readers, [f"{key[0]}\n{key[2]}" for key in keys]]
+    named = ["cases", "readers", "readers by condition"]
+    if readings.patients:
+        groups.append([readings.patients.get(key[1], f"\n{key[1]}") for key in keys])
+        named.append("patients")
+    kept = [place for place, names in enumerate(groups) if 1 < len(set(names)) < len(names)]
+    groups, named = [groups[place] for place in kept], [named[place] for place in kept]
+    # Readers differ in how conditions differ for them, so that there are as many differences as readers.
+    crossed = all(len({key[2] for key in keys if key[0] == reader}) == len(conditions) for reader in set(readers))
+    df = len(set(readers)) - (1 if crossed else len(conditions))
+    if df < 1:
+        out.problems.append("There are too few readers to compare times of conditions.")
+        return
+    found = fit_linear(np.log(seconds), fixed, groups, df=df)
     if found.why_not:
         out.problems.append(f"Times could not be compared: {found.why_not}.")
         return
@@ -134,16 +132,21 @@ def _model(
             "Times of conditions as ratios",
             ("Condition", "Ratio of times (95 % CI)", "p"),
             tuple(rows),
-            f"Linear mixed model of the logarithm (REML). Standard deviations: {spreads}, rest {found.residual:.2f}.",
+            f"Linear mixed model of the logarithm (REML), {df} degrees of freedom. Standard deviations: "
+            f"{spreads}, rest {found.residual:.2f}.",
         )
     )
-    out.methods.append("Logarithms of reading times were compared by a linear mixed model with random readers and cases.")
+    out.methods.append(
+        "Logarithms of reading times were compared by a linear mixed model with random readers, cases, "
+        "and readers by condition, "
+        "and t tests with as many degrees of freedom as readers leave."
+    )
 
 
 def _limited(
     out: Draft,
     readings: Readings,
-    keys: list[tuple[str, str, str, int]],
+    keys: list[tuple[str, str, str]],
     seconds: Floats,
     cut: NDArray[np.bool_],
     conditions: list[str],

@@ -6,13 +6,15 @@ import math
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_medgen.statistics.bootstrap import Estimate
-from napari_medgen.statistics.mrmc import analyse
+from napari_medgen.statistics.mrmc import analyse, contrast_of
 from napari_medgen.statistics.multiplicity import holm
 from napari_medgen.statistics.proportions import clopper_pearson, proportion
-from napari_medgen.statistics.reader_covariance import auc_covariance, auc_table
+from napari_medgen.statistics.reader_covariance import auc_covariance, auc_table, clustered_areas
 from napari_medgen.statistics.signal_detection import (
+    associated,
     better_than_chance,
     cases_for_equivalence,
     confidence_calibration,
@@ -25,6 +27,7 @@ from napari_medgen.study.analysis.parts import Cell, Draft, P, Picture, Section,
 from napari_medgen.study.analysis.plan import Plan
 from napari_medgen.study.analysis.readings import Grid, Readings, grid
 
+_EQUAL = 0.55  # share of the larger kind, up to which one half is what chance would give
 _USUAL = 0.1  # margin for which the size of a study is said where none was stated
 
 
@@ -45,33 +48,41 @@ def turing(readings: Readings, item: str, plan: Plan) -> Section | None:
         )
         return out.done()
     base = max(positive, negative) / (positive + negative)
-    if base > 0.55:
+    equal = base <= _EQUAL
+    if not equal:
         out.problems.append(
             f"{max(positive, negative)} of {positive + negative} cases are of one kind: who always says so is right in "
-            f"{base:.0%}, so that accuracy is no measure against one half; look at d' and the area."
+            f"{base:.0%}, so that the share of right answers is no measure against one half. Each reader's "
+            "answers are tested against "
+            "the truth by Fisher's exact test instead."
         )
-    _by_reader(out, table, plan)
+    if table.patients is not None:
+        out.problems.append(
+            "Tests and intervals by reader take cases of one patient as independent; those of all together do not."
+        )
+    _by_reader(out, table, plan, equal=equal)
     _together(out, table, plan)
     if one.levels:
         _confidence(out, table)
     out.methods.append(
-        "Each reader's right answers were compared with chance (one half) by exact binomial tests, "
-        "corrected over readers by "
-        "Holm's procedure, with Clopper-Pearson intervals; d' and criterion have the log-linear correction (Hautus 1995)."
+        "Each reader's answers were compared with chance by "
+        f"{'exact binomial' if equal else 'Fisher exact'} tests, corrected over "
+        "readers by Holm's procedure, with Clopper-Pearson intervals; d' and criterion have the log-linear correction "
+        "(Hautus 1995)."
     )
     return out.done()
 
 
-def _by_reader(out: Draft, table: Grid, plan: Plan) -> None:
+def _by_reader(out: Draft, table: Grid, plan: Plan, *, equal: bool) -> None:
     rows: list[tuple[Cell, ...]] = []
-    tests, shares = [], []
+    tests, shares, better = [], [], []
     for r, reader in enumerate(table.readers):
         values = table.values[0, r]
         there = np.isfinite(values)
         yes, truth = values[there] == 1, table.positive[there]
         right, of = int((yes == truth).sum()), len(yes)
         low, high = clopper_pearson(right, of)
-        tests.append(better_than_chance(right, of))
+        tests.append(better_than_chance(right, of) if equal else associated(yes, truth))
         share = Estimate(right / of if of else math.nan, low, high)
         shares.append((reader, share))
         if truth.any() and not truth.all():
@@ -79,8 +90,9 @@ def _by_reader(out: Draft, table: Grid, plan: Plan) -> None:
             known: tuple[Cell, ...] = (found.sensitivity, found.criterion)
         else:
             known = ("\N{EN DASH}", "\N{EN DASH}")
-        equal: Cell = P(equivalent_share(right, of, plan.margin).p) if plan.margin is not None else ""
-        rows.append((reader, f"{right} of {of}", share, P(tests[-1]), *known, equal))
+        within: Cell = P(equivalent_share(right, of, plan.margin).p) if plan.margin is not None and equal else ""
+        rows.append((reader, f"{right} of {of}", share, P(tests[-1]), *known, within))
+        better.append(right / of > 0.5 if equal and of else _tells(yes, truth))
     corrected = holm(tests)
     margin = f"p, within {plan.margin:g} of chance" if plan.margin is not None else "p, equivalence"
     out.tables.append(
@@ -98,13 +110,18 @@ def _by_reader(out: Draft, table: Grid, plan: Plan) -> None:
             ),
             tuple((*row[:4], P(float(p)), *row[4:]) for row, p in zip(rows, corrected, strict=True)),
             "d' is 0 for who cannot tell; a criterion above 0 belongs to who says yes too seldom. "
-            + ("Equivalence: the larger p of two exact one-sided tests." if plan.margin is not None else _needs()),
+            + (
+                "Equivalence: the larger p of two exact one-sided tests, not corrected over readers."
+                if plan.margin is not None
+                else ""
+            ),
         )
     )
-    better = [reader for (reader, share), p in zip(shares, corrected, strict=True) if p < 0.05 and share.value > 0.5]
+    can = [reader for (reader, _), p, good in zip(shares, corrected, better, strict=True) if p < 0.05 and good]
     out.sentences.append(
-        f"{len(better)} of {len(table.readers)} readers were right more often than by chance"
-        + (f" ({', '.join(better)})" if better and len(better) <= 10 else "")
+        f"{len(can)} of {len(table.readers)} readers "
+        f"{'were right more often than by chance' if equal else 'told the kinds apart'}"
+        + (f" ({', '.join(can)})" if can and len(can) <= 10 else "")
         + " after correction for their number."
     )
     if plan.margin is None:
@@ -117,6 +134,11 @@ def _by_reader(out: Draft, table: Grid, plan: Plan) -> None:
             (6.4, 1.0 + 0.27 * len(shares)),
         )
     )
+
+
+def _tells(yes: NDArray[np.bool_], truth: NDArray[np.bool_]) -> bool:
+    """Whether yes is said more often of positive cases."""
+    return bool(truth.any() and not truth.all() and yes[truth].mean() > yes[~truth].mean())
 
 
 def _needs() -> str:
@@ -139,14 +161,12 @@ def _together(out: Draft, table: Grid, plan: Plan) -> None:
     positive = whole.positive
     if len(whole.readers) > 1 and min(int(positive.sum()), int((~positive).sum())) >= 2:
         if np.ptp(scores) > 0:
-            found = analyse(auc_table(scores, positive), auc_covariance(scores, positive))
+            if whole.patients is None:
+                found = analyse(auc_table(scores, positive), auc_covariance(scores, positive))
+            else:
+                found = analyse(*clustered_areas(scores, positive, whole.patients))
             mean = found.random_readers_and_cases().means[0]
-            p = math.nan
-            if mean.error > 0:
-                from scipy import stats
-
-                law = stats.t(mean.df) if math.isfinite(mean.df) else stats.norm()
-                p = float(2 * law.sf(abs(mean.value - 0.5) / mean.error))
+            p = contrast_of(mean.value - 0.5, mean.error**2, mean.df).p
             graded = "confidence" if whole.item.levels else "yes and no alone"
             rows.append(
                 (

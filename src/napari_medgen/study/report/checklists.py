@@ -81,12 +81,16 @@ def _yours(_: Analysis) -> str:
 
 
 def _errors(a: Analysis) -> str:
+    binary = {item.id for item in a.readings.items if item.kind == "yes_no"}
     wrong = sum(
         1
         for one in a.readings.readings
-        if one.answered and (truth := a.readings.truth.get((one.case, one.item))) is not None and truth != one.value
+        if one.answered
+        and one.item in binary
+        and (truth := a.readings.truth.get((one.case, one.item))) is not None
+        and truth != one.value
     )
-    return f"{wrong} answers are wrong; readings.csv holds each" if a.readings.truth else NOT_RECORDED
+    return f"{wrong} answers are wrong; readings.csv holds each" if binary and a.readings.truth else NOT_RECORDED
 
 
 def _independent(a: Analysis) -> str:

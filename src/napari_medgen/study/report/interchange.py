@@ -14,6 +14,7 @@ import numpy as np
 from napari_medgen import __version__
 from napari_medgen.running.writing import harmless
 from napari_medgen.study.analysis.readings import Grid, Item, Reading, Readings, grid
+from napari_medgen.study.report.bare_names import distinct
 
 TIDY = {
     "reader": "code of the reader",
@@ -73,10 +74,14 @@ def imrmc(readings: Readings, item: str) -> bytes | None:
     table = _rated(readings, item)
     if table is None:
         return None
-    conditions = [_modality(readings.label(one) or "all", place) for place, one in enumerate(table.conditions)]
+    labels = [readings.label(one) or "all" for one in table.conditions]
+    modalities, readers, named = distinct(labels), distinct(table.readers), distinct(table.cases)
+    key = [f"{bare} is {name}" for names in (modalities, readers, named) for name, bare in names.items() if bare != name]
+    conditions = [modalities[one] for one in labels]
     lines = [
-        f"{readings.title}: {item}",
+        " ".join(f"{readings.title}: {item}".split()),
         f"made by napari-medgen {__version__}; scores of a yes or no are its confidence, below zero for no",
+        *(" ".join(line.split()) for line in key),
         f"N0: {int((table.truth == 0).sum())}",
         f"N1: {int((table.truth == 1).sum())}",
         f"NR: {len(table.readers)}",
@@ -84,13 +89,13 @@ def imrmc(readings: Readings, item: str) -> bytes | None:
         "",
         "BEGIN DATA:",
     ]
-    cases = [_bare(case) for case in table.cases]
+    cases = [named[case] for case in table.cases]
     lines += [f"truth,{case},truth,{int(one)}" for case, one in zip(cases, table.truth, strict=True)]
     scores = table.scores
     for t, condition in enumerate(conditions):
         for r, reader in enumerate(table.readers):
             lines += [
-                f"{_bare(reader)},{cases[c]},{condition},{scores[t, r, c]:.10g}"
+                f"{readers[reader]},{cases[c]},{condition},{scores[t, r, c]:.10g}"
                 for c in np.flatnonzero(np.isfinite(scores[t, r]))
             ]
     return ("\n".join(lines) + "\n").encode()
@@ -119,6 +124,7 @@ def bids(readings: Readings) -> dict[str, bytes]:
     """Files in the manner of BIDS: a description, participants, readings as TSV with a sidecar. The "
     "cases' images are not in it.
     """
+    bare = distinct(readings.readers)
     description = {
         "Name": readings.title,
         "BIDSVersion": "1.10.0",
@@ -127,13 +133,13 @@ def bids(readings: Readings) -> dict[str, bytes]:
         "SourceDatasets": [{"URL": readings.source}],
     }
     people = [
-        {"participant_id": f"sub-{_bare(reader)}", "experience_years": readings.experience.get(reader, "n/a")}
+        {"participant_id": f"sub-{bare[reader]}", "experience_years": readings.experience.get(reader, "n/a")}
         for reader in readings.readers
     ]
     items = {item.id: item for item in readings.items}
     rows = [
         {
-            "participant_id": f"sub-{_bare(one.reader)}",
+            "participant_id": f"sub-{bare[one.reader]}",
             "case": one.case,
             "condition": readings.label(one.condition) or "n/a",
             "question": one.item,
@@ -184,15 +190,6 @@ def _words(item: Item, one: Reading) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.10g}" if math.isfinite(value) else ""
-
-
-def _bare(name: str) -> str:
-    """Letters and figures only, as these formats want names; their commas have no quotes."""
-    return "".join(letter if letter.isalnum() else "" for letter in name) or "x"
-
-
-def _modality(label: str, place: int) -> str:
-    return _bare(label) if _bare(label) != "x" else f"m{place + 1}"
 
 
 def _written(columns: Sequence[str], rows: Iterable[dict[str, Any]], delimiter: str = ",") -> bytes:

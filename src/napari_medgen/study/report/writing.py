@@ -13,6 +13,7 @@ from napari_medgen.running.writing import json_bytes, text_bytes, write_all
 from napari_medgen.study.analysis.analysis import Analysis
 from napari_medgen.study.analysis.parts import plain
 from napari_medgen.study.report import interchange
+from napari_medgen.study.report.bare_names import distinct
 from napari_medgen.study.report.methods import methods
 from napari_medgen.study.report.page import page
 from napari_medgen.study.report.pdf import pdf
@@ -39,8 +40,10 @@ def write_report(analysis: Analysis, out: Path, now: datetime | None = None) -> 
         "readings.csv": interchange.tidy(readings),
         "dictionary.csv": interchange.dictionary(),
     }
+    names = distinct([item.id for item in readings.items])
     for item in readings.items:
-        for name, made in ((f"{item.id}.imrmc", interchange.imrmc), (f"{item.id}-mrmcaov.csv", interchange.mrmcaov)):
+        stem = names[item.id]
+        for name, made in ((f"{stem}.imrmc", interchange.imrmc), (f"{stem}-mrmcaov.csv", interchange.mrmcaov)):
             content = made(readings, item.id)
             if content is not None:
                 contents[name] = content
