@@ -28,7 +28,7 @@ def main() -> None:
         sys.exit(str(error))
 
 
-def show(study: Study, reader: str, *, status: bool, results: bool, screenshots: Path | None) -> None:
+def show(study: Study, reader: str, *, status: bool, results: bool = False, screenshots: Path | None) -> None:
     """Show the window until it is closed."""
     from napari.qt import get_qapp
 
