@@ -166,3 +166,9 @@ def test_slips_of_a_table_are_named(tmp_path: Path, text: str, says: str) -> Non
     path.write_text(text)
     with pytest.raises(StudyError, match=says):
         readings_of_table(path, Columns())
+
+
+def test_more_conditions_than_anybody_compares_are_refused(tmp_path: Path) -> None:
+    rows = [{"reader": "R1", "case": "a", "condition": f"m{n}", "answer": 1} for n in range(300)]
+    with pytest.raises(StudyError, match="has 300 conditions; at most 40"):
+        read(tmp_path / "t.csv", rows)

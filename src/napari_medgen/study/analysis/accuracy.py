@@ -194,11 +194,11 @@ def _comparisons(out: Draft, readings: Readings, table: Grid) -> None:
                 "Test",
             ),
             tuple(rows),
-            "Differences as shares, over the cases that were answered under both (pairs). Newcombe's "
-            "interval for pairs; where answers belong together (patients, or readers of "
-            "one case) that of a ratio of sums. Holm corrects over readers, both rates and all "
-            "comparisons; pooled p are not "
-            "corrected. Readers are these, and no others: the next section says what holds for others.",
+            "Differences as shares, over the cases that were answered under both (pairs). Newcombe's interval for "
+            "pairs; where answers belong together (patients, or readers of one case) that of a ratio of sums, which "
+            "with few clusters may disagree with Obuchowski's test. Holm corrects over readers, both rates and all "
+            "comparisons; pooled p are not corrected. Readers are these, and no others: the next section says what "
+            "holds for others.",
         )
     )
     out.methods.append(
@@ -319,9 +319,8 @@ def _confidence(out: Draft, readings: Readings, table: Grid) -> None:
             "Whether confidence means what it says",
             ("Condition", "Reader", "Brier score", "Calibration error"),
             tuple(rows),
-            f"A yes with confidence k of {levels} counts as a probability of one half and k/{2 * levels}, "
-            "a no as one half less that. "
-            "0 is best; 0.25 is the Brier score of who always says one half.",
+            f"A yes with confidence k of {levels} counts as a probability of one half and k/{2 * levels}, a no as one "
+            "half less that. 0 is best; 0.25 is the Brier score of who always says one half.",
         )
     )
 

@@ -22,7 +22,7 @@ _NOTHING = frozenset(("", "na", "nan", "n/a", "none", "missing", "."))
 _DECIMAL = re.compile(r"^([+-]?\d+),(\d+)$")
 _LARGEST = 256 * 2**20  # bytes
 _MOST_GRADES = 12  # distinct whole numbers that are still a scale
-_MOST_RATINGS, _MOST_CHOICES, _MOST_LEVELS = 40, 60, 100
+_MOST_RATINGS, _MOST_CHOICES, _MOST_LEVELS, _MOST_CONDITIONS = 40, 60, 100, 40
 _NEARLY = 0.8  # share of numbers, or of yes and no, from which anything else is a slip
 
 
@@ -115,6 +115,8 @@ def readings_of_table(
                 raise _fault(path, row, f"case {one.case} is of patient {patients[one.case]} in another line")
     readings = _from_nought(readings)
     found = tuple(dict.fromkeys(one.condition for one in readings))
+    if len(found) > _MOST_CONDITIONS:
+        raise StudyError(f"{path.name} has {len(found)} conditions; at most {_MOST_CONDITIONS} can be compared.")
     if unknown := [one for one in order if one not in found]:
         raise StudyError(f"{path.name} has no condition {unknown[0]}; it has: {', '.join(found)}.")
     conditions = (*order, *(one for one in found if one not in order))

@@ -13,8 +13,8 @@ def overview(readings: Readings) -> Section:
     cases = len(readings.cases)
     out.sentences.append(
         f"{len(readings.readers)} reader{'s' if len(readings.readers) != 1 else ''}, {cases} "
-        f"case{'s' if cases != 1 else ''}, "
-        f"{len(readings.readings)} answers asked for, {answered} given, {len(readings.readings) - answered} missing."
+        f"case{'s' if cases != 1 else ''}, {len(readings.readings)} answers asked for, {answered} given, "
+        f"{len(readings.readings) - answered} missing."
     )
     kinds = [kind for kind in MISSING if any(one.status == kind for one in readings.readings)]
     rows: list[tuple[Cell, ...]] = []

@@ -133,17 +133,15 @@ def _ranks(out: Draft, readings: Readings, table: Grid) -> None:
             f"Conditions by pairs, on {unit} means",
             ("Comparison", "Mean difference (95 % CI)", "Rank-biserial (95 % CI)", "V", "p", "p, Holm", "Wilcoxon"),
             tuple(rows),
-            "Means over readers of each case, with as many independent pairs as there are cases; pairs "
-            "without a difference are "
-            "left out. Equal differences count as ties (R ranks their rounding errors, so that its p differs). "
-            "Intervals: percentiles of 2,000 redraws of cases. Rank-biserial: 1 if each case is rated "
-            "higher in the first named.",
+            "Means over readers of each case, with as many independent pairs as there are cases; pairs without a "
+            "difference are left out. Equal differences count as ties (R ranks their rounding errors, so that its p "
+            "differs). Intervals: percentiles of 2,000 redraws of cases. Rank-biserial: 1 if each case is rated higher "
+            "in the first named.",
         )
     )
     out.methods.append(
-        "Ratings were averaged over readers by case and compared by Friedman's test, then by pairs by "
-        "Wilcoxon's signed-rank "
-        "test with Holm's correction."
+        "Ratings were averaged over readers by case and compared by Friedman's test, then by pairs by Wilcoxon's "
+        "signed-rank test with Holm's correction."
     )
 
 
@@ -195,18 +193,14 @@ def _model(out: Draft, readings: Readings, table: Grid) -> None:
             "Conditions in an ordinal mixed model",
             ("Condition", "Odds ratio of a higher rating (95 % CI)", "p"),
             tuple(rows),
-            f"All conditions: chi-squared {chi:.2f} ({df} df), p {said_p(p)}. Standard deviation of random "
-            f"effects on the logit: {spreads}. "
-            f"{len(answers)} ratings, also those of cases that not all have rated. With few readers such "
-            "tests err more often than "
-            "they should.",
+            f"All conditions: chi-squared {chi:.2f} ({df} df), p {said_p(p)}. Standard deviation of random effects on "
+            f"the logit: {spreads}. {len(answers)} ratings, also those of cases that not all have rated. With few "
+            "readers such tests err more often than they should.",
         )
     )
     out.methods.append(
-        "A cumulative link mixed model (logit; random readers, cases, and readers by condition; Laplace "
-        "approximation) compared "
-        "conditions by "
-        "likelihood ratio and gives odds ratios with Wald intervals."
+        "A cumulative link mixed model (logit; random readers, cases, and readers by condition; Laplace approximation) "
+        "compared conditions by likelihood ratio and gives odds ratios with Wald intervals."
     )
 
 

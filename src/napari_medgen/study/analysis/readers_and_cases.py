@@ -342,9 +342,8 @@ def _components(out: Draft, first: str, found: MRMC, table: Grid) -> None:
             needed = cases_needed(parts, cases, found.readers, _EFFECT)
             said = f"{needed} cases" if needed is not None else "no number of cases"
             note += (
-                f" With these components, {found.readers} readers and {said} find a difference of "
-                f"{_EFFECT:g} with a power of "
-                "80 % (Hillis 2011)."
+                f" With these components, {found.readers} readers and {said} find a difference of {_EFFECT:g} with a "
+                "power of 80 % (Hillis 2011)."
             )
         except ValueError as error:
             note += f" No sample size: {error}."

@@ -137,9 +137,8 @@ def _model(out: Draft, readings: Readings, keys: list[tuple[str, str, str]], sec
         )
     )
     out.methods.append(
-        "Logarithms of reading times were compared by a linear mixed model with random readers, cases, "
-        "and readers by condition, "
-        "and t tests with as many degrees of freedom as readers leave."
+        "Logarithms of reading times were compared by a linear mixed model with random readers, cases, and readers by "
+        "condition, and t tests with as many degrees of freedom as readers leave."
     )
 
 

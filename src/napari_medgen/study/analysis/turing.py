@@ -52,9 +52,8 @@ def turing(readings: Readings, item: str, plan: Plan) -> Section | None:
     if not equal:
         out.problems.append(
             f"{max(positive, negative)} of {positive + negative} cases are of one kind: who always says so is right in "
-            f"{base:.0%}, so that the share of right answers is no measure against one half. Each reader's "
-            "answers are tested against "
-            "the truth by Fisher's exact test instead."
+            f"{base:.0%}, so that the share of right answers is no measure against one half. Each reader's answers are "
+            "tested against the truth by Fisher's exact test instead."
         )
     if table.patients is not None:
         out.problems.append(
@@ -65,10 +64,9 @@ def turing(readings: Readings, item: str, plan: Plan) -> Section | None:
     if one.levels:
         _confidence(out, table)
     out.methods.append(
-        "Each reader's answers were compared with chance by "
-        f"{'exact binomial' if equal else 'Fisher exact'} tests, corrected over "
-        "readers by Holm's procedure, with Clopper-Pearson intervals; d' and criterion have the log-linear correction "
-        "(Hautus 1995)."
+        f"Each reader's answers were compared with chance by {'exact binomial' if equal else 'Fisher exact'} tests, "
+        "corrected over readers by Holm's procedure, with Clopper-Pearson intervals; d' and criterion have the "
+        "log-linear correction (Hautus 1995)."
     )
     return out.done()
 
@@ -143,9 +141,9 @@ def _tells(yes: NDArray[np.bool_], truth: NDArray[np.bool_]) -> bool:
 
 def _needs() -> str:
     return (
-        "No margin was stated before the study, so that nobody can claim that readers cannot tell: a p "
-        "above 0.05 is no such "
-        f"claim. Within {_USUAL:.0%} of chance it would need about {cases_for_equivalence(_USUAL)} answers of one reader."
+        "No margin was stated before the study, so that nobody can claim that readers cannot tell: a p above 0.05 is "
+        f"no such claim. Within {_USUAL:.0%} of chance it would need about {cases_for_equivalence(_USUAL)} answers of "
+        "one reader."
     )
 
 

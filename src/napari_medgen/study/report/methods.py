@@ -85,11 +85,10 @@ def software(analysis: Analysis) -> str:
         except PackageNotFoundError:
             continue
     return (
-        f"Computed with napari-medgen {__version__} (Python {platform.python_version()}, "
-        f"{', '.join(found)}); multi-reader multi-case "
-        "analysis, agreement and mixed models are its own implementations, whose results were compared "
-        "with MRMCaov, RJafroc, iMRMC, "
-        f"pROC, irr, psych and ordinal (docs, Statistics). Source: {analysis.readings.source}."
+        f"Computed with napari-medgen {__version__} (Python {platform.python_version()}, {', '.join(found)}); "
+        "multi-reader multi-case analysis, agreement and mixed models are its own implementations, whose results were "
+        "compared with MRMCaov, RJafroc, iMRMC, pROC, irr, psych and ordinal (docs, Statistics). Source: "
+        f"{analysis.readings.source}."
     )
 
 

@@ -138,7 +138,8 @@ class Results(QMainWindow):
         self.said.setText(standing_of(shown.analysis))
         for section in shown.analysis.sections:
             badge = STANDINGS[section.standing]
-            title = section.title + (f"  ({badge})" if badge and badge != "exploratory" else "")
+            mark = badge.split()[0].capitalize() if badge and badge != "exploratory" else ""
+            title = f"{mark}: {section.title}" if mark else section.title
             self.sections.addItem(title)
             item = self.sections.item(self.sections.count() - 1)
             if item is not None:
