@@ -11,6 +11,7 @@ from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.study.analysis.accuracy import accuracy
 from napari_medgen.study.analysis.agreement import agreement, repeats
 from napari_medgen.study.analysis.choices import choices
+from napari_medgen.study.analysis.numbers import numbers
 from napari_medgen.study.analysis.overview import overview
 from napari_medgen.study.analysis.parts import Section
 from napari_medgen.study.analysis.plan import KeptPlan, Plan
@@ -83,6 +84,7 @@ def analyse(readings: Readings, plan: Plan | None = None, kept: KeptPlan | None 
             ("accuracy", item.id, partial(accuracy, readings, item.id)),
             ("readers-and-cases", item.id, partial(readers_and_cases, readings, item.id, used)),
             ("ratings", item.id, partial(ratings, readings, item.id)),
+            ("numbers", item.id, partial(numbers, readings, item.id)),
             ("choices", item.id, partial(choices, readings, item.id)),
             ("agreement", item.id, partial(agreement, readings, item.id)),
             ("repeats", item.id, partial(repeats, readings, item.id)),

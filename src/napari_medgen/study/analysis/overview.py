@@ -27,8 +27,6 @@ def overview(readings: Readings) -> Section:
         given = sum(one.answered for one in own)
         if item.kind in ("yes_no", "score") and not known:
             out.problems.append(f'No right answer to "{item.text}" is known: nothing can be said of accuracy.')
-        if item.kind == "number" and len({one.condition for one in own}) > 1:
-            out.problems.append(f'Numbers are described by their agreement; conditions of "{item.text}" are not compared.')
         rows.append((item.text, len(own), given, *(missing.get(kind, 0) for kind in kinds), known or "\N{EN DASH}"))
     out.tables.append(
         Table(

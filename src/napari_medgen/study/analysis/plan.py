@@ -23,7 +23,9 @@ from napari_medgen.study.unblinding import NAME as UNBLINDED
 from napari_medgen.validity import parse_json
 
 NAME = "analysis-plan.yaml"
-Analysis = Literal["accuracy", "readers-and-cases", "turing", "ratings", "agreement", "repeats", "times", "choices"]
+Analysis = Literal[
+    "accuracy", "readers-and-cases", "turing", "ratings", "agreement", "repeats", "times", "choices", "numbers"
+]
 Merit = Literal["auc", "partial-auc", "sensitivity", "specificity"]
 
 

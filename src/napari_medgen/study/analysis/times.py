@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medgen.statistics.bootstrap import Estimate
-from napari_medgen.statistics.linear_mixed import fit_linear
 from napari_medgen.statistics.survival import kaplan_meier
 from napari_medgen.study.analysis import drawing
-from napari_medgen.study.analysis.parts import Cell, Draft, P, Picture, Section, Table
+from napari_medgen.study.analysis.condition_model import compare_conditions
+from napari_medgen.study.analysis.parts import Cell, Draft, Picture, Section, Table
 from napari_medgen.study.analysis.readings import Readings
 
 Floats = NDArray[np.float64]
@@ -39,7 +39,7 @@ def times(readings: Readings) -> Section | None:
     if readings.aided:
         _added(out, readings, shown)
     elif len(conditions) > 1:
-        _model(out, readings, keys, seconds, conditions)
+        compare_conditions(out, readings, keys, seconds, conditions, ratios=True)
     if cut.any():
         out.problems.append(
             f"The time limit ended {int(cut.sum())} showings: medians and ratios take these times as they "
@@ -94,52 +94,6 @@ def _added(out: Draft, readings: Readings, shown: Mapping[tuple[str, str, str], 
     if rows:
         columns = ("Condition", "Reader", "Cases", "Median (middle half)")
         out.tables.append(Table("Seconds that the aid added", columns, tuple(rows)))
-
-
-def _model(out: Draft, readings: Readings, keys: list[tuple[str, str, str]], seconds: Floats, conditions: list[str]) -> None:
-    place = np.array([conditions.index(key[2]) for key in keys])
-    fixed = np.column_stack([np.ones(len(keys)), *(place == index for index in range(1, len(conditions)))]).astype(float)
-    readers = [key[0] for key in keys]
-    if len(set(readers)) < 2:
-        out.problems.append("There is one reader: whether times of conditions differ for others cannot be said.")
-        return
-    groups: list[list[str]] = [[key[1] for key in keys], readers, [f"{key[0]}\n{key[2]}" for key in keys]]
-    named = ["cases", "readers", "readers by condition"]
-    if readings.patients:
-        groups.append([readings.patients.get(key[1], f"\n{key[1]}") for key in keys])
-        named.append("patients")
-    kept = [place for place, names in enumerate(groups) if 1 < len(set(names)) < len(names)]
-    groups, named = [groups[place] for place in kept], [named[place] for place in kept]
-    # Readers differ in how conditions differ for them, so that there are as many differences as readers.
-    crossed = all(len({key[2] for key in keys if key[0] == reader}) == len(conditions) for reader in set(readers))
-    df = len(set(readers)) - (1 if crossed else len(conditions))
-    if df < 1:
-        out.problems.append("There are too few readers to compare times of conditions.")
-        return
-    found = fit_linear(np.log(seconds), fixed, groups, df=df)
-    if found.why_not:
-        out.problems.append(f"Times could not be compared: {found.why_not}.")
-        return
-    rows: list[tuple[Cell, ...]] = []
-    for index, condition in enumerate(conditions[1:], 1):
-        ratio = [math.exp(value) for value in found.interval(index)]
-        rows.append(
-            (f"{readings.label(condition)} against {readings.label(conditions[0])}", Estimate(*ratio), P(found.p(index)))
-        )
-    spreads = ", ".join(f"{name} {spread:.2f}" for name, spread in zip(named, found.spreads, strict=True))
-    out.tables.append(
-        Table(
-            "Times of conditions as ratios",
-            ("Condition", "Ratio of times (95 % CI)", "p"),
-            tuple(rows),
-            f"Linear mixed model of the logarithm (REML), {df} degrees of freedom. Standard deviations: "
-            f"{spreads}, rest {found.residual:.2f}.",
-        )
-    )
-    out.methods.append(
-        "Logarithms of reading times were compared by a linear mixed model with random readers, cases, and readers by "
-        "condition, and t tests with as many degrees of freedom as readers leave."
-    )
 
 
 def _limited(
