@@ -61,7 +61,7 @@ def partial_auc(scores: ArrayLike, positive: ArrayLike, low: float = 0.0, high: 
 
 @dataclass(frozen=True)
 class Binormal:
-    """A binormal curve: TPR = normal(a + b normal^-1(FPR)).
+    """A binormal curve: sensitivity = normal(a + b normal^-1(false positive rate)).
 
     Attributes
     ----------
