@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from napari_medgen.errors import StudyError
-from napari_medgen.study.analysis.plan import Plan, Planned
+from napari_medgen.study.analysis.analysis import analyse
+from napari_medgen.study.analysis.plan import KeptPlan, Plan, Planned
 from readings_support import analysed, maps, paired, read, yes_no
+from study_support import run
 
 
 def test_the_plan_orders_the_sections() -> None:
@@ -79,3 +81,12 @@ def test_nothing_answered_is_nothing_to_analyse(make_study: object, tmp_path: Pa
     )
     with pytest.raises(StudyError, match="Nobody answered anything"):
         analysed(empty)
+
+
+def test_a_plan_that_does_not_count_has_no_primary_result_and_no_margin(tmp_path: Path) -> None:
+    plan = Plan(primary=Planned(question="answer", analysis="readers-and-cases"), margin=0.1)
+    kept = KeptPlan(plan, plan.checksum, "2026-01-01", "", before=False)
+    found = run(analyse(read(tmp_path / "t.csv", yes_no()), kept=kept))
+    assert {one.standing for one in found.sections[1:]} == {"exploratory"}
+    assert not any("primary result" in text for one in found.sections for text in one.sentences)
+    assert any("No margin was stated" in text for one in found.sections for text in one.problems)

@@ -104,3 +104,11 @@ def test_several_pairs_are_corrected(tmp_path: Path) -> None:
     raw = cell(tests, "p", Random="readers and cases", Comparison="b less a")
     after = cell(tests, "p, Holm", Random="readers and cases", Comparison="b less a")
     assert after.value >= raw.value  # type: ignore[union-attr]
+
+
+def test_answers_without_confidence_have_no_area_and_no_word_of_a_plan(tmp_path: Path) -> None:
+    rows = [{key: value for key, value in row.items() if key != "confidence"} for row in yes_no(3, 30)]
+    found = section(read(tmp_path / "t.csv", rows), "readers-and-cases")
+    assert not any("The plan" in text for text in found.problems)
+    assert "Means of readers are given for other readers and cases" in found.methods[0]
+    assert "(sample covariances" in found.methods[0]

@@ -71,6 +71,8 @@ def analyse(readings: Readings, plan: Plan | None = None, kept: KeptPlan | None 
         raise StudyError("Nobody answered anything: there is nothing to analyse.")
     used = kept.plan if kept is not None else plan or Plan()
     counts = kept.before if kept is not None else plan is not None
+    # A plan that does not count has no primary result, and no margin that was stated before.
+    working = used if counts else used.model_copy(update={"primary": None, "secondary": (), "margin": None})
     known = {item.id for item in readings.items}
     for one in (used.primary, *used.secondary):
         if one is not None and one.question not in known:
@@ -80,9 +82,9 @@ def analyse(readings: Readings, plan: Plan | None = None, kept: KeptPlan | None 
         if not any(one.answered for one in readings.of(item.id)):
             continue
         work += [
-            ("turing", item.id, partial(turing, readings, item.id, used)),
+            ("turing", item.id, partial(turing, readings, item.id, working)),
             ("accuracy", item.id, partial(accuracy, readings, item.id)),
-            ("readers-and-cases", item.id, partial(readers_and_cases, readings, item.id, used)),
+            ("readers-and-cases", item.id, partial(readers_and_cases, readings, item.id, working)),
             ("ratings", item.id, partial(ratings, readings, item.id)),
             ("numbers", item.id, partial(numbers, readings, item.id)),
             ("choices", item.id, partial(choices, readings, item.id)),
@@ -96,10 +98,9 @@ def analyse(readings: Readings, plan: Plan | None = None, kept: KeptPlan | None 
         section = make()
         if section is None:
             continue
-        standing = used.standing(question, name) if counts else "exploratory"
-        if name == "times" and counts:  # of all questions together
-            own = [used.standing(item.id, name) for item in readings.items]
-            standing = min(own, key=lambda one: _ORDER[one])
+        standing = working.standing(question, name)
+        if name == "times":  # of all questions together
+            standing = min((working.standing(item.id, name) for item in readings.items), key=lambda one: _ORDER[one])
         found.append(section.standing_as(standing))
     found.sort(key=lambda one: _ORDER[one.standing])
     first = overview(readings).standing_as("description")

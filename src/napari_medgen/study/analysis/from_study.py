@@ -141,26 +141,31 @@ def _coded(question: Question, value: Any) -> float:
 
 def _of_record(protocol: Protocol, record: Record) -> Iterable[Reading]:
     last = {(one.trial, one.question, one.part): one for one in record.given if one.final}
+    given_in: dict[tuple[str, str], dict[str, Any]] = {}
+    for (trial_id, question_id, part), one in last.items():
+        given_in.setdefault((trial_id, part), {})[question_id] = one.value
     cases = {case.id: case for case in protocol.cases}
     for trial in record.counted:
         case = cases.get(trial.case)
         if case is None:
             continue
         for part in _PARTS if protocol.paired is not None else ("first",):
-            given = {question: one.value for (of, question, at), one in last.items() if (of, at) == (trial.id, part)}
+            given = given_in.get((trial.id, part), {})
             asked = {one.id for one in protocol.questions_of(case, {q: v for q, v in given.items() if v is not None})}
             for question in protocol.questions:
                 if question.id not in asked or _item(question) is None:
                     continue
                 if part == "aided" and protocol.paired is not None and question.id not in protocol.paired.questions:
                     continue
-                one = last.get((trial.id, question.id, part))
-                status = _status(record, trial, given.get(question.id), taken_back=one is not None)
+                found = last.get((trial.id, question.id, part))
+                status = _status(record, trial, given.get(question.id), taken_back=found is not None)
                 if status == "left open" and not question.required:
                     continue
-                value = one.value if one is not None else None
+                value = found.value if found is not None else None
                 sure = value.get("confidence", math.nan) if isinstance(value, dict) else math.nan
-                seconds = one.seconds if one is not None and status == ANSWERED else record.seconds.get(trial.id, math.nan)
+                seconds = record.seconds.get(trial.id, math.nan)
+                if found is not None and status == ANSWERED:
+                    seconds = found.seconds
                 yield Reading(
                     record.reader,
                     trial.case,

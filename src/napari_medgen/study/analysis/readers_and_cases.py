@@ -74,10 +74,11 @@ def readers_and_cases(readings: Readings, item: str, plan: Plan) -> Section | No
         f"condition{'s' if len(table.conditions) > 1 else ''}; {_DESIGNS[design]}."
     )
     merits = _merits(table, plan)
-    if plan.merit not in merits:
+    planned = plan.standing(item, "readers-and-cases")
+    if plan.merit not in merits and (planned != "exploratory" or plan.merit != "auc"):
         out.problems.append(f"The plan's figure, {_NAMES[plan.merit]}, cannot be computed from these answers.")
     crossed = design == "crossed"
-    if plan.standing(item, "readers-and-cases") == "primary" and plan.merit in merits:
+    if planned == "primary" and plan.merit in merits:
         kind = "readers and cases" if plan.readers == "random" or not crossed else "cases"
         out.sentences.append(
             f"The primary result is the {_NAMES[plan.merit]} with {kind} random; all else here is secondary."
@@ -86,25 +87,27 @@ def readers_and_cases(readings: Readings, item: str, plan: Plan) -> Section | No
         out.problems.append("The plan takes readers as fixed; for this design that is not computed, and readers are random.")
     for merit in merits:
         _one(out, readings, table, design, merit, plan)
-    areas = "auc" in merits or "partial-auc" in merits
-    how = (
-        "sample"
-        if crossed and not areas
-        else "jackknife"
-        if not crossed
-        else "clustered DeLong"
-        if table.patients is not None
-        else plan.covariance
-    )
     if table.patients is not None and (design != "crossed" or plan.merit == "partial-auc"):
         out.problems.append("Cases of one patient are taken as independent here: this design, or figure, knows no patients.")
-    fixed = plan.readers == "fixed" and crossed
-    shown = "for other cases and these readers" if fixed else "for other readers and cases"
+    whom = "other cases and these readers" if plan.readers == "fixed" and crossed else "other readers and cases"
+    how = _covariances(table, crossed=crossed, merits=merits, plan=plan)
+    what = "Conditions were compared" if len(table.conditions) > 1 else "Means of readers are given"
     out.methods.append(
-        f"Conditions were compared {shown} by Obuchowski and Rockette's analysis with Hillis' degrees of freedom "
-        f"({'DeLong' if how == 'delong' else how} covariances; {_DESIGNS[design].split(':')[0]} design)."
+        f"{what} for {whom} by Obuchowski and Rockette's analysis with Hillis' degrees of freedom "
+        f"({how} covariances; {_DESIGNS[design].split(':')[0]} design)."
     )
     return out.done()
+
+
+def _covariances(table: Grid, *, crossed: bool, merits: list[Merit], plan: Plan) -> str:
+    """How covariances over cases were estimated, in words."""
+    if not crossed:
+        return "jackknife"
+    if "auc" not in merits and "partial-auc" not in merits:
+        return "sample"
+    if table.patients is not None:
+        return "clustered DeLong"
+    return "DeLong" if plan.covariance == "delong" else plan.covariance
 
 
 def _prepared(table: Grid) -> tuple[Grid, Design]:
