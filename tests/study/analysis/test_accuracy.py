@@ -74,3 +74,10 @@ def test_the_published_readers_of_han_2022_have_the_mean_that_was_plotted() -> N
     han = json.loads((golden.DATA / "papers.json").read_text())["han2022"]
     for points, mean in zip((han["points_FPR_TPR_without"], han["points_with"]), han["plotted_mean"], strict=True):
         assert [sum(one[k] for one in points) / len(points) for k in (0, 1)] == pytest.approx(mean, abs=0.005)
+
+
+def test_a_binormal_area_has_no_interval_where_patients_give_several_cases() -> None:
+    with_patients = cell(table(section(paired(), "accuracy"), "Areas"), "Binormal", Condition="alone", Reader="1")
+    assert isinstance(with_patients, float)
+    alone = paired(Columns(truth="truth", condition="arm", confidence="confidence"))
+    assert isinstance(cell(table(section(alone, "accuracy"), "Areas"), "Binormal", Condition="alone", Reader="1"), Estimate)

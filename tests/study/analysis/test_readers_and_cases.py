@@ -23,7 +23,7 @@ def test_the_difference_is_that_of_mrmcaov_turned_so_that_gain_is_positive() -> 
     assert (gap.value, gap.low, gap.high) == pytest.approx((0.107391, 0.000300, 0.214482), abs=1e-6)
     assert cell(tests, "p", Random="readers and cases", Comparison="all equal") == P(pytest.approx(0.049519, abs=1e-6))
     assert "+" not in found.sentences[1]
-    assert "aided less alone: 0.107 (0.000 to 0.214), p = 0.050." in found.sentences
+    assert "Area under the ROC curve, aided less alone: 0.107 (0.000 to 0.214), p = 0.050." in found.sentences
 
 
 def test_patients_with_several_cases_are_taken_as_one() -> None:
@@ -57,6 +57,7 @@ def test_two_readers_have_an_interval_that_is_called_useless(tmp_path: Path) -> 
 def test_perfect_separation_says_that_nothing_can_be_tested(tmp_path: Path) -> None:
     found = section(read(tmp_path / "t.csv", yes_no(3, 20, ("a", "b"), skill=1.0)), "readers-and-cases")
     assert any("denominator of F is zero" in text for text in found.problems)
+    assert not any("nan" in str(word) for one in found.tables for row in one.shown[1] for word in row)
 
 
 def test_a_design_that_nests_is_taken_as_it_is(tmp_path: Path) -> None:

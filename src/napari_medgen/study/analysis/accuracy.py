@@ -245,9 +245,10 @@ def _areas(out: Draft, readings: Readings, table: Grid) -> None:
             elif not area.sd > 0:
                 area = Estimate(area.value, math.nan, math.nan)
             smooth = binormal(own, truth)
-            rows.append(
-                (readings.label(condition), reader, area, smooth.area if not smooth.why_not else f"none: {smooth.why_not}")
-            )
+            shown: Cell = f"none: {smooth.why_not}" if smooth.why_not else smooth.area
+            if whose is not None and not smooth.why_not:
+                shown = smooth.area.value  # its interval knows no patients
+            rows.append((readings.label(condition), reader, area, shown))
             curves.append((reader, readings.label(condition), *roc_points(own, truth)))
     if perfect:
         out.problems.append(
@@ -259,7 +260,8 @@ def _areas(out: Draft, readings: Readings, table: Grid) -> None:
             "Areas under the ROC curve, with 95 % intervals",
             ("Condition", "Reader", "Empirical (DeLong)", "Binormal"),
             tuple(rows),
-            "Of a yes or no, the score is the confidence, below zero for no.",
+            "Of a yes or no, the score is the confidence, below zero for no."
+            + (" Binormal areas have no interval where patients give several cases." if table.patients is not None else ""),
         )
     )
     out.methods.append(

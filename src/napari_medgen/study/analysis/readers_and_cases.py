@@ -251,7 +251,7 @@ def _in_words(first: str, labels: list[str], head: tuple[str, Inference]) -> lis
     if any(not math.isfinite(one.low) for one in inference.means):
         out = [f"{first}, mean of readers: {means}; where no interval stands nothing varies."]
     for (i, j), one in inference.differences.items():
-        out.append(f"{labels[j]} less {labels[i]}: {said(_interval(one, -1))}, p {_equals(one.p)}.")
+        out.append(f"{first}, {labels[j]} less {labels[i]}: {said(_interval(one, -1))}, p {_equals(one.p)}.")
     return out
 
 
@@ -357,9 +357,9 @@ def _others(out: Draft, table: Grid, labels: list[str]) -> None:
     """The same question by other methods, for who wants to know whether the answer hangs on the method."""
     rows: list[tuple[Cell, ...]] = []
     pseudo = analyse_pseudovalues(table.scores, table.positive)
-    rows.append(
-        ("Dorfman-Berbaum-Metz (jackknife)", "all equal", "", f"F {pseudo.statistic:.3f}", f"{pseudo.df2:.1f}", P(pseudo.p))
-    )
+    if math.isfinite(pseudo.p):
+        test, df = f"F {number(pseudo.statistic)}", number(pseudo.df2)
+        rows.append(("Dorfman-Berbaum-Metz (jackknife)", "all equal", "", test, df, P(pseudo.p)))
     methods: tuple[tuple[str, Method], ...] = (("unbiased", "unbiased"), ("maximum likelihood", "mle"))
     for shown, method in methods:
         name = f"U-statistics, {shown} (iMRMC)"
