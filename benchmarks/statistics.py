@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from napari_medgen.statistics.linear_mixed import fit_linear
 from napari_medgen.statistics.mrmc import analyse
 from napari_medgen.statistics.mrmc_designs import analyse_design
 from napari_medgen.statistics.ordinal_mixed import fit_ordinal, likelihood_ratio
@@ -104,6 +105,8 @@ def coverage(studies: int) -> None:
         shown = [f"{100 * counts[key] / studies:.1f}" for key in ("rrrc", "difference", "mean", "frrc", "bdg", "none")]
         print(f"| {model.name} | {model.readers} | {model.cases} | {' | '.join(shown)} |", flush=True)
     print()
+    _fixed_cases(studies)
+    _readers_differ(max(studies // 20, 50))
     _split_plot(max(studies // 10, 50))
     _ordinal(max(studies // 10, 50))
 
@@ -122,6 +125,34 @@ def _split_plot(studies: int) -> None:
         f"Split plot, two groups of three readers with fifty cases each, {studies} studies: rejects "
         f"{100 * rejected / studies:.1f} %."
     )
+
+
+def _fixed_cases(studies: int) -> None:
+    """The test of these cases only, over cases that are random: what a t test over readers' areas does."""
+    for model in models():
+        if (model.readers, model.cases) != (5, 50):
+            continue
+        rng, rejected = np.random.default_rng(10), 0
+        for _ in range(studies):
+            scores, truth = simulate(model, rng)
+            test = analyse(auc_table(scores, truth), auc_covariance(scores, truth)).fixed_cases().test
+            rejected += test is not None and test.p < 0.05
+        print(f"Fixed cases over random ones, {model.name}, 5 readers, 50 cases: rejects {100 * rejected / studies:.1f} %.")
+
+
+def _readers_differ(studies: int) -> None:
+    """Times of eight readers and thirty cases; readers differ in the effect of a condition (0.15 on the logarithm)."""
+    rng = np.random.default_rng(11)
+    arm, reader, case = (one.ravel() for one in np.meshgrid(range(2), range(8), range(30), indexing="ij"))
+    fixed = np.column_stack([np.ones(len(arm)), arm])
+    counts = {"without": 0, "with": 0}
+    for _ in range(studies):
+        both = rng.normal(0, 0.15, 16)[reader * 2 + arm]
+        values = rng.normal(0, 0.3, 8)[reader] + rng.normal(0, 0.3, 30)[case] + both + rng.normal(0, 0.4, len(arm))
+        counts["without"] += fit_linear(values, fixed, [case, reader]).p(1) < 0.05
+        counts["with"] += fit_linear(values, fixed, [case, reader, reader * 2 + arm], df=7).p(1) < 0.05
+    shown = ", ".join(f"{name} readers by condition {100 * count / studies:.1f} %" for name, count in counts.items())
+    print(f"Mixed model of times whose readers differ, {studies} studies: rejects {shown}.")
 
 
 def _ordinal(studies: int) -> None:

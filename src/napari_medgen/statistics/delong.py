@@ -95,16 +95,27 @@ def areas_with_covariance(
     """Areas (K,) and their covariance (K, K) of scores (K, N), from the components of Sun and Xu 2014."""
     if scores.shape[1] != len(positive):
         raise ValueError(f"scores {scores.shape} and truth {positive.shape} must be of the same length")
-    sick, well = scores[:, positive], scores[:, ~positive]
-    m, n = sick.shape[1], well.shape[1]
+    m, n = int(positive.sum()), int((~positive).sum())
     if min(m, n) < 2:
         return np.full(len(scores), np.nan), np.full((len(scores), len(scores)), np.nan)
-    together = stats.rankdata(np.concatenate([sick, well], 1), axis=1)
-    above = (together[:, :m] - stats.rankdata(sick, axis=1)) / n
-    below = 1 - (together[:, m:] - stats.rankdata(well, axis=1)) / m
+    above, below = placements(scores, positive)
     areas: Matrix = above.mean(1)
     whose = np.arange(len(positive)) if groups is None else np.unique(groups, return_inverse=True)[1]
     return areas, _clustered_covariance(areas, above, below, whose[positive], whose[~positive])
+
+
+def placements(scores: Matrix, positive: NDArray[np.bool_]) -> tuple[Matrix, Matrix]:
+    """For each positive case the share of negative ones below it, for each negative one that of positive ones above it.
+
+    Scores are (..., N); ties count one half. By ranks, so that no table of pairs is made (Sun and Xu 2014, IEEE Signal
+    Process Lett 21:1389).
+    """
+    sick, well = scores[..., positive], scores[..., ~positive]
+    m, n = sick.shape[-1], well.shape[-1]
+    together = stats.rankdata(np.concatenate([sick, well], axis=-1), axis=-1)
+    above: Matrix = (together[..., :m] - stats.rankdata(sick, axis=-1)) / n
+    below: Matrix = 1 - (together[..., m:] - stats.rankdata(well, axis=-1)) / m
+    return above, below
 
 
 def _clustered_covariance(

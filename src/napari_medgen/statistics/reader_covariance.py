@@ -11,9 +11,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
-from napari_medgen.statistics.delong import areas_with_covariance
+from napari_medgen.statistics.delong import areas_with_covariance, placements
 from napari_medgen.statistics.roc import WeightedAUC
 
 Floats = NDArray[np.float64]
@@ -44,7 +43,7 @@ def auc_table(scores: ArrayLike, positive: ArrayLike) -> Floats:
         If a score is missing, or there is no positive or no negative case.
     """
     ratings, truth = _checked(scores, positive)
-    above, _ = _placements(ratings, truth)
+    above, _ = placements(ratings, truth)
     areas: Floats = above.mean(axis=-1)
     return areas
 
@@ -76,7 +75,7 @@ def auc_covariance(scores: ArrayLike, positive: ArrayLike, method: Method = "del
     if method == "bootstrap":
         return bootstrap_covariance(ratings, truth)
     flat = ratings.reshape(-1, ratings.shape[-1])
-    return _unbiased(flat, truth) if method == "unbiased" else _delong(*_placements(flat, truth))
+    return _unbiased(flat, truth) if method == "unbiased" else _delong(*placements(flat, truth))
 
 
 def clustered_areas(scores: ArrayLike, positive: ArrayLike, patients: ArrayLike) -> tuple[Floats, Floats]:
@@ -146,7 +145,7 @@ def area_of(scores: Floats, positive: NDArray[np.bool_]) -> float:
     """The area under the empirical curve as a figure of merit; NaN where all cases are of one kind."""
     if positive.all() or not positive.any():
         return float("nan")
-    return float(_placements(scores, positive)[0].mean())
+    return float(placements(scores, positive)[0].mean())
 
 
 def leave_one_out(scores: ArrayLike, positive: ArrayLike, figure: Figure | None = None) -> tuple[Floats, Floats]:
@@ -203,18 +202,8 @@ def _checked(scores: ArrayLike, positive: ArrayLike, least: int = 1) -> tuple[Fl
     return ratings, truth
 
 
-def _placements(ratings: Floats, truth: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """For each positive case the share of negative ones below it, for each negative one that of positive ones above it."""
-    sick, well = ratings[..., truth], ratings[..., ~truth]
-    m, n = sick.shape[-1], well.shape[-1]
-    together = stats.rankdata(np.concatenate([sick, well], axis=-1), axis=-1)
-    above: Floats = (together[..., :m] - stats.rankdata(sick, axis=-1)) / n
-    below: Floats = 1 - (together[..., m:] - stats.rankdata(well, axis=-1)) / m
-    return above, below
-
-
 def _areas_without_each(ratings: Floats, truth: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    above, below = _placements(ratings, truth)
+    above, below = placements(ratings, truth)
     m, n = above.shape[-1], below.shape[-1]
     areas = above.mean(axis=-1)
     left = np.empty(ratings.shape)
@@ -230,7 +219,7 @@ def _delong(above: Floats, below: Floats) -> Floats:
 
 def _unbiased(flat: Floats, truth: NDArray[np.bool_]) -> Floats:
     """By the four moments of pairs that share both cases, one, or none."""
-    above, below = _placements(flat, truth)
+    above, below = placements(flat, truth)
     n1, n0 = above.shape[1], below.shape[1]
     rows, columns = above * n0, below * n1
     total = rows.sum(axis=1)

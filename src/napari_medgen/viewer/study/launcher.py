@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QMainWindow, QPushButton, QVBoxLayout, QWidget
 
@@ -16,6 +17,8 @@ from napari_medgen.viewer.widgets.parts import say, sentence, warning
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+
+Window = TypeVar("Window", bound=QMainWindow)
 
 
 class ReaderStudy(QWidget):
@@ -67,30 +70,25 @@ class ReaderStudy(QWidget):
 
     def read(self) -> StudyWindow | None:
         """Open the window in which the study is read."""
-        study = self._study()
-        if study is None:
-            return None
-        window = StudyWindow(study)
-        self._keep(window)
-        window.showMaximized()
+        window = self._opened(StudyWindow)
+        if window is not None:
+            window.showMaximized()
         return window
 
     def show_readers(self) -> Dashboard | None:
         """Open the window that says where every reader is."""
-        study = self._study()
-        if study is None:
-            return None
-        window = Dashboard(study)
-        self._keep(window)
-        window.show()
-        return window
+        return self._opened(Dashboard)
 
     def show_results(self) -> Results | None:
         """Open the window that says what the study found."""
+        return self._opened(Results)
+
+    def _opened(self, kind: Callable[[Study], Window]) -> Window | None:
+        """A window on the study that the field names; None, and a sentence, where there is none."""
         study = self._study()
         if study is None:
             return None
-        window = Results(study)
+        window = kind(study)
         self._keep(window)
         window.show()
         return window
