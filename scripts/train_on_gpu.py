@@ -1,11 +1,12 @@
-"""Train a volume model on a lent GPU from one small archive, and bring back what came of it every few minutes.
+"""Train a volume model or a classifier on a lent GPU from one small archive; what came of it is copied every few minutes.
 
     napari-medgen prepare brain-t1 --data DATA --out brain-t1.npz            # before, where the images are
     python scripts/train_on_gpu.py brain-t1 brain-t1.npz --out results       # on the machine with the GPU
 
 The package need not be installed: this checkout is used. What is under ``--out`` is small: averaged weights in half
 precision (a file a network), logs and the newest pictures in one archive, and at the end the model's folder. A run that was
-stopped goes on from ``--work`` when the same command is given again. ``--set`` changes entries of the recipe, for a trial.
+stopped goes on from ``--work`` when the same command is given again. Fetch ``--out`` as long as the machine is there: one
+that is given back takes everything with it. ``--set`` changes entries of the recipe, for a trial.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ def main() -> int:
     asked.add_argument("archive", type=Path)
     asked.add_argument("--out", type=Path, required=True)
     asked.add_argument("--work", type=Path)
+    asked.add_argument("--name", help="of what comes back, instead of the recipe's")
     asked.add_argument("--every", type=float, default=120.0, help="seconds between two copies")
     asked.add_argument("--set", action="append", default=[], dest="change")
     given = asked.parse_args()
-    name = Path(given.recipe).stem
+    name = given.name or Path(given.recipe).stem
     work = given.work or Path("work") / f"gpu-{name}"
     model = work / "model"
     command = [sys.executable, "-m", "napari_medgen", "train", given.recipe, "--data", str(given.archive)]
@@ -67,7 +69,7 @@ def bring_back(name: str, work: Path, out: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
-    for stage, kept in (("autoencoder", "net"), ("denoiser", "mean")):
+    for stage, kept in (("autoencoder", "net"), ("denoiser", "mean"), ("classifier", "mean")):
         with contextlib.suppress(OSError, RuntimeError, EOFError, KeyError):
             file = work / f"{stage}.pt"
             state = torch.load(file, map_location="cpu", weights_only=True)[kept]  # noqa: TID251  (our own)

@@ -48,22 +48,49 @@ def train(
 
 
 def prepare(
-    recipe: Annotated[str, typer.Argument(help="A recipe of volumes (TOML file), or the name of a shipped one.")],
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe of volumes or of a classifier (TOML file), or the name of a shipped one.")
+    ],
     data: Annotated[Path, typer.Option(help="Folder of the recipe's files.")],
     out: Annotated[Path, typer.Option(help="The file to write, ending in .npz.")],
-    work: Annotated[Path | None, typer.Option(help="Folder for the prepared volumes.")] = None,
+    work: Annotated[Path | None, typer.Option(help="Folder for what was prepared.")] = None,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE instead of the recipe's, as in `train`. Repeat.")
+    ] = None,
 ) -> None:
-    """Prepare a folder of volumes as one small file, for training on another machine."""
-    from napari_medgen.models.recipe import find_recipe
+    """Prepare a folder of images as one small file, for training on another machine."""
+    from napari_medgen.models.recipe import find_recipe, read_toml
     from napari_medgen.running.console import drive_on_console
-    from napari_medgen.volumes.training.archive import SUFFIX
-    from napari_medgen.volumes.training.pipeline import prepare_archive
-    from napari_medgen.volumes.training.recipe import read_recipe
 
-    if out.suffix != SUFFIX:
-        raise RecipeError(f"The file to write must end in {SUFFIX}, not {out.name}.")
-    wanted = read_recipe(find_recipe(recipe))
-    print(drive_on_console(prepare_archive(wanted, data, work or Path("work") / wanted.name, out), wanted.name))
+    if out.suffix != _ARCHIVE:
+        raise RecipeError(f"The file to write must end in {_ARCHIVE}, not {out.name}.")
+    file = find_recipe(recipe)
+    content = read_toml(file, change or ())
+    name, begin = _archived(content, file.name)
+    print(drive_on_console(begin(data, work or Path("work") / name, out), name))
+
+
+_ARCHIVE = ".npz"
+
+
+def _archived(content: dict[str, Any], file: str) -> tuple[str, Callable[..., Steps[Path]]]:
+    """Name of a recipe, and what makes an archive of its data."""
+    from napari_medgen.models.recipe import validate_recipe
+
+    task = content.get("task", "volumes")
+    if task == "volumes":
+        from napari_medgen.volumes.training import pipeline as of_volumes
+        from napari_medgen.volumes.training.recipe import Recipe
+
+        volumes = validate_recipe(Recipe, content, file)
+        return volumes.name, functools.partial(of_volumes.prepare_archive, volumes)
+    if task == "saliency":
+        from napari_medgen.saliency.training import pipeline as of_images
+        from napari_medgen.saliency.training.recipe import ClassifierRecipe
+
+        images = validate_recipe(ClassifierRecipe, content, file)
+        return images.model_name, functools.partial(of_images.prepare_archive, images)
+    raise RecipeError(f"{file} is for {task}; only volumes and classifiers' images can be prepared as one file.")
 
 
 Begin = Callable[..., "Steps[ModelFolder | None]"]

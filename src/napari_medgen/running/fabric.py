@@ -33,6 +33,11 @@ def build_fabric(precision: str = "auto", devices: int = 1, nodes: int = 1) -> F
     device = choose_device()
     if precision == "auto":
         precision = "bf16-mixed" if device.precision == "bfloat16" else "32-true"
+    if device.kind == "cuda":
+        import torch
+
+        # The shapes of a training stay the same, so that trying the ways to convolve pays within its first steps.
+        torch.backends.cudnn.benchmark = True
     fabric = Fabric(accelerator=device.kind, devices=devices, num_nodes=nodes, precision=precision)
     if devices * nodes > 1:
         fabric.launch()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +114,35 @@ def set_rate(optimizer: Any, rate: float) -> None:
         group["lr"] = rate
 
 
+class Span:
+    """How much of a training is over: by its updates, or by the time where a machine is lent for minutes.
+
+    Parameters
+    ----------
+    iterations
+        Updates of the whole training.
+    minutes
+        Time from now after which it ends at the latest; 0 for none. A training that is gone on with has as long again.
+    processes
+        How many train together.
+
+    Raises
+    ------
+    RecipeError
+        If several processes shall end by their own clocks.
+    """
+
+    def __init__(self, iterations: int, minutes: float = 0.0, processes: int = 1) -> None:
+        if minutes and processes > 1:
+            raise RecipeError("minutes end a training in one process; several would each end by a clock of its own.")
+        self._iterations, self._seconds, self._begun = iterations, 60 * minutes, time.monotonic()
+
+    def share(self, iteration: int) -> float:
+        """Share that is over before an update, 0 to 1; it never falls."""
+        gone = (time.monotonic() - self._begun) / self._seconds if self._seconds else 0.0
+        return min(max(iteration / self._iterations, gone), 1.0)
+
+
 def rise_and_fall(step: int, steps: int, rise: int) -> float:
     """Share of the learning rate: rises over the first steps, then falls to zero as half a cosine (Loshchilov 2017)."""
     if step < rise:
@@ -135,8 +165,8 @@ def average(mean: nn.Module, network: nn.Module, decay: float, *, statistics: bo
     import torch
 
     with torch.no_grad():
-        for own, weight in zip(mean.parameters(), network.parameters(), strict=True):
-            own.lerp_(weight, 1 - decay)
+        # All in a call: on a GPU a call a weight takes longer than the sums.
+        torch._foreach_lerp_(list(mean.parameters()), list(network.parameters()), 1 - decay)
         for kept, buffer in zip(mean.buffers(), network.buffers(), strict=True):
             if statistics and kept.is_floating_point():
                 kept.lerp_(buffer, 1 - decay)

@@ -11,6 +11,7 @@ from napari_medgen.imaging.volume import Volume
 from napari_medgen.models.recipe import find_recipe
 from napari_medgen.running.progress import drive
 from napari_medgen.volumes.conditions import Condition
+from napari_medgen.volumes.training.augment import augment
 from napari_medgen.volumes.training.dataset import (
     build_dataset,
     find_cases,
@@ -19,7 +20,6 @@ from napari_medgen.volumes.training.dataset import (
     prepare,
     subject_of,
 )
-from napari_medgen.volumes.training.latents import augment
 from napari_medgen.volumes.training.recipe import DataRecipe, Recipe, read_recipe
 
 

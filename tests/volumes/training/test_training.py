@@ -227,6 +227,40 @@ def test_a_stage_of_no_iterations_needs_a_beginning(recipe: Recipe, tmp_path: Pa
         drive(train_volumes(nowhere, folder, tmp_path / "w", tmp_path / "m"))
 
 
+def test_a_decoder_is_trained_alone_and_the_denoiser_still_fits(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
+    wanted = changed(recipe, denoiser={"standardise": True})
+    first = drive(train_volumes(wanted, folder, tmp_path / "a", tmp_path / "first"))
+    assert first is not None
+    alone = {"part": "decoder", "bypass": 1.0, "adversarial": 0.0}
+    with pytest.raises(ValueError, match=r"latents of another model \(start\)"):
+        Recipe.model_validate(changed(wanted, autoencoder=alone).model_dump())
+    started = wanted.model_copy(update={"start": str(first.path)})
+    with pytest.raises(ValueError, match="train the decoder alone"):
+        Recipe.model_validate(changed(started, denoiser={"iterations": 0}).model_dump())
+    further = changed(started, autoencoder=alone, denoiser={"iterations": 0}, data={"copies": 1})
+    second = drive(train_volumes(further, folder, tmp_path / "b", tmp_path / "second"))
+    assert second is not None
+    known, made = (one.tensors("autoencoder.safetensors") for one in (first, second))
+    differ = {key.split(".")[0] for key, value in made.items() if not torch.equal(value, known[key])}
+    assert differ == {"decoder", "post_vq_conv"}
+    known, made = (one.tensors("denoiser.safetensors") for one in (first, second))
+    assert all(torch.equal(value, known[key]) for key, value in made.items())
+    scales = [VolumeGenerator(one, choose_device("cpu", "float32")).architecture.scale for one in (first, second)]
+    assert scales[0] == scales[1]
+
+
+def test_a_stage_that_time_ended_is_over(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
+    hurried = changed(recipe, autoencoder={"iterations": 10**6, "minutes": 1e-4}, denoiser={"minutes": 1e-4})
+    first = drive(train_volumes(hurried, folder, tmp_path / "w", tmp_path / "first"))
+    rows = (tmp_path / "w" / "autoencoder.csv").read_text().splitlines()
+    assert 2 <= len(rows) < 20
+    again = drive(train_volumes(hurried, folder, tmp_path / "w", tmp_path / "again", resume=True))
+    assert first is not None
+    assert again is not None
+    for key, value in first.tensors("autoencoder.safetensors").items():
+        assert torch.equal(again.tensors("autoencoder.safetensors")[key], value)
+
+
 def test_a_training_that_stops_before_its_rate_has_fallen_is_the_first_part_of_the_whole(
     recipe: Recipe, folder: Path, tmp_path: Path
 ) -> None:

@@ -79,7 +79,7 @@ def build_dataset(recipe: ClassifierRecipe, root: Path, work: Path) -> Steps[Dat
     unreadable = len(cases) - len(kept)
     cases = [cases[index] for index in kept]
     targets = torch.tensor([case.targets for case in cases], dtype=torch.float32)
-    _require(recipe, cases, targets)
+    require_learnable(recipe, cases, targets)
     left_out = [f"{blank} without a label"] * bool(blank) + [f"{unreadable} unreadable"] * bool(unreadable)
     note = f"; left out: {', '.join(left_out)}" if left_out else ""
     yield Progress(len(cases), len(cases), f"{len(cases)} images are read{note}")
@@ -125,7 +125,14 @@ def _around_the_view(grey: NDArray[np.float32], size: tuple[int, int], view: Vie
     return np.pad(grey[tuple(ranges)], padding)
 
 
-def _require(recipe: ClassifierRecipe, cases: list[Case], targets: torch.Tensor) -> None:
+def require_learnable(recipe: ClassifierRecipe, cases: list[Case], targets: torch.Tensor) -> None:
+    """Refuse a split without images, and a label that all images of a split share.
+
+    Raises
+    ------
+    RecipeError
+        Which split, and which label.
+    """
     splits = np.array([case.split for case in cases])
     for split in ("train", "validation"):
         chosen = targets[splits == split]

@@ -15,6 +15,8 @@ from napari_medgen.running.training import Launch, run_training
 from napari_medgen.saliency.architecture import CLASSIFIER_FILE, REFERENCE_FILE, ClassifierArchitecture
 from napari_medgen.saliency.network import ResNet
 from napari_medgen.saliency.suitability import FeatureReference, stage_averages
+from napari_medgen.saliency.training.archive import SUFFIX as ARCHIVE_SUFFIX
+from napari_medgen.saliency.training.archive import read_archive, write_archive
 from napari_medgen.saliency.training.cases import Split
 from napari_medgen.saliency.training.dataset import Dataset, build_dataset
 from napari_medgen.saliency.training.fitting import train_classifier
@@ -36,7 +38,7 @@ def train_saliency(
     Parameters
     ----------
     data
-        Folder of the recipe's images.
+        Folder of the recipe's images, or an archive of :func:`prepare_archive`.
     work, out, resume, devices, nodes
         See :class:`~napari_medgen.running.training.Launch`.
 
@@ -63,10 +65,45 @@ def train_saliency(
     return run_training(
         Launch(work, out, recipe.precision, resume, devices, nodes),
         ("classifier",),
-        lambda fabric: build_dataset(recipe, data, work),
+        lambda fabric: _dataset(recipe, data, work),
         lambda dataset, fabric: train_classifier(recipe, dataset, work, fabric),
         write,
     )
+
+
+def prepare_archive(recipe: ClassifierRecipe, data: Path, work: Path, out: Path) -> Steps[Path]:
+    """Prepare a folder of images as one file that :func:`train_saliency` takes instead, on any machine.
+
+    Parameters
+    ----------
+    work
+        Folder of the prepared frames, as a training's.
+    out
+        The ``.npz`` file to write.
+
+    Yields
+    ------
+    Progress
+        A step an image that has to be read.
+
+    Raises
+    ------
+    RecipeError
+        If the data cannot be used, or the file cannot be written.
+    """
+    dataset = yield from build_dataset(recipe, data, work)
+    yield Progress(0, 1, f"Writing {out.name}")
+    write_archive(recipe, dataset, out)
+    yield Progress(1, 1, f"Wrote {out.name}")
+    return out
+
+
+def _dataset(recipe: ClassifierRecipe, data: Path, work: Path) -> Steps[Dataset]:
+    if data.suffix != ARCHIVE_SUFFIX or data.is_dir():
+        return (yield from build_dataset(recipe, data, work))
+    yield Progress(0, 1, f"Reading {data.name}")
+    work.mkdir(parents=True, exist_ok=True)
+    return read_archive(recipe, data)
 
 
 def package(recipe: ClassifierRecipe, dataset: Dataset, network: ResNet, out: Path) -> ModelFolder:

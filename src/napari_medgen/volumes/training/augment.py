@@ -73,33 +73,54 @@ def _reads_by_scipy(device: torch.device) -> bool:
     return device.type == "cpu"
 
 
+class Augmenter:
+    """Changes of one volume, whose spline is computed once.
+
+    Parameters
+    ----------
+    volume
+        (S, P, L) in [-1, 1].
+    recipe
+        What changes, and how much.
+    device
+        Where the changed volumes are made.
+    """
+
+    def __init__(self, volume: NDArray[np.float32], recipe: DataRecipe, device: torch.device | str = "cpu") -> None:
+        self._recipe, self._shape, self._device = recipe, volume.shape, device
+        self._mirror = recipe.border == "mirror"
+        self._rim = 0 if self._mirror else _RIM
+        self._coefficients = spline_coefficients(np.pad(volume + 1, self._rim)).to(device)  # background is zero
+
+    def draw(self, rng: np.random.Generator) -> torch.Tensor:
+        """The volume (S, P, L) in [-1, 1], changed at random, on the device.
+
+        Mirrored half of the time, where the recipe says that mirror images are as good.
+        """
+        recipe, shape, device = self._recipe, self._shape, self._device
+        coefficients = self._coefficients
+        if recipe.flip and rng.random() < 0.5:
+            coefficients = coefficients.flip("SPL".find(recipe.flip))
+        places = _moved(shape, recipe, rng, device) + self._rim
+        if recipe.elastic:
+            bent = torch.stack([_field(shape, recipe.elastic, rng, device) for _ in range(3)])
+            places = places + bent / torch.tensor(recipe.spacing, device=device).view(3, 1, 1, 1)
+        share = (read_spline(coefficients, places, mirror=self._mirror) / 2).clamp(0, 1)
+        if recipe.contrast:
+            share = share ** float(np.exp(rng.uniform(-recipe.contrast, recipe.contrast)))
+        if recipe.bias:
+            share = (share * (1 + _field(shape, recipe.bias, rng, device))).clamp(0, 1)
+        return share * 2 - 1
+
+
 def augment(
     volume: NDArray[np.float32], recipe: DataRecipe, rng: np.random.Generator, device: torch.device | str = "cpu"
 ) -> torch.Tensor:
-    """A volume (S, P, L) in [-1, 1], changed as a recipe says, on a device.
-
-    Mirrored half of the time, where the recipe says that mirror images are as good.
-    """
-    if recipe.flip and rng.random() < 0.5:
-        volume = np.ascontiguousarray(np.flip(volume, "SPL".find(recipe.flip)))
-    mirror = recipe.border == "mirror"
-    rim = 0 if mirror else _RIM
-    coefficients = spline_coefficients(np.pad(volume + 1, rim)).to(device)  # background is zero
-    places = _moved(volume.shape, recipe, rng).to(device) + rim
-    if recipe.elastic:
-        spacing = torch.tensor(recipe.spacing, device=device)
-        places = places + torch.stack([_field(volume.shape, recipe.elastic, rng, device) for _ in range(3)]) / spacing.view(
-            3, 1, 1, 1
-        )
-    share = (read_spline(coefficients, places, mirror=mirror) / 2).clamp(0, 1)
-    if recipe.contrast:
-        share = share ** float(np.exp(rng.uniform(-recipe.contrast, recipe.contrast)))
-    if recipe.bias:
-        share = (share * (1 + _field(volume.shape, recipe.bias, rng, device))).clamp(0, 1)
-    return share * 2 - 1
+    """A volume (S, P, L) in [-1, 1], changed once (:class:`Augmenter`)."""
+    return Augmenter(volume, recipe, device).draw(rng)
 
 
-def _moved(shape: tuple[int, ...], recipe: DataRecipe, rng: np.random.Generator) -> torch.Tensor:
+def _moved(shape: tuple[int, ...], recipe: DataRecipe, rng: np.random.Generator, device: torch.device | str) -> torch.Tensor:
     """Where each voxel (3, D, H, W) of a turned, scaled and moved volume is read."""
     turn = np.eye(3)
     for axis, angle in enumerate(np.radians(rng.uniform(-recipe.rotation, recipe.rotation, 3))):
@@ -112,10 +133,13 @@ def _moved(shape: tuple[int, ...], recipe: DataRecipe, rng: np.random.Generator)
     in_voxels = (turn * (1 + rng.uniform(-recipe.scaling, recipe.scaling, 3))) * spacing / spacing[:, None]
     middle = (np.asarray(shape) - 1) / 2
     moved = middle + rng.uniform(-recipe.shift, recipe.shift, 3) / spacing - in_voxels @ middle
-    axes = [torch.arange(n, dtype=torch.float32) for n in shape]
-    grid = torch.stack(torch.meshgrid(*axes, indexing="ij"))
-    turned = torch.einsum("ij,jdhw->idhw", torch.from_numpy(in_voxels).float(), grid)
-    return turned + torch.from_numpy(moved).float().view(3, 1, 1, 1)
+    z, y, x = (torch.arange(n, dtype=torch.float32, device=device) for n in shape)
+    # Sums and no matrix product, whose factors a GPU may round to ten bits: a twentieth of a voxel.
+    rows = [
+        float(a) * z[:, None, None] + float(b) * y[:, None] + (float(c) * x + float(shift))
+        for (a, b, c), shift in zip(in_voxels, moved, strict=True)
+    ]
+    return torch.stack(rows)
 
 
 def _field(shape: tuple[int, ...], deviation: float, rng: np.random.Generator, device: torch.device | str) -> torch.Tensor:

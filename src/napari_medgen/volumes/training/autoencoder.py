@@ -16,7 +16,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.training import set_rate, update
+from napari_medgen.running.resident import ResidentRows
+from napari_medgen.running.training import Span, set_rate, update
 from napari_medgen.running.workspace import Stage, append_row, require_finite, seed_step
 from napari_medgen.volumes.networks.vqgan import VQGAN
 from napari_medgen.volumes.training.dataset import Dataset
@@ -55,19 +56,24 @@ class _Discriminators(nn.Module):
         return torch.stack([hinge(r[-1].float(), f[-1].float()) for r, f in zip(known, seen, strict=True)]).sum()
 
 
-def draw_patches(dataset: Dataset, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
-    """Random patches (B, 1, D, H, W) of training volumes, centred on foreground, mirrored at random."""
+def draw_patches(
+    dataset: Dataset, recipe: Recipe, generator: torch.Generator, volumes: ResidentRows | None = None
+) -> torch.Tensor:
+    """Random patches (B, 1, D, H, W) of training volumes, centred on foreground, mirrored at random.
+
+    ``volumes`` are the dataset's where the patches are wanted; on the CPU by default.
+    """
+    volumes = volumes or ResidentRows(dataset.volumes, torch.device("cpu"))
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
     shape, training = recipe.autoencoder.patch, dataset.train
     flip = "SPL".find(recipe.data.flip) if recipe.data.flip else None
     patches = []
     for index in rng.choice(training, recipe.autoencoder.batch):
-        volume = dataset.volumes[index]
-        patch = volume[_place(volume, shape, rng)]
+        patch = volumes[(int(index), *_place(dataset.volumes[index], shape, rng))]
         if flip is not None and rng.random() < 0.5:
-            patch = np.flip(patch, flip)
-        patches.append(np.ascontiguousarray(patch, np.float32))
-    return torch.from_numpy(np.stack(patches)).unsqueeze(1)
+            patch = patch.flip(flip)
+        patches.append(patch)
+    return torch.stack(patches).unsqueeze(1)
 
 
 def _place(volume: NDArray[Any], patch: tuple[int, int, int], rng: np.random.Generator) -> tuple[slice, ...]:
@@ -80,9 +86,9 @@ def _place(volume: NDArray[Any], patch: tuple[int, int, int], rng: np.random.Gen
     return tuple(slice(start, start + n) for start, n in zip(starts, patch, strict=True))
 
 
-def _rate(recipe: AutoencoderRecipe, iteration: int) -> float:
+def _rate(recipe: AutoencoderRecipe, share: float) -> float:
     """Adam's rate: the recipe's own, exactly, and a linear fall to zero in the last fifth."""
-    return recipe.learning_rate * min(1.0, 5 * (1 - iteration / recipe.iterations))
+    return recipe.learning_rate * min(1.0, 5 * (1 - share))
 
 
 def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabric) -> Steps[VQGAN]:
@@ -108,14 +114,18 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
     start_autoencoder(net, recipe.start)
     net.codebook.restart_below = own.restart_below
     judges = _Discriminators(own.sizes.image_channels, own.disc_channels)
-    made_by = torch.optim.Adam(net.parameters(), own.learning_rate, betas=(0.5, 0.9))
+    if own.part == "decoder":
+        net.encoder.requires_grad_(False)
+        net.pre_vq_conv.requires_grad_(False)
+    trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    made_by = torch.optim.Adam(trained, own.learning_rate, betas=(0.5, 0.9))
     judged_by = torch.optim.Adam(judges.parameters(), own.learning_rate, betas=(0.5, 0.9))
     perceptual = _perceptual(own, fabric.device)
     stage = Stage(
         work,
         "autoencoder",
         recipe=stage_recipe(recipe, dataset, "autoencoder"),
-        may_change=("autoencoder.iterations",),
+        may_change=("autoencoder.iterations", "autoencoder.minutes"),
         length=own.iterations,
         leader=fabric.is_global_zero,
         net=net,
@@ -126,14 +136,17 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
     generator_net, made_by = fabric.setup(net, made_by)
     judge_net, judged_by = fabric.setup(judges, judged_by)
     start = stage.resume()  # after the set-up, so that optimiser states land on the device
+    volumes = ResidentRows(dataset.volumes, fabric.device)
+    span = Span(own.iterations, own.minutes, fabric.world_size)
     net.train()
     judges.train()
     for iteration in range(start, own.iterations):
         drawn = seed_step(recipe.seed, _STAGE, iteration, fabric.global_rank)
-        real = draw_patches(dataset, recipe, drawn).to(fabric.device)
+        real = draw_patches(dataset, recipe, drawn, volumes)
         for optimizer in (made_by, judged_by):
-            set_rate(optimizer, _rate(own, iteration))
-        made, quantised = generator_net(real, bypass=1.0 if iteration < own.codes_from else own.bypass)
+            set_rate(optimizer, _rate(own, span.share(iteration)))
+        codes_rest = own.part == "decoder" or iteration < own.codes_from
+        made, quantised = generator_net(real, bypass=1.0 if codes_rest else own.bypass)
         made = made.float()
         real_slice, made_slice = random_slices((real, made), drawn)
         judging = own.adversarial > 0 and iteration >= own.adversarial_from
@@ -155,15 +168,17 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
         values = {"l1": l1, "commitment": quantised.commitment, "judged": judged}
         row = {"iteration": float(iteration + 1)} | {name: float(value.detach()) for name, value in values.items()}
         done = iteration + 1
-        last = done == own.iterations
+        last = span.share(done) >= 1
         if fabric.is_global_zero:
             if done % 20 == 0 or last:
                 append_row(stage.log, row | {"used_codes": float((own.restart_below <= net.codebook.N).sum())})
             if done % recipe.sample_every == 0 or last:
                 _picture(net, dataset, stage.pictures / f"{done:06d}.png", fabric)
             if done % recipe.save_every == 0 or last:
-                stage.save(done)
+                stage.save(own.iterations if last else done)  # a stage that time ended is over
         yield Progress(done, own.iterations, f"Autoencoder, reconstruction error {row['l1']:.4f}")
+        if last:
+            break
     return net.eval()
 
 

@@ -7,14 +7,14 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from napari_medgen.running.convolution import channels_last_3d
 from napari_medgen.running.progress import Progress, Steps, drive
-from napari_medgen.running.training import average, half_cosine, set_rate, update, warm_decay
+from napari_medgen.running.resident import ResidentRows
+from napari_medgen.running.training import Span, average, half_cosine, set_rate, update, warm_decay
 from napari_medgen.running.workspace import Stage, append_row, require_finite, seed_step
 from napari_medgen.volumes.diffusion import Schedule, add_noise, denoiser, training_target
 from napari_medgen.volumes.networks.denoisers import build_denoiser
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 _STAGE = 2
 
 
-def _rate(recipe: DenoiserRecipe, iteration: int) -> float:
+def _rate(recipe: DenoiserRecipe, iteration: int, share: float) -> float:
     """Adam's rate: rises over the warm-up and falls as half a cosine; constant where no warm-up is asked (published)."""
     if not recipe.warmup:
         return recipe.learning_rate
     rise = min(1.0, (iteration + 1) / recipe.warmup)
-    return recipe.learning_rate * rise * half_cosine(iteration / recipe.iterations)
+    return recipe.learning_rate * rise * half_cosine(share)
 
 
 def train_denoiser(
@@ -78,7 +78,7 @@ def train_denoiser(
         work,
         "denoiser",
         recipe=stage_recipe(recipe, dataset, "denoiser", encoded_by=latents.made_by),
-        may_change=("denoiser.iterations", "denoiser.stop"),
+        may_change=("denoiser.iterations", "denoiser.stop", "denoiser.minutes"),
         length=end,
         leader=fabric.is_global_zero,
         net=net,
@@ -90,11 +90,13 @@ def train_denoiser(
     trained.train()
     schedule = Schedule.cosine(own.timesteps)
     abar = torch.from_numpy(schedule.abar).float()
+    span = Span(own.iterations, own.minutes, fabric.world_size)
+    known, scale = ResidentRows(latents.latents, fabric.device), latents.scale
     recent = 0.0
     for iteration in range(start, end):
         generator = seed_step(recipe.seed, _STAGE, iteration, fabric.global_rank)
         rows = torch.randint(len(latents.latents), (own.batch,), generator=generator).numpy()
-        x0 = latents.scale.normalise(torch.from_numpy(np.asarray(latents.latents[rows], np.float32))).to(fabric.device)
+        x0 = scale.normalise(known[rows])
         t = torch.randint(own.timesteps, (own.batch,), generator=generator)
         # Drawn where it is used: of a large batch on one core it takes longer than a GPU's step.
         noise = torch.randn(x0.shape, generator=_on_device(generator, fabric.device), device=fabric.device)
@@ -110,20 +112,22 @@ def train_denoiser(
         loss = F.l1_loss(said, target) if own.loss == "l1" else F.mse_loss(said, target)
         value = float(loss.detach())
         require_finite({"the loss": value}, iteration)
-        set_rate(optimizer, _rate(own, iteration))
+        set_rate(optimizer, _rate(own, iteration, span.share(iteration)))
         update(fabric, trained, optimizer, loss, iteration)
         average(mean, net, warm_decay(own.ema, iteration))
         recent = value if iteration == start else 0.98 * recent + 0.02 * value
         done = iteration + 1
-        last = done == end
+        last = done == end or span.share(done) >= 1
         if fabric.is_global_zero:
             if done % 20 == 0 or last:
                 append_row(stage.log, {"iteration": done, "loss": value, "smoothed_loss": recent})
             if done % recipe.save_every == 0 or last:
-                stage.save(done)
+                stage.save(end if last else done)  # a stage that time ended is over
             if done % recipe.sample_every == 0 or last:
                 _picture(mean, recipe, latents, autoencoder, stage.pictures / f"{done:06d}.png", fabric)
         yield Progress(done, end, f"Denoiser, loss {recent:.4f}")
+        if last:
+            break
     return mean
 
 

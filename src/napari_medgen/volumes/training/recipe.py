@@ -99,6 +99,11 @@ class AutoencoderRecipe(RecipeTable):
         Architecture.
     iterations, batch, patch, learning_rate
         Generator updates, patches a batch, their shape, Adam's rate (constant, then linear to zero in the last fifth).
+    minutes
+        Time after which the stage ends at the latest, its rate having fallen by then, on a machine that is lent; 0 for none.
+    part
+        ``decoder`` leaves encoder and codes as they are in ``start``, so that the denoiser there still fits, and
+        decodes from the latent itself.
     codes_from
         Iteration at which quantisation begins; before it the autoencoder is continuous.
     bypass
@@ -117,6 +122,8 @@ class AutoencoderRecipe(RecipeTable):
 
     sizes: VQGANSizes = VQGANSizes()
     iterations: int = Field(50_000, ge=0)
+    minutes: float = Field(0.0, ge=0)
+    part: Literal["all", "decoder"] = "all"
     batch: int = Field(2, gt=0)
     patch: Triple = (32, 32, 32)
     learning_rate: float = 3e-4
@@ -150,6 +157,8 @@ class DenoiserRecipe(RecipeTable):
     stop
         Update after which it stops though the rate has not fallen yet, for a training that is gone on with elsewhere
         (another recipe's ``start``); 0 for all updates.
+    minutes
+        Time after which it ends at the latest, its rate having fallen by then, on a machine that is lent; 0 for none.
     ema
         Decay of the averaged weights.
     drop_condition
@@ -163,8 +172,9 @@ class DenoiserRecipe(RecipeTable):
     prediction: Literal["noise", "velocity"] = "noise"
     loss: Literal["l1", "l2"] = "l1"
     timesteps: int = Field(300, gt=1)
-    iterations: int = Field(150_000, gt=0)
+    iterations: int = Field(150_000, ge=0)
     stop: int = Field(0, ge=0)
+    minutes: float = Field(0.0, ge=0)
     batch: int = Field(10, gt=0)
     learning_rate: float = 1e-4
     warmup: int = 0
@@ -179,8 +189,8 @@ class Recipe(RecipeTable):
     Attributes
     ----------
     start
-        Folder of a model of the same architecture that both stages begin from; empty for a new beginning. An autoencoder of
-        no iterations is taken from there as it is.
+        Folder of a model of the same architecture that both stages begin from; empty for a new beginning. What has no
+        iterations, autoencoder or denoiser, is taken from there as it is.
     quantise
         Whether samples are decoded from the nearest codes (published) or from the latent as it is.
     save_every, sample_every
@@ -209,6 +219,12 @@ class Recipe(RecipeTable):
         self.architecture(LatentScale.between(0.0, 1.0))
         if not self.start and not self.autoencoder.iterations:
             raise ValueError("an autoencoder of no iterations needs a model to start from (start)")
+        if not self.start and not self.denoiser.iterations:
+            raise ValueError("a denoiser of no iterations needs a model to start from (start)")
+        if not self.denoiser.iterations and self.autoencoder.iterations and self.autoencoder.part == "all":
+            raise ValueError("a denoiser of no iterations fits no autoencoder but its own: train the decoder alone (part)")
+        if self.autoencoder.part == "decoder" and not self.start:
+            raise ValueError("a decoder alone is trained on the latents of another model (start)")
         patch, grid, factors = self.autoencoder.patch, self.data.shape, self.autoencoder.sizes.downsample
         if any(side > whole for side, whole in zip(patch, grid, strict=True)):
             raise ValueError(f"autoencoder.patch {patch} is larger than data.shape {grid}")

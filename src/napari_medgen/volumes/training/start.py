@@ -10,6 +10,7 @@ from torch import nn
 from napari_medgen.errors import RecipeError
 from napari_medgen.models.folder import CARD, file_checksum, load_weights, open_folder
 from napari_medgen.volumes.architecture import AUTOENCODER_FILE, DENOISER_FILE, read_architecture
+from napari_medgen.volumes.diffusion import LatentScale
 from napari_medgen.volumes.networks.codebook import TRAINING_ONLY
 from napari_medgen.volumes.networks.vqgan import VQGAN
 from napari_medgen.volumes.training.recipe import Recipe
@@ -52,6 +53,18 @@ def require_same_diffusion(recipe: Recipe) -> None:
     for name, (was, wanted) in pairs.items():
         if was != wanted:
             raise RecipeError(f"The model to start from ({recipe.start}) has other {name} than the recipe.")
+
+
+def start_scale(folder: str) -> LatentScale:
+    """How the denoiser of a model's folder sees latents.
+
+    Raises
+    ------
+    ModelError
+        If the folder has no card that says so.
+    """
+    own = read_architecture(open_folder(Path(folder)).card)
+    return LatentScale.of(own.latent_range, own.latent_limit)
 
 
 def start_autoencoder(net: VQGAN, folder: str) -> None:

@@ -1,0 +1,47 @@
+"""Rows of an array on the device that computes with them: all of it kept there where it fits.
+
+A GPU that is handed every batch from a mapped file waits for it longer than it computes: a step of the brains' denoiser
+(128 latents) took 125 ms on an H200, of which 48 were the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+_SHARE = 0.25  # of the device's free memory that data may take
+
+
+class ResidentRows:
+    """Rows of an array as float tensors on a device.
+
+    Parameters
+    ----------
+    array
+        (N, ...) numbers, in memory or mapped.
+    device
+        Where the rows are wanted. A CPU's are read where they lie.
+    """
+
+    def __init__(self, array: NDArray[Any], device: torch.device) -> None:
+        self._array, self._device = array, device
+        self._there: torch.Tensor | None = None
+        if device.type == "cuda" and array.nbytes < _SHARE * torch.cuda.mem_get_info(device)[0]:
+            self._there = torch.from_numpy(np.ascontiguousarray(array)).to(device)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the whole array."""
+        return self._array.shape
+
+    def __getitem__(self, rows: int | Sequence[int] | NDArray[np.intp] | tuple[Any, ...]) -> torch.Tensor:
+        """Those rows, or a part of a row (index and slices), in single precision."""
+        if self._there is not None:
+            if isinstance(rows, np.ndarray):
+                rows = torch.from_numpy(rows).to(self._device)  # type: ignore[assignment]
+            return self._there[rows].float()
+        return torch.from_numpy(np.array(self._array[rows], np.float32)).to(self._device)
