@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from napari_medgen import __version__
-from napari_medgen.cli import analyses, classifiers, models, progression, study, training, volumes
+from napari_medgen.cli import analyses, classifiers, dicom, models, progression, study, training, volumes
 from napari_medgen.errors import MedGenError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Generative models for radiology. Not for diagnosis.")
@@ -29,6 +29,7 @@ evaluate_app.command("progression")(progression.evaluate_progression)
 app.add_typer(progression.app, name="cohort")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(analyses.app, name="analyse")
+app.add_typer(dicom.app, name="dicom")
 app.add_typer(models.app, name="models")
 app.add_typer(study.app, name="study")
 

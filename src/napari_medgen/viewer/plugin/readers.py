@@ -24,6 +24,7 @@ from napari_medgen.viewer.canvas.watch import watch_all
 from napari_medgen.viewer.layers.radiographs import radiograph_layer
 from napari_medgen.viewer.layers.stack4d import stacked, with_slider
 from napari_medgen.viewer.layers.volumes import LayerData, image_options
+from napari_medgen.viewer.plugin.series import may_hold_series, read_series
 from napari_medgen.viewer.work.aside import Cancelled, aside
 
 _MOST_VOLUMES = 2000
@@ -43,7 +44,8 @@ def get_radiograph_reader(path: str | list[str]) -> Reader | None:
     """
     if _all_end(path, RADIOGRAPH_SUFFIXES):
         return read_radiographs
-    return read_layers if all(kind_of(Path(p)) for p in _paths(path)) else None
+    paths = [Path(p) for p in _paths(path)]
+    return read_layers if all(kind_of(p) for p in paths) or may_hold_series(paths) else None
 
 
 def get_folder_reader(path: str | list[str]) -> Reader | None:
@@ -62,7 +64,8 @@ def _paths(path: str | list[str]) -> list[str]:
 def read_layers(path: str | list[str]) -> list[LayerData]:
     """A layer for a file, whatever its name says that it is; one layer for several that are to be a stack.
 
-    The window lives while they are read, behind a dialog with **Cancel**.
+    Of a disc, an archive, or several files that are slices of DICOM series, the user chooses the series. The window lives
+    while they are read, behind a dialog with **Cancel**.
 
     Raises
     ------
@@ -81,7 +84,9 @@ def read_radiographs(path: str | list[str]) -> list[LayerData]:
 
 
 def read_folders(path: str | list[str]) -> list[LayerData]:
-    """A layer for each image that lies in a folder; what cannot be read is told, and costs nothing else.
+    """A layer for each image that lies in a folder, or for the DICOM series in it that the user chooses.
+
+    What cannot be read is told, and costs nothing else.
 
     Raises
     ------
@@ -99,12 +104,20 @@ def _while_the_window_lives(
     paths = _paths(path)
     first = Path(paths[0]).name
     try:
-        layers, remarks = aside(lambda: read(paths), f"Reading {first}" + (" and others" if len(paths) > 1 else ""))
+        found = _series_of([Path(p) for p in paths])
+        layers, remarks = found or aside(lambda: read(paths), f"Reading {first}" + (" and others" if len(paths) > 1 else ""))
     except Cancelled:
         return NO_LAYERS
     for remark in remarks:
         show_warning(remark)
     return layers
+
+
+def _series_of(paths: list[Path]) -> tuple[list[LayerData], list[str]] | None:
+    """Layers of DICOM series among paths; None where there is none."""
+    if not may_hold_series(paths):
+        return None
+    return read_series(paths, lambda files: [radiograph_layer(read_radiograph(file)) for file in files])
 
 
 def _layers_of(paths: list[str]) -> tuple[list[LayerData], list[str]]:

@@ -1,0 +1,81 @@
+"""Commands for what a hospital's archive exports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_medgen.errors import ImageError
+
+if TYPE_CHECKING:
+    from napari_medgen.imaging.series.finding import Entry, Found
+
+app = typer.Typer(no_args_is_help=True, help="DICOM series: what they are, and as volumes.")
+
+_Source = Annotated[Path, typer.Argument(help="A folder, a DICOMDIR, a zip archive, or one file.")]
+
+
+@app.command()
+def info(source: _Source) -> None:
+    """List the series of a folder or a disc, and what is odd about them."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from napari_medgen.imaging.series.finding import unpacked
+
+    with unpacked(source) as place:
+        found = _find(place)
+    table = Table("no.", "series", "images", "rows x columns", "mm", "remarks")
+    for number, entry in enumerate(found.entries, 1):
+        table.add_row(str(number), entry.title, str(entry.images), entry.size, entry.steps, " ".join(entry.remarks))
+    Console().print(table)
+    for failure in found.failures:
+        typer.echo(failure, err=True)
+
+
+@app.command()
+def convert(
+    source: _Source,
+    out: Annotated[Path, typer.Option(help="The NIfTI file to write, .nii or .nii.gz.")],
+    series: Annotated[int, typer.Option(min=0, help="Which one, by the number that `info` prints.")] = 0,
+    even: Annotated[bool, typer.Option("--even", help="Resample slices that are unevenly apart.")] = False,
+) -> None:
+    """Write a series as a NIfTI volume; grey values are Hounsfield units where it is a CT."""
+    from napari_medgen.imaging.nifti import write_nifti
+    from napari_medgen.imaging.series.finding import unpacked
+    from napari_medgen.imaging.series.reading import read_stack
+    from napari_medgen.running.console import drive_on_console
+
+    with unpacked(source) as place:
+        entry = _chosen(_find(place), series)
+        volume = drive_on_console(read_stack(entry.series, entry.stack, even=even), source.name)  # type: ignore[arg-type]
+    for remark in volume.remarks:
+        typer.echo(remark, err=True)
+    for path in write_nifti(volume, out):
+        print(path)
+
+
+def _find(source: Path) -> Found:
+    from napari_medgen.imaging.series.finding import dicom_files, find_series
+    from napari_medgen.running.console import drive_on_console
+
+    return drive_on_console(find_series(dicom_files(source)), source.name)
+
+
+def _chosen(found: Found, number: int) -> Entry:
+    """The volume that is meant: by its number, or the only one."""
+    volumes = [entry for entry in found.entries if entry.stack is not None]
+    if number:
+        if number > len(found.entries):
+            raise ImageError(f"There is no series {number}; there are {len(found.entries)}.")
+        entry = found.entries[number - 1]
+        if entry.stack is None:
+            raise ImageError(f"Series {number} holds pictures that do not say where they lie, and no volume.")
+        return entry
+    if not volumes:
+        raise ImageError("There is no volume, only pictures that do not say where they lie.")
+    if len(volumes) > 1:
+        raise ImageError(f"There are {len(volumes)} volumes; say which with --series (napari-medgen dicom info lists them).")
+    return volumes[0]

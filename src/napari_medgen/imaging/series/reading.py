@@ -1,0 +1,169 @@
+"""The volume of a stack: its files read one by one, its grey values as the scanner meant them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.pixels.processing import apply_modality_lut
+
+from napari_medgen.errors import ImageError
+from napari_medgen.imaging.dicom_file import open_dataset, stored_values
+from napari_medgen.imaging.dicom_grey import quiet
+from napari_medgen.imaging.opening import opened_image
+from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.series.frames import Frame
+from napari_medgen.imaging.series.grouping import Series
+from napari_medgen.imaging.series.stack import Stack
+from napari_medgen.imaging.volume import Volume
+from napari_medgen.running.limits import require_image_bytes
+from napari_medgen.running.progress import Progress, Steps
+
+Voxels = NDArray[Any]
+
+
+def read_stack(series: Series, stack: Stack, *, even: bool = False) -> Steps[Volume]:
+    """Read the voxels of a stack.
+
+    Grey values are rescaled as each file says, so that a CT's are Hounsfield units: 16-bit integers where they fit,
+    32-bit ones, or single precision where they are no whole numbers.
+
+    Parameters
+    ----------
+    series
+        What it is of; gives the volume its name, by coded tags alone.
+    stack
+        Which.
+    even
+        Resample slices that are unevenly apart (linear, at their median distance); without it they are refused.
+
+    Yields
+    ------
+    Progress
+        A step a file.
+
+    Raises
+    ------
+    ImageError
+        If a file is gone, damaged or not what its header said, or the slices do not make a volume.
+    """
+    shape = stack.shape
+    uneven = even and not stack.even
+    layout = None if uneven else stack.layout()
+    slices = shape[0] if layout is None else layout.slices
+    require_image_bytes(slices * shape[1] * shape[2] * 2, name_of(series))
+    parts = yield from _read(stack)
+    voxels = _joined(parts, stack.frames)
+    if layout is None:
+        places, affine = stack.at_even_steps()
+        voxels = _interpolated(voxels, stack.places, places)
+        apart = np.diff(stack.places)
+        said = f"Its slices were {apart.min():.2f} to {apart.max():.2f} mm apart and have been resampled to even steps."
+        return Volume.of(voxels, affine, name_of(series), Provenance(software=""), (*stack.notes, said))
+    if layout.slices > shape[0]:
+        whole = np.full((layout.slices, *voxels.shape[1:]), voxels.min(), voxels.dtype)
+        whole[layout.rows] = voxels
+        voxels = whole
+    return Volume.of(voxels, layout.affine, name_of(series), Provenance(software=""), layout.notes)
+
+
+def thumbnail(entry_frames: tuple[Frame, ...], side: int = 72) -> NDArray[np.uint8]:
+    """The middle one of some frames, small: (side, side) 8-bit grey, its brightest hundredth white, black around it.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read.
+    """
+    frame = entry_frames[len(entry_frames) // 2]
+    (pixels,) = _values(frame.path, [frame])
+    grey = pixels[..., :3].mean(-1) if pixels.ndim == 3 else pixels.astype(np.float64)
+    every = max(1, -(-max(grey.shape) // side))
+    small = grey[::every, ::every]
+    low, high = np.percentile(small, (1, 99))
+    shown = ((small - low) / max(high - low, 1e-6)).clip(0, 1) * 255
+    page = np.zeros((side, side), np.uint8)
+    top, left = (side - shown.shape[0]) // 2, (side - shown.shape[1]) // 2
+    page[top : top + shown.shape[0], left : left + shown.shape[1]] = shown
+    return page
+
+
+def name_of(series: Series) -> str:
+    """What the image shows, from coded tags alone: free texts may hold a patient's name."""
+    return " ".join(part for part in (series.modality, series.body_part) if part) or "DICOM volume"
+
+
+def _read(stack: Stack) -> Steps[list[Voxels]]:
+    """Values of each frame, in the order of the stack; a file of many frames is opened once."""
+    files: dict[Path, list[int]] = {}
+    for place, frame in enumerate(stack.frames):
+        files.setdefault(frame.path, []).append(place)
+    found: list[Voxels] = [np.empty(0)] * len(stack.frames)
+    for done, (path, places) in enumerate(files.items(), 1):
+        frames = [stack.frames[place] for place in places]
+        for place, values in zip(places, _values(path, frames), strict=True):
+            found[place] = values
+        yield Progress(done, len(files), "Reading slices")
+    return found
+
+
+def _values(path: Path, frames: list[Frame]) -> list[Voxels]:
+    """Rescaled values of some frames of a file."""
+    data = open_dataset(path)
+    count = frames[0].count
+    stored = stored_values(data, path, count)
+    each = stored if count > 1 else stored[None]
+    with opened_image(path, "a DICOM file"):
+        if data.get("ModalityLUTSequence"):
+            return [quiet(apply_modality_lut, _part(each, frame), data) for frame in frames]
+        return [_rescaled(_part(each, frame), *frame.rescale) for frame in frames]
+
+
+def _part(stored: Voxels, frame: Frame) -> Voxels:
+    """The stored numbers of a frame, or of its tile of one."""
+    row, column = frame.tile or (0, 0)
+    part = stored[frame.index, row : row + frame.rows, column : column + frame.columns]
+    if part.shape != (frame.rows, frame.columns) or (frame.tile is None and part.shape != stored.shape[1:]):
+        raise ImageError(f"{frame.path.name} is not as large as its header says.")
+    return part
+
+
+def _rescaled(stored: Voxels, slope: float, intercept: float) -> Voxels:
+    if (slope, intercept) == (1.0, 0.0):
+        return stored
+    if (
+        slope == 1
+        and intercept.is_integer()
+        and abs(intercept) < 2**30
+        and stored.dtype.kind in "iu"
+        and stored.itemsize <= 2
+    ):
+        return stored.astype(np.int32) + np.int32(intercept)
+    return (stored.astype(np.float64) * slope + intercept).astype(np.float32)
+
+
+def _joined(parts: list[Voxels], frames: tuple[Frame, ...]) -> Voxels:
+    """Slices as one array, of the smallest type that holds all of them."""
+    if any(part.dtype.kind == "f" for part in parts):
+        return np.stack([part.astype(np.float32) for part in parts])
+    low, high = min(int(part.min()) for part in parts), max(int(part.max()) for part in parts)
+    kinds = (np.uint8, np.int16, np.uint16, np.int32, np.uint32)
+    kind = next((k for k in kinds if np.iinfo(k).min <= low and high <= np.iinfo(k).max), np.int64)
+    if kind == np.uint8 and any(part.itemsize > 1 for part in parts):
+        kind = np.int16
+    whole = np.empty((len(parts), *parts[0].shape), kind)
+    for row, part in zip(whole, parts, strict=True):
+        row[:] = part
+    return whole
+
+
+def _interpolated(voxels: Voxels, known: NDArray[np.float64], wanted: NDArray[np.float64]) -> Voxels:
+    """Slices at other places, linear between the two that lie nearest."""
+    after = np.searchsorted(known, wanted, side="left").clip(1, len(known) - 1)
+    share = ((wanted - known[after - 1]) / (known[after] - known[after - 1])).clip(0, 1)
+    made = np.empty((len(wanted), *voxels.shape[1:]), np.float32)
+    for row, (index, weight) in enumerate(zip(after, share, strict=True)):
+        made[row] = voxels[index - 1] * (1 - weight) + voxels[index] * weight
+    return made

@@ -1,0 +1,146 @@
+"""DICOM series into layers: what lies in a folder, an archive or among dropped files is found, chosen from and read."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtWidgets import QApplication
+
+from napari_medgen.errors import ImageError
+from napari_medgen.imaging.dicom_file import is_dicom
+from napari_medgen.imaging.listing import list_files
+from napari_medgen.imaging.series.finding import Entry, Found, dicom_files, find_series, unpacked
+from napari_medgen.imaging.series.frames import read_frames
+from napari_medgen.imaging.series.reading import read_stack, thumbnail
+from napari_medgen.running.progress import drive
+from napari_medgen.viewer.layers.volumes import LayerData, image_options
+from napari_medgen.viewer.plugin.series_dialog import SeriesDialog
+from napari_medgen.viewer.work.aside import Cancelled, aside
+
+_INDEX = "DICOMDIR"
+_LOOKED_AT = 40  # entries of an archive, files of a folder: one of the first is DICOM where it is a disc
+_THUMBNAILS = 60
+Pictures = Callable[[Sequence[Path]], list[LayerData]]
+
+
+def may_hold_series(paths: Sequence[Path]) -> bool:
+    """Whether paths are worth a look for series: a disc, an archive or a folder with DICOM in it, many frames or files."""
+    if len(paths) == 1:
+        path = paths[0]
+        if path.is_dir():
+            return any(is_dicom(file) for file in list_files(path, "**/*")[:_LOOKED_AT])
+        return path.name.upper() == _INDEX or (_has_frames(path) if is_dicom(path) else _packs_dicom(path))
+    return all(path.is_file() and is_dicom(path) for path in paths)
+
+
+def _has_frames(path: Path) -> bool:
+    """Whether one file holds many frames, or a mosaic of slices."""
+    try:
+        return len(read_frames(path)) > 1
+    except ImageError:
+        return False  # whoever opens it says what is wrong
+
+
+def _packs_dicom(path: Path) -> bool:
+    """Whether one of an archive's first files begins as DICOM files do."""
+    try:
+        if not path.is_file() or not zipfile.is_zipfile(path):
+            return False
+        with zipfile.ZipFile(path) as archive:
+            for entry in [one for one in archive.infolist() if not one.is_dir()][:_LOOKED_AT]:
+                with archive.open(entry) as packed:
+                    if packed.read(132)[128:] == b"DICM":
+                        return True
+    except (OSError, RuntimeError, zipfile.BadZipFile, NotImplementedError, EOFError):
+        return False  # whoever opens it says what is wrong
+    return False
+
+
+def read_series(paths: Sequence[Path], pictures: Pictures) -> tuple[list[LayerData], list[str]] | None:
+    """Layers of the series that the user chooses; of the only one without a question.
+
+    Parameters
+    ----------
+    paths
+        A folder, a DICOMDIR, an archive, or several files.
+    pictures
+        Makes layers of files that are pictures each for itself.
+
+    Returns
+    -------
+    tuple or None
+        Layers, and what there is to say of them; None where there is no volume of several slices, so that the files are
+        opened as pictures.
+
+    Raises
+    ------
+    ImageError
+        If what was chosen cannot be read.
+    Cancelled
+        If nothing was chosen, or the user did not want to wait.
+    """
+    where = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
+    with ExitStack() as kept:
+        found, thumbnails = aside(lambda: _look(paths, kept), f"Looking for series in {where}")
+        entries = found.entries
+        if not any(entry.stack is not None and entry.images > 1 for entry in entries):
+            return None
+        chosen, even = _choose(entries, thumbnails, where, len(found.failures))
+        return aside(lambda: _layers(chosen, even, pictures), f"Reading {chosen[0].title}")
+
+
+def _look(paths: Sequence[Path], kept: ExitStack) -> tuple[Found, list[NDArray[np.uint8] | None]]:
+    files = dicom_files(kept.enter_context(unpacked(paths[0]))) if len(paths) == 1 else list(paths)
+    found = drive(find_series(files))
+    entries = found.entries
+    if len(entries) == 1:
+        return found, [None]
+    return found, [_thumbnail(entry) if row < _THUMBNAILS else None for row, entry in enumerate(entries)]
+
+
+def _thumbnail(entry: Entry) -> NDArray[np.uint8] | None:
+    try:
+        return thumbnail(entry.frames)
+    except ImageError:
+        return None
+
+
+def _choose(
+    entries: list[Entry], thumbnails: Sequence[NDArray[np.uint8] | None], where: str, failures: int
+) -> tuple[list[Entry], bool]:
+    """What the user wants, and whether uneven slices are resampled."""
+    if len(entries) == 1 and (entries[0].stack is None or entries[0].stack.even):
+        return entries, False
+    dialog = SeriesDialog(entries, thumbnails, where, failures, QApplication.activeWindow())
+    accepted = dialog.exec()
+    chosen, even = dialog.chosen, dialog.even.isChecked()
+    dialog.deleteLater()
+    if not accepted or not chosen:
+        raise Cancelled
+    return chosen, even
+
+
+def _layers(chosen: list[Entry], even: bool, pictures: Pictures) -> tuple[list[LayerData], list[str]]:
+    layers: list[LayerData] = []
+    remarks: list[str] = []
+    faults: list[str] = []
+    for entry in chosen:
+        try:
+            if entry.stack is None:
+                layers += pictures(sorted({frame.path for frame in entry.frames}))
+                continue
+            volume = drive(read_stack(entry.series, entry.stack, even=even))
+        except ImageError as error:
+            faults.append(f"{entry.title}: {error}")
+            continue
+        layers.append((volume.voxels, image_options(volume), "image"))
+        if volume.remarks:
+            remarks.append(f"{entry.title}: {' '.join(volume.remarks)}")
+    if not layers:
+        raise ImageError(faults[0])
+    return layers, remarks + faults
