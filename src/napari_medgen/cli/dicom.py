@@ -57,6 +57,24 @@ def convert(
         print(path)
 
 
+@app.command()
+def export(
+    image: Annotated[Path, typer.Argument(help="A volume (NIfTI, NRRD).")],
+    out: Annotated[Path, typer.Option(help="The folder to write, new or empty.")],
+    modality: Annotated[str, typer.Option(help="MR or CT: what it is of, or like.")] = "MR",
+) -> None:
+    """Write a volume as a DICOM series of nobody; what a model made says so in every slice."""
+    from napari_medgen.imaging.files import read_volume
+    from napari_medgen.imaging.series.writing import write_series
+    from napari_medgen.running.console import drive_on_console
+
+    kind = modality.upper()
+    if kind not in ("MR", "CT"):
+        raise ImageError(f"A series is of MR or CT, not {modality}.")
+    written = drive_on_console(write_series(read_volume(image), out, kind), image.name)  # type: ignore[arg-type]
+    print(f"{out}: {len(written)} slices")
+
+
 def _find(source: Path) -> Found:
     from napari_medgen.imaging.series.finding import dicom_files, find_series
     from napari_medgen.running.console import drive_on_console

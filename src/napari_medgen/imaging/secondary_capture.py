@@ -6,7 +6,6 @@ identity is removed only where that is known.
 
 from __future__ import annotations
 
-import datetime
 import json
 from dataclasses import dataclass
 from io import BytesIO
@@ -16,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+from pydicom.dataset import Dataset
+from pydicom.uid import SecondaryCaptureImageStorage
 
 from napari_medgen.errors import ImageError
+from napari_medgen.imaging.derived_dicom import decimal, derived_dataset, stored_steps
 from napari_medgen.imaging.naming import with_ending
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Laterality, Radiograph
@@ -27,7 +27,6 @@ from napari_medgen.running.writing import write_whole
 from napari_medgen.validity import parse_json
 
 _GROUP, _CREATOR, _NOTES = 0x0011, "NAPARI-MEDGEN", 0x01
-_LONG_STRING = 64  # characters that a value of the kind LO may have
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def own_notes(data: Dataset) -> tuple[Provenance | None, Said]:
 
 def keeps_exactly(pixels: NDArray[Any]) -> bool:
     """Whether :func:`write_secondary_capture` stores grey values as they are, and not in 65,536 steps."""
-    return _stored(pixels)[1:] == (1.0, 0.0) and np.issubdtype(pixels.dtype, np.integer)
+    return stored_steps(pixels)[1:] == (1.0, 0.0) and np.issubdtype(pixels.dtype, np.integer)
 
 
 def write_secondary_capture(radiograph: Radiograph, path: str | Path) -> Path:
@@ -67,16 +66,16 @@ def write_secondary_capture(radiograph: Radiograph, path: str | Path) -> Path:
     """
     path = with_ending(Path(path), (".dcm",))
     data = _of_nobody(radiograph)
-    pixels, slope, intercept = _stored(radiograph.pixels)
+    pixels, slope, intercept = stored_steps(radiograph.pixels)
     low, high = radiograph.window
     if (slope, intercept) != (1.0, 0.0):
-        data.RescaleSlope, data.RescaleIntercept, data.RescaleType = _decimal(slope), _decimal(intercept), "US"
+        data.RescaleSlope, data.RescaleIntercept, data.RescaleType = decimal(slope), decimal(intercept), "US"
     if radiograph.spacing:
         data.PixelSpacing = [f"{step:.6g}" for step in radiograph.spacing]
     elif radiograph.aspect != 1:
         data.PixelAspectRatio = [round(radiograph.aspect * 1000), 1000]
     # Of a linear window of centre c and width w (PS3.3 C.11.2.1.2), black is c - w / 2 and white c + w / 2 - 1.
-    data.WindowWidth, data.WindowCenter = _decimal(high - low + 1), _decimal((low + high + 1) / 2)
+    data.WindowWidth, data.WindowCenter = decimal(high - low + 1), decimal((low + high + 1) / 2)
     data.Rows, data.Columns = pixels.shape
     data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = (
         1,
@@ -93,53 +92,13 @@ def write_secondary_capture(radiograph: Radiograph, path: str | Path) -> Path:
     return write_whole(path, content.getvalue(), ImageError)
 
 
-def _stored(pixels: NDArray[Any]) -> tuple[NDArray[Any], float, float]:
-    """Pixels of a type that DICOM stores, and slope and intercept that give the values back."""
-    low, high = float(pixels.min()), float(pixels.max())
-    if np.issubdtype(pixels.dtype, np.integer):
-        if pixels.dtype in (np.uint8, np.uint16, np.int16):
-            return pixels, 1.0, 0.0
-        for kind in (np.uint16, np.int16):
-            if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
-                return pixels.astype(kind), 1.0, 0.0
-    slope = float(_decimal((high - low) / 65535)) if high > low else 1.0
-    intercept = float(_decimal(low))
-    steps = np.rint((pixels.astype(np.float64) - intercept) / slope).clip(0, 65535)
-    return steps.astype(np.uint16), slope, intercept
-
-
-def _decimal(value: float) -> str:
-    """A number in the 16 characters of a decimal string (PS3.5 6.2), as exactly as they allow."""
-    return next(text for digits in range(16, 0, -1) if len(text := f"{value:.{digits}g}") <= 16)
-
-
 def _of_nobody(radiograph: Radiograph) -> Dataset:
     """All attributes that a secondary capture must have (PS3.3 A.8.1) but its pixels; what nobody knows is empty."""
-    made, now = radiograph.provenance, datetime.datetime.now()
-    data = Dataset()
-    data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = SecondaryCaptureImageStorage
-    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = generate_uid()
-    data.StudyInstanceUID, data.SeriesInstanceUID = generate_uid(), generate_uid()
-    for empty in ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "ReferringPhysicianName", "StudyID"):
-        setattr(data, empty, "")
-    data.AccessionNumber, data.SeriesNumber, data.InstanceNumber = "", 1, 1
-    data.StudyDate = data.ContentDate = now.strftime("%Y%m%d")
-    data.StudyTime = data.ContentTime = now.strftime("%H%M%S")
+    data = derived_dataset(radiograph.provenance, SecondaryCaptureImageStorage, radiograph.identity)
+    data.SeriesNumber, data.InstanceNumber = 1, 1
     data.Modality, data.ConversionType, data.ImageType = "OT", "WSD", ["DERIVED", "SECONDARY"]
-    data.SeriesDescription = "SYNTHETIC, not for diagnosis" if made.synthetic else "Derived image, not for diagnosis"
-    data.DerivationDescription = made.summary
-    data.Manufacturer = (made.software or "napari-medgen").encode("ascii", "replace").decode()[:_LONG_STRING]
     data.PatientOrientation = ""
     data.Laterality = radiograph.laterality if radiograph.laterality in ("L", "R") else ""
-    data.PatientIdentityRemoved = "YES" if radiograph.identity == "removed" else "NO"
-    if data.PatientIdentityRemoved == "YES":
-        data.DeidentificationMethod = (
-            "Made without a patient" if made.synthetic and not made.source else "Only pixels and geometry were kept"
-        )
-    if radiograph.identity != "unknown":
-        data.BurnedInAnnotation = "YES" if radiograph.identity == "present" else "NO"
     return data
 
 

@@ -14,6 +14,7 @@ from napari_medgen.imaging.dicom_file import open_dataset, stored_values
 from napari_medgen.imaging.dicom_grey import quiet
 from napari_medgen.imaging.opening import opened_image
 from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.secondary_capture import own_notes
 from napari_medgen.imaging.series.frames import Frame
 from napari_medgen.imaging.series.grouping import Series
 from napari_medgen.imaging.series.stack import Stack
@@ -54,6 +55,7 @@ def read_stack(series: Series, stack: Stack, *, even: bool = False) -> Steps[Vol
     layout = None if uneven else stack.layout()
     slices = shape[0] if layout is None else layout.slices
     require_image_bytes(slices * shape[1] * shape[2] * 2, name_of(series))
+    made = _made_by(stack.frames[0].path)
     parts = yield from _read(stack)
     voxels = _joined(parts, stack.frames)
     if layout is None:
@@ -61,12 +63,17 @@ def read_stack(series: Series, stack: Stack, *, even: bool = False) -> Steps[Vol
         voxels = _interpolated(voxels, stack.places, places)
         apart = np.diff(stack.places)
         said = f"Its slices were {apart.min():.2f} to {apart.max():.2f} mm apart and have been resampled to even steps."
-        return Volume.of(voxels, affine, name_of(series), Provenance(software=""), (*stack.notes, said))
+        return Volume.of(voxels, affine, name_of(series), made, (*stack.notes, said))
     if layout.slices > shape[0]:
         whole = np.full((layout.slices, *voxels.shape[1:]), voxels.min(), voxels.dtype)
         whole[layout.rows] = voxels
         voxels = whole
-    return Volume.of(voxels, layout.affine, name_of(series), Provenance(software=""), layout.notes)
+    return Volume.of(voxels, layout.affine, name_of(series), made, layout.notes)
+
+
+def _made_by(path: Path) -> Provenance:
+    """What we wrote of where it comes from; of another program's series nothing is known."""
+    return own_notes(open_dataset(path))[0] or Provenance(software="")
 
 
 def thumbnail(entry_frames: tuple[Frame, ...], side: int = 72) -> NDArray[np.uint8]:
