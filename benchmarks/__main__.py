@@ -163,6 +163,11 @@ def main() -> None:
 
         statistics.main(sys.argv[2:])
         return
+    if sys.argv[1:2] == ["series"]:
+        from benchmarks import series
+
+        series.main()
+        return
     if sys.argv[1:2] == ["window"]:
         from benchmarks import window
 
@@ -171,7 +176,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog="Instead: fuzz [--minutes N] changes files at random; window measures the window's gaps; reading the room's; "
-        "study a study's; statistics how often intervals hold.",
+        "study a study's; statistics how often intervals hold; series DICOM.",
     )
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; all by default")
     parser.add_argument("--runs", type=int, default=3)
