@@ -101,32 +101,32 @@ def _stacks(group: list[Frame]) -> list[Stack]:
     """A group as stacks in which no place comes twice."""
     if not _collides(group):
         return [_stack(group)]
-    parts = _told_apart(group)
-    if parts is None:
-        parts = _by_turns(group)
-    return [_stack(part, apart) for apart, part in parts]
+    keywords, found = _telling_keywords(group), []
+    for values, part in _split(group, keywords).items():
+        words = _words(keywords, values)
+        if _collides(part):
+            turns = enumerate(_by_turns(part), 1)
+            found += [_stack(own, f"{words}, number {turn} at each place".lstrip(", ")) for turn, own in turns]
+        else:
+            found.append(_stack(part, words))
+    return found
 
 
-def _told_apart(group: list[Frame]) -> list[tuple[str, list[Frame]]] | None:
-    """Parts by what their headers differ in, as few parts as will do; None where nothing tells."""
-    keywords = [key for key in TELLING if len({frame.telling.get(key, "") for frame in group}) > 1]
+def _telling_keywords(group: list[Frame]) -> list[str]:
+    """What tells images at one place apart, as few keywords as will do.
+
+    Values that make more parts than there are images at any place change from slice to slice, as times do, and tell nothing.
+    """
     chosen: list[str] = []
-    best = _most_at_a_place(group)
-    for keyword in keywords:
-        tried = [*chosen, keyword]
-        parts = _split(group, tried)
-        crowd = max(_most_at_a_place(part) for part in parts.values())
-        alone = sum(len(part) == 1 for part in parts.values()) > len(parts) / 2
-        if crowd < best and not (alone and len(group) > len(parts) // 2 * 3):
-            chosen, best = tried, crowd
-        if best == 1:
+    whole = crowd = _most_at_a_place(group)
+    for keyword in TELLING:
+        parts = _split(group, [*chosen, keyword]).values()
+        left = max(_most_at_a_place(part) for part in parts)
+        if left < crowd and len(parts) <= whole:
+            chosen, crowd = [*chosen, keyword], left
+        if crowd == 1:
             break
-    if best > 1 or not chosen:
-        return None
-    parts = _split(group, chosen)
-    if max(len(part) for part in parts.values()) == 1 and len(parts) > _most_at_a_place(group):
-        return None
-    return [(_words(chosen, values), part) for values, part in parts.items()]
+    return chosen
 
 
 def _split(group: Sequence[Frame], keywords: Sequence[str]) -> dict[tuple[str, ...], list[Frame]]:
@@ -140,7 +140,7 @@ def _words(keywords: Sequence[str], values: Sequence[str]) -> str:
     return ", ".join(f"{TELLING[key]} {value}" for key, value in zip(keywords, values, strict=True) if value)
 
 
-def _by_turns(group: list[Frame]) -> list[tuple[str, list[Frame]]]:
+def _by_turns(group: list[Frame]) -> list[list[Frame]]:
     """The first frame at each place, then the second ...: in the order in which they were made."""
     parts: list[list[Frame]] = []
     counts: dict[int, int] = defaultdict(int)
@@ -152,7 +152,7 @@ def _by_turns(group: list[Frame]) -> list[tuple[str, list[Frame]]]:
         if turn == len(parts):
             parts.append([])
         parts[turn].append(group[index])
-    return [(f"number {turn + 1} at each place", part) for turn, part in enumerate(parts)]
+    return parts
 
 
 def _collides(group: Sequence[Frame]) -> bool:
