@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_medgen.errors import ImageError
 from napari_medgen.viewer.plugin.series_dialog import SeriesDialog
+from napari_medgen.viewer.reading.window_level import modality
 from series_support import CORONAL, SHAPE, STEP, positions, write_enhanced, write_series, write_slice
 
 PLUGIN = "napari-medgen"
@@ -78,6 +80,7 @@ def test_a_folder_of_series_is_a_list_to_choose_from(make_napari_viewer: Any, di
     assert texts[0][4] == "Pictures without a place in the patient."
     assert layer.data.shape == (9, *SHAPE)
     assert layer.scale[0] == STEP
+    assert modality(layer) == "CT"
     assert layer.name == "CT ABDOMEN"  # the description, which may hold a name, is on no layer
 
 
@@ -141,3 +144,14 @@ def test_a_folder_of_radiographs_stays_one_of_radiographs(make_napari_viewer: An
         write_slice(tmp_path / f"{number}.dcm", positions(1)[0], ImagePositionPatient=None)
     layers = make_napari_viewer().open(str(tmp_path), plugin=PLUGIN)
     assert [layer.data.ndim for layer in layers] == [2, 2, 2]
+
+
+def test_a_series_is_saved_as_a_series_of_its_kind(make_napari_viewer: Any, disc: Path, tmp_path: Path) -> None:
+    viewer = make_napari_viewer()
+    (layer,) = viewer.open(str(disc / "a"), plugin=PLUGIN)
+    written = viewer.layers.save(str(tmp_path / "saved" / "scan.dcm"), plugin=PLUGIN)
+    assert len(written) == 9
+    assert pydicom.dcmread(written[0]).Modality == "CT"
+    (again,) = viewer.open(str(tmp_path / "saved" / "scan"), plugin=PLUGIN)
+    np.testing.assert_array_equal(again.data, layer.data)
+    np.testing.assert_allclose(again.translate, layer.translate, atol=1e-4)

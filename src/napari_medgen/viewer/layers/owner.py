@@ -16,6 +16,7 @@ RADIOGRAPH = f"{KEY}_radiograph"
 # What a widget writes into the metadata of a layer that it added; such a layer is no image to ask a model about.
 SALIENCY, COMPARISON, SEEN, FUTURE = (f"{KEY}_{what}" for what in ("saliency", "comparison", "seen", "future"))
 UNIT = f"{KEY}_unit"  # metadata: what a layer's colours count, in words
+MODALITY = f"{KEY}_modality"  # metadata: of a scan that was read from DICOM
 _OURS = {SALIENCY, COMPARISON, SEEN, FUTURE}
 
 

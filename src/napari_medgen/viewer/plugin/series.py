@@ -18,6 +18,7 @@ from napari_medgen.imaging.series.finding import Entry, Found, dicom_files, find
 from napari_medgen.imaging.series.frames import read_frames
 from napari_medgen.imaging.series.reading import read_stack, thumbnail
 from napari_medgen.running.progress import drive
+from napari_medgen.viewer.layers.owner import MODALITY
 from napari_medgen.viewer.layers.volumes import LayerData, image_options
 from napari_medgen.viewer.plugin.series_dialog import SeriesDialog
 from napari_medgen.viewer.work.aside import Cancelled, aside
@@ -138,7 +139,9 @@ def _layers(chosen: list[Entry], even: bool, pictures: Pictures) -> tuple[list[L
         except ImageError as error:
             faults.append(f"{entry.title}: {error}")
             continue
-        layers.append((volume.voxels, image_options(volume), "image"))
+        options = image_options(volume)
+        options["metadata"][MODALITY] = entry.series.modality
+        layers.append((volume.voxels, options, "image"))
         if volume.remarks:
             remarks.append(f"{entry.title}: {' '.join(volume.remarks)}")
     if not layers:

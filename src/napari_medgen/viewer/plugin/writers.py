@@ -11,7 +11,8 @@ from napari.utils.notifications import show_warning
 
 from napari_medgen.imaging.nifti import write_nifti
 from napari_medgen.imaging.orientation import CANONICAL
-from napari_medgen.viewer.layers.owner import KEY
+from napari_medgen.running.progress import drive
+from napari_medgen.viewer.layers.owner import KEY, MODALITY
 from napari_medgen.viewer.layers.place import UNSURE
 from napari_medgen.viewer.layers.proxy import unwrapped
 from napari_medgen.viewer.layers.radiographs import radiograph_of
@@ -33,6 +34,14 @@ def write_volume(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
 
 def _while_the_window_lives(write: Callable[[], Sequence[Path]], path: str) -> list[str]:
     return [str(written) for written in aside(write, f"Writing {Path(path).name}", cancel=False)]
+
+
+def _write_series(folder: Path, data: Any, meta: dict[str, Any]) -> list[str]:
+    from napari_medgen.imaging.series.writing import write_series
+
+    volume = volume_of(data, meta)
+    of_ct = meta.get("metadata", {}).get(MODALITY) == "CT"
+    return _while_the_window_lives(lambda: drive(write_series(volume, folder, "CT" if of_ct else "MR")), str(folder))
 
 
 def adopted(data: Any, meta: dict[str, Any]) -> dict[str, Any]:
@@ -62,13 +71,17 @@ def adopted(data: Any, meta: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_radiograph(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write one two-dimensional image layer as PNG, or as a DICOM secondary capture.
+    """Write one two-dimensional image layer as PNG or as a DICOM secondary capture, a volume as a DICOM series.
+
+    Of a series, the name that was asked for becomes a folder, without its ending.
 
     Raises
     ------
     ImageError
-        If the layer is not a grey image with rows and columns, or the file cannot be written.
+        If the layer is not a grey image, or cannot be written.
     """
+    if path.lower().endswith(".dcm") and np.ndim(data) == 3 and not meta.get("rgb"):
+        return _write_series(Path(path).with_suffix(""), data, adopted(data, meta))
     image = radiograph_of(data, meta)
     if image.identity != "removed":
         known = "says that it holds text" if image.identity == "present" else "does not say whether it holds text"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_medgen.imaging.windows import Modality, Window, automatic, modality_of, named
 from napari_medgen.viewer.layers.finest import finest
-from napari_medgen.viewer.layers.owner import RADIOGRAPH, SALIENCY, UNIT
+from napari_medgen.viewer.layers.owner import MODALITY, RADIOGRAPH, SALIENCY, UNIT
 from napari_medgen.viewer.layers.radiographs import SIGMOID
 from napari_medgen.viewer.work.preferences import preferences
 
@@ -118,10 +118,10 @@ def automatic_window_known(layer: Image) -> Window | None:
 
 
 def modality(layer: Layer) -> str:
-    """``CT`` where the values can only be Hounsfield units, what a radiograph's file says, or nothing."""
+    """What a radiograph's or a series' files say; else ``CT`` where the values can only be Hounsfield units, or nothing."""
     from napari.layers import Image
 
-    said = layer.metadata.get(RADIOGRAPH, {}).get("modality")
+    said = layer.metadata.get(RADIOGRAPH, {}).get("modality", layer.metadata.get(MODALITY))
     if said is not None or not isinstance(layer, Image) or layer.rgb:
         return str(said or "")
     data = finest(layer)
