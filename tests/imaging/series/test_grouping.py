@@ -100,11 +100,21 @@ def test_a_file_that_lies_there_twice_counts_once_and_is_told(tmp_path: Path) ->
 
 def test_pictures_without_a_place_are_no_volume(tmp_path: Path) -> None:
     write_slice(tmp_path / "a", positions(1)[0], SeriesInstanceUID="1.2.3", ImagePositionPatient=None)
-    colour = np.zeros((6, 7), np.int16)
-    write_slice(tmp_path / "b", positions(1)[0], SeriesInstanceUID="1.2.3", pixels=colour, PixelSpacing=None)
+    write_slice(tmp_path / "b", positions(1)[0], SeriesInstanceUID="1.2.3", PixelSpacing=None)
+    colour = {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB", "PlanarConfiguration": 0}
+    pixels = np.zeros((6, 7 * 3), np.uint8)
+    write_slice(tmp_path / "c", positions(1)[0], SeriesInstanceUID="1.2.3", pixels=pixels, Columns=7, **colour)
     (series,) = found(tmp_path).series
     assert not series.stacks
-    assert len(series.images) == 2
+    assert len(series.images) == 3
+
+
+def test_frames_of_a_film_that_share_one_place_are_no_volume(tmp_path: Path) -> None:
+    frames = np.zeros((4 * 6, 7), np.int16)
+    write_slice(tmp_path / "film", positions(1)[0], pixels=frames, Rows=6, NumberOfFrames=4)
+    (series,) = found(tmp_path).series
+    assert not series.stacks
+    assert len(series.images) == 4
 
 
 def test_other_sizes_and_spacings_are_other_stacks(tmp_path: Path) -> None:

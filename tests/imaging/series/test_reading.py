@@ -201,6 +201,26 @@ def test_a_volume_larger_than_is_allowed_is_refused_before_it_is_read(
         next(read_stack(series, series.stacks[0]))
 
 
+@pytest.mark.parametrize("name", ["rtdose.dcm", "rtdose_rle.dcm", "rtdose_expb.dcm"])
+def test_the_planes_of_a_dose_lie_at_their_offsets_however_they_are_stored(name: str) -> None:
+    path = DICOMDIR_TESTS.parent / name
+    data = pydicom.dcmread(path)
+    (series,) = drive(find_series([path])).series
+    volume = drive(read_stack(series, series.stacks[0]))
+    offsets = [float(offset) for offset in data.GridFrameOffsetVector]
+    assert volume.spacing[0] == pytest.approx(np.diff(offsets)[0])
+    assert volume.affine[2, 3] == pytest.approx(float(data.ImagePositionPatient[2]) + offsets[0])
+    np.testing.assert_array_equal(volume.voxels, data.pixel_array[::1])
+
+
+def test_what_lies_outside_of_a_ct_keeps_the_value_that_the_file_has(tmp_path: Path) -> None:
+    for number, place in enumerate(positions(2)):
+        pixels = np.full(SHAPE, -2000, np.int16)
+        pixels[2:4] = 40
+        write_slice(tmp_path / f"{number}", place, pixels=pixels, SeriesInstanceUID="1.2.3", PixelPaddingValue=-2000)
+    assert sorted(np.unique(only(tmp_path).voxels)) == [-2000, 40]
+
+
 def test_the_tiles_of_a_mosaic_are_slices_where_dcm2niix_puts_them(tmp_path: Path) -> None:
     (tmp_path / "mosaic").write_bytes(gzip.decompress(MOSAIC.read_bytes()))
     volume = only(tmp_path)
