@@ -21,6 +21,7 @@ _Source = Annotated[Path, typer.Argument(help="A folder, a DICOMDIR, a zip archi
 def info(source: _Source) -> None:
     """List the series of a folder or a disc, and what is odd about them."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from napari_medgen.imaging.series.finding import unpacked
@@ -29,7 +30,8 @@ def info(source: _Source) -> None:
         found = _find(place)
     table = Table("no.", "series", "images", "rows x columns", "mm", "remarks")
     for number, entry in enumerate(found.entries, 1):
-        table.add_row(str(number), entry.title, str(entry.images), entry.size, entry.steps, " ".join(entry.remarks))
+        words = (str(number), entry.title, str(entry.images), entry.size, entry.steps, " ".join(entry.remarks))
+        table.add_row(*map(escape, words))  # brackets in a description are no colours
     Console().print(table)
     for failure in found.failures:
         typer.echo(failure, err=True)

@@ -19,10 +19,11 @@ from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Identity
 
 _LONG_STRING = 64  # characters that a value of the kind LO may have
+SYNTHETIC = "SYNTHETIC"  # a value of ImageType, and a code
 _SCHEME = "99MEDGEN"  # private, as the 99 says (PS3.3 8.2)
 
 
-def derived_dataset(made: Provenance, kind: UID, identity: Identity) -> Dataset:
+def derived_dataset(made: Provenance, kind: UID, identity: Identity, at: datetime.datetime | None = None) -> Dataset:
     """Attributes of patient, study, series and equipment (PS3.3 C.7.1 to C.7.5); what nobody knows is empty.
 
     Parameters
@@ -33,8 +34,10 @@ def derived_dataset(made: Provenance, kind: UID, identity: Identity) -> Dataset:
         UID of the storage class.
     identity
         Whether a name may stand in the pixels.
+    at
+        When; now by default. Files of one series have one time.
     """
-    now = datetime.datetime.now()
+    now = at or datetime.datetime.now()
     data = Dataset()
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -51,7 +54,7 @@ def derived_dataset(made: Provenance, kind: UID, identity: Identity) -> Dataset:
     data.Manufacturer = _plain(made.software or "napari-medgen")
     data.ContributingEquipmentSequence = Sequence([_equipment(made)])
     if made.synthetic:
-        data.DerivationCodeSequence = Sequence([_code("SYNTHETIC", _SCHEME, "Made by a generative model")])
+        data.DerivationCodeSequence = Sequence([_code(SYNTHETIC, _SCHEME, "Made by a generative model")])
     data.PatientIdentityRemoved = "YES" if identity == "removed" else "NO"
     if data.PatientIdentityRemoved == "YES":
         data.DeidentificationMethod = (

@@ -25,6 +25,7 @@ _CHUNK = 2**20
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 # A file without preamble begins with one of the first groups, little endian.
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
+_FIRST_ELEMENTS = (b"\x00\x00", b"\x01\x00", b"\x05\x00", b"\x08\x00", b"\x12\x00", b"\x16\x00", b"\x18\x00")
 
 
 def is_dicom(path: Path) -> bool:
@@ -34,6 +35,30 @@ def is_dicom(path: Path) -> bool:
             return file.read(132)[128:] == b"DICM"
     except OSError:
         return False
+
+
+def may_be_dicom(path: Path) -> bool:
+    """Whether a file begins as DICOM files do, or as those did that were written without a preamble."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(_META_BEGIN)
+    except OSError:
+        return False
+    return begin[128:] == b"DICM" or (begin[:2] == _FIRST_GROUPS[1] and begin[2:4] in _FIRST_ELEMENTS)
+
+
+def open_header(path: Path, tags: list[str] | None = None) -> Dataset:
+    """The data set of a file without its pixels, or ``tags`` of it alone; what is no DICOM raises as pydicom does."""
+    with path.open("rb") as file:
+        begin = file.read(_META_MOST)
+    source: Path | BytesIO = path
+    if str(DeflatedExplicitVRLittleEndian).encode() in begin:
+        content = path.read_bytes()
+        _require_small_when_inflated(content, path.name)
+        source = BytesIO(content)
+    bare = begin[128:132] != b"DICM" and begin[:2] in _FIRST_GROUPS
+    header: Dataset = quiet(pydicom.dcmread, source, stop_before_pixels=True, specific_tags=tags, force=bare)
+    return header
 
 
 def open_dataset(path: Path) -> Dataset:

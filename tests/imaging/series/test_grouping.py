@@ -94,7 +94,7 @@ def test_a_file_that_lies_there_twice_counts_once_and_is_told(tmp_path: Path) ->
     (series,) = found(tmp_path).series
     (stack,) = series.stacks
     assert len(stack.frames) == 4
-    assert stack.notes == ("2 images were there twice.",)
+    assert stack.notes == ("2 images of its series were there twice.",)
     assert "twice" in drive(read_stack(series, stack)).remarks[0]
 
 

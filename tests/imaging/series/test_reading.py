@@ -150,7 +150,7 @@ def test_uneven_slices_are_refused_and_resampled_only_when_asked(tmp_path: Path)
         only(tmp_path)
     volume = only(tmp_path, even=True)
     assert_in_place(volume, within=0.6)  # the scene is linear, and so is what lies between slices
-    assert volume.voxels.shape[0] == 5
+    assert volume.voxels.shape[0] == 6  # to the last slice
     assert any("resampled to even steps" in remark for remark in volume.remarks)
 
 

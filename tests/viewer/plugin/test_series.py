@@ -136,7 +136,7 @@ def test_uneven_slices_are_asked_about(make_napari_viewer: Any, tmp_path: Path, 
 
     answer(resample)
     (layer,) = viewer.open(str(tmp_path), plugin=PLUGIN)
-    assert layer.data.shape[0] == 5
+    assert layer.data.shape[0] == 6
 
 
 def test_a_folder_of_radiographs_stays_one_of_radiographs(make_napari_viewer: Any, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from napari_medgen.errors import ImageError
-from napari_medgen.imaging.dicom_file import is_dicom
+from napari_medgen.imaging.dicom_file import is_dicom, may_be_dicom
 from napari_medgen.imaging.listing import list_files
 from napari_medgen.imaging.opening import opened_image
 from napari_medgen.imaging.series.frames import Frame, read_frames
@@ -129,7 +129,8 @@ def find_series(files: Iterable[Path]) -> Steps[Found]:
         try:
             frames += read_frames(path)
         except ImageError as error:
-            failures.append(str(error))
+            # Without a preamble it only looked like one.
+            failures += [str(error)] if is_dicom(path) else []
         yield Progress(done, len(paths), "Reading headers")
     if not frames:
         raise ImageError(failures[0] if failures else "There is no DICOM image.")
@@ -153,7 +154,7 @@ def dicom_files(source: str | Path) -> list[Path]:
         return [source]
     folder = source if source.is_dir() else source.parent
     with opened_image(folder, "a folder"):
-        found = [path for path in list_files(folder, "**/*") if path.name.upper() != _INDEX and is_dicom(path)]
+        found = [path for path in list_files(folder, "**/*") if path.name.upper() != _INDEX and may_be_dicom(path)]
     if not found:
         raise ImageError(f"{folder.name} holds no DICOM file.")
     return found

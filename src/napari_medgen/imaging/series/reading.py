@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pydicom.pixels.processing import apply_modality_lut
 
 from napari_medgen.errors import ImageError
-from napari_medgen.imaging.dicom_file import open_dataset, stored_values
+from napari_medgen.imaging.derived_dicom import SYNTHETIC
+from napari_medgen.imaging.dicom_file import open_dataset, open_header, stored_values
 from napari_medgen.imaging.dicom_grey import quiet
 from napari_medgen.imaging.opening import opened_image
 from napari_medgen.imaging.provenance import Provenance
@@ -21,6 +22,7 @@ from napari_medgen.imaging.series.stack import Stack
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.running.limits import require_image_bytes
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.validity import single_precision, without_gaps
 
 Voxels = NDArray[Any]
 
@@ -51,29 +53,38 @@ def read_stack(series: Series, stack: Stack, *, even: bool = False) -> Steps[Vol
         If a file is gone, damaged or not what its header said, or the slices do not make a volume.
     """
     shape = stack.shape
-    uneven = even and not stack.even
-    layout = None if uneven else stack.layout()
-    slices = shape[0] if layout is None else layout.slices
-    require_image_bytes(slices * shape[1] * shape[2] * 2, name_of(series))
+    grid = stack.at_even_steps() if even and not stack.even else None
+    layout = stack.layout() if grid is None else None
+    slices, width = (len(grid[0]), 4) if grid is not None else (layout.slices if layout else 0, 2)
+    require_image_bytes(max(slices, shape[0]) * shape[1] * shape[2] * width, name_of(series))
     made = _made_by(stack.frames[0].path)
     parts = yield from _read(stack)
-    voxels = _joined(parts, stack.frames)
+    voxels, gaps = _joined(parts)
     if layout is None:
-        places, affine = stack.at_even_steps()
+        assert grid is not None
+        places, affine = grid
         voxels = _interpolated(voxels, stack.places, places)
         apart = np.diff(stack.places)
         said = f"Its slices were {apart.min():.2f} to {apart.max():.2f} mm apart and have been resampled to even steps."
-        return Volume.of(voxels, affine, name_of(series), made, (*stack.notes, said))
+        return Volume.of(voxels, affine, name_of(series), made, (*stack.notes, *gaps, said))
     if layout.slices > shape[0]:
         whole = np.full((layout.slices, *voxels.shape[1:]), voxels.min(), voxels.dtype)
         whole[layout.rows] = voxels
         voxels = whole
-    return Volume.of(voxels, layout.affine, name_of(series), made, layout.notes)
+    if stack.frames[0].photometric == "MONOCHROME1":
+        gaps = (*gaps, "Its files show high values dark; the values are kept, and shown bright.")
+    return Volume.of(voxels, layout.affine, name_of(series), made, (*layout.notes, *gaps))
 
 
 def _made_by(path: Path) -> Provenance:
-    """What we wrote of where it comes from; of another program's series nothing is known."""
-    return own_notes(open_dataset(path))[0] or Provenance(software="")
+    """What we wrote of where it comes from; of another program's series nothing is known.
+
+    Archives strip private notes. That a model made it stands in the public ones too.
+    """
+    header = open_header(path)
+    kept = own_notes(header)[0]
+    kinds = [str(kind).upper() for kind in header.get("ImageType") or ()]
+    return kept or Provenance(software="", synthetic=SYNTHETIC in kinds)
 
 
 def thumbnail(entry_frames: tuple[Frame, ...], side: int = 72) -> NDArray[np.uint8]:
@@ -86,7 +97,7 @@ def thumbnail(entry_frames: tuple[Frame, ...], side: int = 72) -> NDArray[np.uin
     """
     frame = entry_frames[len(entry_frames) // 2]
     (pixels,) = _values(frame.path, [frame])
-    grey = pixels[..., :3].mean(-1) if pixels.ndim == 3 else pixels.astype(np.float64)
+    grey = pixels.astype(np.float64)
     every = max(1, -(-max(grey.shape) // side))
     small = grey[::every, ::every]
     low, high = np.percentile(small, (1, 99))
@@ -132,7 +143,9 @@ def _part(stored: Voxels, frame: Frame) -> Voxels:
     """The stored numbers of a frame, or of its tile of one."""
     row, column = frame.tile or (0, 0)
     part = stored[frame.index, row : row + frame.rows, column : column + frame.columns]
-    if part.shape != (frame.rows, frame.columns) or (frame.tile is None and part.shape != stored.shape[1:]):
+    if part.ndim == 3:
+        part = part[..., :3].mean(-1)  # a colour picture, for its thumbnail
+    if part.shape != (frame.rows, frame.columns) or (frame.tile is None and part.shape != stored.shape[1:3]):
         raise ImageError(f"{frame.path.name} is not as large as its header says.")
     return part
 
@@ -151,19 +164,25 @@ def _rescaled(stored: Voxels, slope: float, intercept: float) -> Voxels:
     return (stored.astype(np.float64) * slope + intercept).astype(np.float32)
 
 
-def _joined(parts: list[Voxels], frames: tuple[Frame, ...]) -> Voxels:
-    """Slices as one array, of the smallest type that holds all of them."""
+def _joined(parts: list[Voxels]) -> tuple[Voxels, tuple[str, ...]]:
+    """Slices as one array, of the smallest type that holds all of them; a note where some were no number."""
     if any(part.dtype.kind == "f" for part in parts):
-        return np.stack([part.astype(np.float32) for part in parts])
+        try:
+            voxels, rounded = single_precision(np.stack(parts))
+            voxels, note = without_gaps(voxels)
+        except ValueError:
+            raise ImageError("It holds no finite grey value.") from None
+        return voxels, tuple(said for said in (rounded, note) if said)
     low, high = min(int(part.min()) for part in parts), max(int(part.max()) for part in parts)
     kinds = (np.uint8, np.int16, np.uint16, np.int32, np.uint32)
     kind = next((k for k in kinds if np.iinfo(k).min <= low and high <= np.iinfo(k).max), np.int64)
     if kind == np.uint8 and any(part.itemsize > 1 for part in parts):
         kind = np.int16
     whole = np.empty((len(parts), *parts[0].shape), kind)
-    for row, part in zip(whole, parts, strict=True):
-        row[:] = part
-    return whole
+    for index, row in enumerate(whole):
+        row[:] = parts[index]
+        parts[index] = row  # what it was read as is not needed any more
+    return whole, ()
 
 
 def _interpolated(voxels: Voxels, known: NDArray[np.float64], wanted: NDArray[np.float64]) -> Voxels:

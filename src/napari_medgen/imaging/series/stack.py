@@ -17,9 +17,12 @@ from napari_medgen.imaging.orientation import Affine
 from napari_medgen.imaging.series.frames import Frame
 
 Places = NDArray[np.float64]
-SAME_PLACE = 1e-2  # millimetres along the normal: nearer frames are at one place
-_EVEN = 0.02  # of a step: what scanners write of places is rounded so
-_EVEN_MM = 0.05
+_SAME_PLACE, _SAME_PLACE_MM = 0.02, 1e-2  # of a pixel, and millimetres, along the normal: nearer frames are at one place
+_EVEN, _EVEN_MM = 0.1, 0.05  # of a step, and millimetres: what scanners write of places is rounded so
+_ROUNDED = 0.02
+_DRIFT = 0.25  # of a step: how far all that rounding together may lead
+_CLOSE = 0.2  # of a slice's thickness: slices nearer than that are no stack
+_THICKER = 1.2
 _MOST_MISSING = 0.5  # of the slices of a whole stack
 _ALONG_THE_NORMAL = 1e-3  # of a step, sideways
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -59,11 +62,14 @@ class Stack:
         What tells it from the other stacks of its series, for a person; empty where it is the only one.
     notes
         What was left out of it, in sentences.
+    fault
+        Why it is not read, in a sentence; empty where it is.
     """
 
     frames: tuple[Frame, ...]
     apart: str = ""
     notes: tuple[str, ...] = ()
+    fault: str = ""
 
     @property
     def places(self) -> Places:
@@ -78,7 +84,7 @@ class Stack:
     @property
     def even(self) -> bool:
         """Whether its slices are even apart, but for some that are missing."""
-        return _steps(self.places) is not None
+        return _steps(self.frames, self.places) is not None
 
     def layout(self) -> Layout:
         """The grid.
@@ -90,7 +96,9 @@ class Stack:
         """
         first, places = self.frames[0], self.places
         normal = normal_of(first)
-        steps = _steps(places)
+        if self.fault:
+            raise ImageError(self.fault)
+        steps = _steps(self.frames, places)
         if steps is None:
             apart = np.diff(places)
             raise ImageError(
@@ -103,11 +111,10 @@ class Stack:
             notes += [said] if said else []
             direction = normal * step
         else:
+            self._require_straight()
             positions = np.array([frame.position for frame in self.frames])
             direction = (positions[-1] - positions[0]) / rows[-1]
-            astray = positions - positions[0] - np.outer(rows, direction)
-            if np.linalg.norm(astray, axis=1).max() > 0.5 * min(first.spacing or (1.0, 1.0)) + _EVEN * step + _EVEN_MM:
-                raise ImageError("Its slices do not lie behind each other on a straight line.")
+            notes += _unlike_said(first, step)
             if np.linalg.norm(direction - normal * (direction @ normal)) < _ALONG_THE_NORMAL * step:
                 direction = normal * (direction @ normal)
         missing = rows[-1] + 1 - len(rows)
@@ -118,24 +125,45 @@ class Stack:
     def at_even_steps(self) -> tuple[Places, Affine]:
         """Where slices lie that are even apart, in millimetres along the normal, and the affine of that grid.
 
-        They are as far apart as half of the frames are or less, and begin at the first.
+        They go from the first to the last, about as far apart as half of the frames are or less.
+
+        Raises
+        ------
+        ImageError
+            If the slices are not behind each other, or most of them at almost one place.
         """
+        if self.fault:
+            raise ImageError(self.fault)
+        self._require_straight()
         places, first = self.places, self.frames[0]
         step = float(np.median(np.diff(places)))
-        count = int(np.floor((places[-1] - places[0]) / step + 1e-6)) + 1
+        if first.thickness and step < _CLOSE * first.thickness:
+            raise ImageError("Most of its slices lie at almost the same place, as those of several volumes do.")
+        count = max(round((places[-1] - places[0]) / step) + 1, 2)
+        step = float(places[-1] - places[0]) / (count - 1)
         positions = np.array([frame.position for frame in self.frames])
         direction = (positions[-1] - positions[0]) / (places[-1] - places[0]) * step
         return places[0] + step * np.arange(count), _affine(first, direction)
+
+    def _require_straight(self) -> None:
+        """Refuse slices that are beside each other by more than half a pixel."""
+        positions, places = np.array([frame.position for frame in self.frames]), self.places
+        along = (places - places[0]) / (places[-1] - places[0])
+        astray = positions - positions[0] - np.outer(along, positions[-1] - positions[0])
+        if np.linalg.norm(astray, axis=1).max() > 0.5 * min(self.frames[0].spacing or (1.0, 1.0)):
+            raise ImageError("Its slices do not lie behind each other on a straight line.")
 
 
 def normal_of(frame: Frame) -> Places:
     """Unit vector across a frame's plane, in LPS."""
     assert frame.directions is not None
     across = np.cross(*np.asarray(frame.directions, float))
-    length = np.linalg.norm(across)
-    if length < 0.5:
-        raise ImageError(f"{frame.path.name} says that its rows and columns lie along each other.")
-    return np.asarray(across / length, float)
+    return np.asarray(across / np.linalg.norm(across), float)
+
+
+def same_place(frame: Frame) -> float:
+    """How near along the normal two frames are at one place, in millimetres."""
+    return min(_SAME_PLACE_MM, _SAME_PLACE * min(frame.spacing or (1.0, 1.0)))
 
 
 def places_of(frames: Sequence[Frame]) -> Places:
@@ -143,22 +171,36 @@ def places_of(frames: Sequence[Frame]) -> Places:
     return np.array([frame.position for frame in frames], float) @ normal_of(frames[0])
 
 
-def _steps(places: Places) -> tuple[float, list[int]] | None:
+def _steps(frames: Sequence[Frame], places: Places) -> tuple[float, list[int]] | None:
     """The distance of slices, and which slice each place is; None where they are unevenly apart."""
     if len(places) == 1:
         return 0.0, [0]
     apart = np.diff(places)
     step = float(np.median(apart))
+    thick = [frame.thickness for frame in frames if frame.thickness]
+    # Thin slices of the base of a skull and thick ones above: none is missing.
+    may_miss = not thick or max(thick) <= _THICKER * min(thick)
     # Where every second one is missing the median is no step; the smallest distance may be one.
     for candidate in (step, float(apart.min())):
         whole = np.rint(apart / candidate)
         off = np.abs(apart - whole * candidate)
-        if (whole >= 1).all() and off.max() <= _EVEN * candidate + _EVEN_MM:
+        if (whole >= 1).all() and off.max() <= min(_EVEN * candidate, _EVEN_MM + _ROUNDED * candidate):
             rows = np.concatenate(([0], np.cumsum(whole))).astype(int)
+            mean = (places[-1] - places[0]) / rows[-1]
+            if np.abs(places - places[0] - rows * mean).max() > _DRIFT * mean or (rows[-1] >= len(rows) and not may_miss):
+                continue
             if len(rows) > 2 and (rows[-1] + 1 - len(rows)) > _MOST_MISSING * (rows[-1] + 1):
                 continue
             return float((places[-1] - places[0]) / rows[-1]), [int(row) for row in rows]
     return None
+
+
+def _unlike_said(first: Frame, step: float) -> list[str]:
+    """A sentence where slices are farther apart than their files say: every second one may be missing."""
+    said = first.between
+    if said and said > 0 and step > (1 + _EVEN) * said:
+        return [f"Slices are {step:.3g} mm apart where their files say {said:.3g}: some may be missing throughout."]
+    return []
 
 
 def _lonely(frame: Frame) -> tuple[float, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Iterator
 from io import BytesIO
@@ -13,7 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, MRImageStorage, generate_uid
 
 from napari_medgen.errors import ImageError
-from napari_medgen.imaging.derived_dicom import decimal, derived_dataset, stored_steps
+from napari_medgen.imaging.derived_dicom import SYNTHETIC, decimal, derived_dataset, stored_steps
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.writing import write_whole
@@ -48,8 +49,8 @@ def write_series(volume: Volume, folder: str | Path, modality: Modality = "MR") 
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ImageError(f"{folder.name} exists and is not an empty folder.")
+    new, whole = not folder.exists(), False
     written: list[Path] = []
-    whole = False
     try:
         for number, data in enumerate(_slices(volume, modality), 1):
             content = BytesIO()
@@ -61,6 +62,8 @@ def write_series(volume: Volume, folder: str | Path, modality: Modality = "MR") 
         if not whole:
             for path in written:
                 path.unlink(missing_ok=True)
+            if new and folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
     return written
 
 
@@ -68,7 +71,10 @@ def _slices(volume: Volume, modality: Modality) -> Iterator[Dataset]:
     lps = _RAS_TO_LPS @ volume.affine[:3]
     steps = np.linalg.norm(lps[:, :3], axis=0)
     across, down, along = (lps[:, axis] / steps[axis] for axis in range(3))
-    if abs(down @ along) > _RIGHT_ANGLE:
+    if abs(down @ along) <= _RIGHT_ANGLE:
+        down = down - (down @ along) * along  # to the last digit, as others ask for
+        down /= np.linalg.norm(down)
+    else:
         raise ImageError(
             f"{volume.name} has rows and columns that are not at right angles, which DICOM cannot say: make it upright."
         )
@@ -76,16 +82,17 @@ def _slices(volume: Volume, modality: Modality) -> Iterator[Dataset]:
     voxels, slope, intercept = stored_steps(volume.voxels)
     if voxels.dtype == np.uint8:
         voxels = voxels.astype(np.uint16)  # slices of MR and CT have sixteen bits
+    now = datetime.datetime.now()
     series, study, frame = generate_uid(), generate_uid(), generate_uid()
     low, high = float(volume.voxels.min()), float(volume.voxels.max())
     for number, pixels in enumerate(voxels):
-        data = derived_dataset(volume.provenance, MRImageStorage if modality == "MR" else CTImageStorage, "removed")
+        data = derived_dataset(volume.provenance, MRImageStorage if modality == "MR" else CTImageStorage, "removed", now)
         data.StudyInstanceUID, data.SeriesInstanceUID, data.FrameOfReferenceUID = study, series, frame
         data.Modality, data.PositionReferenceIndicator, data.PatientPosition = modality, "", ""
         data.SeriesNumber, data.InstanceNumber, data.AcquisitionNumber, data.Laterality = 1, number + 1, "", ""
         data.ImageType = ["DERIVED", "SECONDARY", "OTHER" if modality == "MR" else "AXIAL"]
         if volume.provenance.synthetic:
-            data.ImageType = [*data.ImageType, "SYNTHETIC"]
+            data.ImageType = [*data.ImageType, SYNTHETIC]
         data.ImagePositionPatient = [decimal(float(place)) for place in lps[:, 3] + number * lps[:, 0]]
         data.ImageOrientationPatient = [decimal(float(cosine)) for cosine in (*along, *down)]
         data.PixelSpacing = [decimal(float(steps[1])), decimal(float(steps[2]))]
@@ -96,14 +103,14 @@ def _slices(volume: Volume, modality: Modality) -> Iterator[Dataset]:
             data.KVP = ""
         if modality == "CT" or (slope, intercept) != (1.0, 0.0):
             data.RescaleSlope, data.RescaleIntercept = decimal(slope), decimal(intercept)
-            data.RescaleType = "US"
+            data.RescaleType = "HU" if modality == "CT" and slope == 1 else "US"
         data.WindowWidth, data.WindowCenter = decimal(high - low + 1), decimal((low + high + 1) / 2)
         data.Rows, data.Columns = pixels.shape
         data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
         data.PixelRepresentation = int(pixels.dtype.kind == "i")
         data.BitsAllocated, data.BitsStored, data.HighBit = 16, 16, 15
         said = json.dumps(volume.provenance.model_dump(exclude_none=True))
-        data.private_block(_GROUP, _CREATOR, create=True).add_new(_NOTES, "LT", said)
+        data.private_block(_GROUP, _CREATOR, create=True).add_new(_NOTES, "UT", said)
         data.PixelData = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
         data["PixelData"].VR = "OW"
         yield data

@@ -13,10 +13,10 @@ from qtpy.QtWidgets import QApplication
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.dicom_file import is_dicom
-from napari_medgen.imaging.listing import list_files
+from napari_medgen.imaging.listing import is_meant
 from napari_medgen.imaging.series.finding import Entry, Found, dicom_files, find_series, unpacked
 from napari_medgen.imaging.series.frames import read_frames
-from napari_medgen.imaging.series.reading import read_stack, thumbnail
+from napari_medgen.imaging.series.reading import name_of, read_stack, thumbnail
 from napari_medgen.running.progress import drive
 from napari_medgen.viewer.layers.owner import MODALITY
 from napari_medgen.viewer.layers.volumes import LayerData, image_options
@@ -24,8 +24,11 @@ from napari_medgen.viewer.plugin.series_dialog import SeriesDialog
 from napari_medgen.viewer.work.aside import Cancelled, aside
 
 _INDEX = "DICOMDIR"
-_LOOKED_AT = 40  # entries of an archive, files of a folder: one of the first is DICOM where it is a disc
+_LOOKED_AT = 40  # files of a folder, and folders of a level: one of the first is DICOM where it is a disc
+_IN_AN_ARCHIVE = 400
+_DEEPEST = 5
 _THUMBNAILS = 60
+_PICTURES = 100
 Pictures = Callable[[Sequence[Path]], list[LayerData]]
 
 
@@ -34,9 +37,23 @@ def may_hold_series(paths: Sequence[Path]) -> bool:
     if len(paths) == 1:
         path = paths[0]
         if path.is_dir():
-            return any(is_dicom(file) for file in list_files(path, "**/*")[:_LOOKED_AT])
+            return (path / _INDEX).is_file() or any(is_dicom(file) for file in _first_files(path))
         return path.name.upper() == _INDEX or (_has_frames(path) if is_dicom(path) else _packs_dicom(path))
     return all(path.is_file() and is_dicom(path) for path in paths)
+
+
+def _first_files(folder: Path) -> list[Path]:
+    """Some files of a folder and of each folder in it, the nearest first: a disc's programs may lie before its images."""
+    found: list[Path] = []
+    level = [folder]
+    for _ in range(_DEEPEST):
+        deeper: list[Path] = []
+        for place in level[:_LOOKED_AT]:
+            inside = [path for path in sorted(place.iterdir()) if is_meant(path, folder)]
+            found += [path for path in inside if path.is_file()][:_LOOKED_AT]
+            deeper += [path for path in inside if path.is_dir() and not path.is_symlink()]
+        level = deeper
+    return found
 
 
 def _has_frames(path: Path) -> bool:
@@ -53,7 +70,7 @@ def _packs_dicom(path: Path) -> bool:
         if not path.is_file() or not zipfile.is_zipfile(path):
             return False
         with zipfile.ZipFile(path) as archive:
-            for entry in [one for one in archive.infolist() if not one.is_dir()][:_LOOKED_AT]:
+            for entry in [one for one in archive.infolist() if not one.is_dir()][:_IN_AN_ARCHIVE]:
                 with archive.open(entry) as packed:
                     if packed.read(132)[128:] == b"DICM":
                         return True
@@ -90,9 +107,35 @@ def read_series(paths: Sequence[Path], pictures: Pictures) -> tuple[list[LayerDa
         found, thumbnails = aside(lambda: _look(paths, kept), f"Looking for series in {where}")
         entries = found.entries
         if not any(entry.stack is not None and entry.images > 1 for entry in entries):
-            return None
+            if _opens_otherwise(paths):
+                return None
+            files = sorted({frame.path for entry in entries for frame in entry.frames})
+            return aside(lambda: _pictures(files, pictures), f"Reading pictures in {where}")
         chosen, even = _choose(entries, thumbnails, where, len(found.failures))
-        return aside(lambda: _layers(chosen, even, pictures), f"Reading {chosen[0].title}")
+        return aside(lambda: _layers(chosen, even, pictures), f"Reading {name_of(chosen[0].series)}")
+
+
+def _opens_otherwise(paths: Sequence[Path]) -> bool:
+    """Whether single pictures are opened without us: files, and those that lie in a folder itself."""
+    if len(paths) > 1 or is_dicom(paths[0]):
+        return True
+    return paths[0].is_dir() and any(is_dicom(path) for path in paths[0].iterdir() if path.is_file())
+
+
+def _pictures(files: Sequence[Path], pictures: Pictures) -> tuple[list[LayerData], list[str]]:
+    """Layers of pictures, each for itself; what cannot be shown costs itself alone."""
+    layers: list[LayerData] = []
+    faults: list[str] = []
+    for file in files[:_PICTURES]:
+        try:
+            layers += pictures([file])
+        except ImageError as error:
+            faults.append(str(error))
+    if not layers:
+        raise ImageError(faults[0])
+    if len(files) > _PICTURES:
+        faults.append(f"Of {len(files)} pictures the first {_PICTURES} are opened.")
+    return layers, faults
 
 
 def _look(paths: Sequence[Path], kept: ExitStack) -> tuple[Found, list[NDArray[np.uint8] | None]]:
@@ -133,17 +176,19 @@ def _layers(chosen: list[Entry], even: bool, pictures: Pictures) -> tuple[list[L
     for entry in chosen:
         try:
             if entry.stack is None:
-                layers += pictures(sorted({frame.path for frame in entry.frames}))
+                shown, said = _pictures(sorted({frame.path for frame in entry.frames}), pictures)
+                layers += shown
+                faults += said
                 continue
             volume = drive(read_stack(entry.series, entry.stack, even=even))
         except ImageError as error:
-            faults.append(f"{entry.title}: {error}")
+            faults.append(f"{name_of(entry.series)}: {error}")
             continue
         options = image_options(volume)
         options["metadata"][MODALITY] = entry.series.modality
         layers.append((volume.voxels, options, "image"))
         if volume.remarks:
-            remarks.append(f"{entry.title}: {' '.join(volume.remarks)}")
+            remarks.append(f"{volume.name}: {' '.join(volume.remarks)}")
     if not layers:
         raise ImageError(faults[0])
     return layers, remarks + faults

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -71,7 +72,9 @@ class SeriesDialog(QDialog):
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
-        layout.addWidget(QLabel(_introduction(len(entries), where, failures)))
+        words = QLabel(_introduction(len(entries), where, failures))
+        words.setTextFormat(Qt.TextFormat.PlainText)  # a folder may be called like a piece of HTML
+        layout.addWidget(words)
         layout.addWidget(self.table)
         layout.addWidget(self.even)
         layout.addWidget(buttons)
@@ -91,7 +94,7 @@ class SeriesDialog(QDialog):
         texts = (entry.title, str(entry.images), entry.size, entry.steps, " ".join(entry.remarks))
         for column, text in enumerate(texts):
             item = QTableWidgetItem(text)
-            item.setToolTip(text)
+            item.setToolTip(f"<span>{html.escape(text)}</span>")
             if column in (1, 2, 3):
                 item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
             self.table.setItem(row, column, item)
