@@ -155,3 +155,21 @@ def test_a_series_is_saved_as_a_series_of_its_kind(make_napari_viewer: Any, disc
     (again,) = viewer.open(str(tmp_path / "saved" / "scan"), plugin=PLUGIN)
     np.testing.assert_array_equal(again.data, layer.data)
     np.testing.assert_allclose(again.translate, layer.translate, atol=1e-4)
+
+
+@pytest.mark.parametrize("how", ["zip", "nested", "index"])
+def test_discs_of_pictures_alone_open_as_pictures(how: str, make_napari_viewer: Any, tmp_path: Path) -> None:
+    disc = tmp_path / "disc"
+    for number in range(45):
+        (disc / "AUTORUN").mkdir(parents=True, exist_ok=True)
+        (disc / "AUTORUN" / f"{number}.dll").write_bytes(b"MZ")
+    for number in range(2):
+        write_slice(disc / "DICOM" / f"{number}", positions(1)[0], ImagePositionPatient=None)
+    path = disc
+    if how == "zip":
+        path = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", disc))
+    elif how == "index":
+        (disc / "DICOMDIR").write_bytes(b"\0" * 128 + b"DICM")
+        path = disc / "DICOMDIR"
+    layers = make_napari_viewer().open(str(path), plugin=PLUGIN)
+    assert [layer.data.ndim for layer in layers] == [2, 2]

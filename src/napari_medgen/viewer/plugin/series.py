@@ -117,7 +117,7 @@ def read_series(paths: Sequence[Path], pictures: Pictures) -> tuple[list[LayerDa
 
 def _opens_otherwise(paths: Sequence[Path]) -> bool:
     """Whether single pictures are opened without us: files, and those that lie in a folder itself."""
-    if len(paths) > 1 or is_dicom(paths[0]):
+    if len(paths) > 1 or (is_dicom(paths[0]) and paths[0].name.upper() != _INDEX):
         return True
     return paths[0].is_dir() and any(is_dicom(path) for path in paths[0].iterdir() if path.is_file())
 
