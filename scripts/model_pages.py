@@ -42,9 +42,15 @@ def _volumes(card: ModelCard) -> list[str]:
     spacing = " x ".join(f"{step:g}" for step in architecture["spacing"])
     denoiser, autoencoder = architecture["denoiser"], architecture["autoencoder"]
     factor = " x ".join(map(str, autoencoder["downsample"]))
+    sheet = DOCS.parent / "images" / f"sheet-{card.name}.webp"
+    beside = [
+        f"![Sixteen samples and sixteen real volumes](../images/{sheet.name})\n",
+        "Seeds 0 to 15 above, real ones below, held-out people first (`scripts/starter_sheets.py`).\n",
+    ]
     return [
         f"![Samples]({card.name}.webp)\n",
         "Four samples (seeds 0 to 3, 20 steps of DPM-Solver++), none chosen; axial, coronal and sagittal slices.\n",
+        *(beside if sheet.is_file() else []),
         f"- Volumes of {shape} voxels, {spacing} mm apart",
         f"- VQ-GAN with factor {factor} and {autoencoder['n_codes']:,} codes; denoiser `{denoiser['architecture']}`, "
         f"predicts the {architecture['prediction']}",
