@@ -43,7 +43,7 @@ def _best(work: Callable[[], Any]) -> float:
 def main() -> None:
     """Print the table."""
     from napari_medgen.imaging.series.finding import dicom_files, find_series
-    from napari_medgen.imaging.series.reading import read_stack, thumbnail
+    from napari_medgen.imaging.series.reading import read_stack, thumbnails
     from napari_medgen.running.progress import drive
 
     with tempfile.TemporaryDirectory() as place:
@@ -54,7 +54,7 @@ def main() -> None:
         stack = series.stacks[0]
         ours = {
             "list of series": _best(lambda: drive(find_series(dicom_files(folder)))),
-            "first slice, after the list": _best(lambda: thumbnail(stack.frames)),
+            "first slice, after the list": _best(lambda: thumbnails([stack.frames])),
             "all voxels, after the list": _best(lambda: drive(read_stack(series, stack))),
         }
         whole = ours["list of series"] + ours["all voxels, after the list"]

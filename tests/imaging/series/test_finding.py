@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import shutil
 import zipfile
 from pathlib import Path
@@ -81,6 +83,19 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypa
         archive.writestr("zeros", b"\0" * 10**6)
     monkeypatch.setattr(limits, "largest_image", lambda: 10**5)
     with pytest.raises(ImageError, match="bomb"), unpacked(tmp_path / "bomb.zip"):
+        pass
+
+
+def test_a_full_disk_is_no_damaged_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.BytesIO):
+        def write(self, content: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    write_series(tmp_path / "in", positions(2))
+    archive = Path(shutil.make_archive(str(tmp_path / "disc"), "zip", tmp_path / "in"))
+    opened = Path.open
+    monkeypatch.setattr(Path, "open", lambda path, mode="r", *more: Full() if mode == "wb" else opened(path, mode, *more))
+    with pytest.raises(ImageError, match="no room for it"), unpacked(archive):
         pass
 
 

@@ -14,8 +14,9 @@ import pydicom
 import pytest
 
 from napari_medgen.errors import ImageError
+from napari_medgen.imaging.series import reading
 from napari_medgen.imaging.series.finding import Found, dicom_files, find_series
-from napari_medgen.imaging.series.reading import read_stack
+from napari_medgen.imaging.series.reading import read_stack, thumbnails
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.running.progress import drive
 from series_support import (
@@ -219,6 +220,23 @@ def test_what_lies_outside_of_a_ct_keeps_the_value_that_the_file_has(tmp_path: P
         pixels[2:4] = 40
         write_slice(tmp_path / f"{number}", place, pixels=pixels, SeriesInstanceUID="1.2.3", PixelPaddingValue=-2000)
     assert sorted(np.unique(only(tmp_path).voxels)) == [-2000, 40]
+
+
+def test_thumbnails_of_many_stacks_in_one_file_decode_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = positions(3)
+    write_enhanced(tmp_path / "one.dcm", [*places, *places], TemporalPositionIndex=[1, 1, 1, 2, 2, 2])
+    (series,) = found(tmp_path).series
+    opened: list[Path] = []
+    whole = reading.open_dataset
+    monkeypatch.setattr(reading, "open_dataset", lambda path: opened.append(path) or whole(path))
+    pictures = thumbnails([stack.frames for stack in series.stacks])
+    assert len(opened) == 1
+    for picture in pictures:
+        assert picture is not None
+        assert picture.shape == (72, 72)
+        assert picture.max() == 255
+    (tmp_path / "one.dcm").write_bytes(b"")
+    assert thumbnails([stack.frames for stack in series.stacks]) == [None, None]
 
 
 def test_the_tiles_of_a_mosaic_are_slices_where_dcm2niix_puts_them(tmp_path: Path) -> None:

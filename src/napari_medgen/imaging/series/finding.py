@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import IO
 
 import numpy as np
 
@@ -187,8 +189,20 @@ def _unpack(source: Path, folder: Path) -> None:
         require_image_bytes(sum(entry.file_size for entry in entries), source.name)
         for number, entry in enumerate(entries):
             # By number: what a name in an archive may do to a disk is nothing that is wanted.
-            with archive.open(entry) as packed, (folder / f"{number:06d}").open("wb") as file:
+            with archive.open(entry) as packed, _written(folder / f"{number:06d}", source) as file:
                 while chunk := packed.read(_CHUNK):
                     made += len(chunk)
                     require_image_bytes(made, source.name)
                     file.write(chunk)
+
+
+@contextmanager
+def _written(path: Path, source: Path) -> Iterator[IO[bytes]]:
+    """A temporary file; a disk that is full is no damaged archive."""
+    try:
+        with path.open("wb") as file:
+            yield file
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise ImageError(f"{source.name} cannot be unpacked: there is no room for it in {path.parent.parent}.") from None

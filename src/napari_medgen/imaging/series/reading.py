@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,16 +89,27 @@ def _made_by(path: Path) -> Provenance:
     return kept or Provenance(software="", synthetic=SYNTHETIC in kinds)
 
 
-def thumbnail(entry_frames: tuple[Frame, ...], side: int = 72) -> NDArray[np.uint8]:
-    """The middle one of some frames, small: (side, side) 8-bit grey, its brightest hundredth white, black around it.
+def thumbnails(stacks: Sequence[tuple[Frame, ...]], side: int = 72) -> list[NDArray[np.uint8] | None]:
+    """The middle frame of each of some stacks, small; a file that holds several of them is decoded once.
 
-    Raises
-    ------
-    ImageError
-        If it cannot be read.
+    Returns
+    -------
+    list
+        (side, side) 8-bit grey, the brightest hundredth white, black around it; None where it cannot be read.
     """
-    frame = entry_frames[len(entry_frames) // 2]
-    (pixels,) = _values(frame.path, [frame])
+    middles = [frames[len(frames) // 2] for frames in stacks]
+    found: list[NDArray[np.uint8] | None] = [None] * len(stacks)
+    files: dict[Path, list[int]] = {}
+    for number, frame in enumerate(middles):
+        files.setdefault(frame.path, []).append(number)
+    for path, numbers in files.items():
+        with suppress(ImageError):
+            for number, pixels in zip(numbers, _values(path, [middles[number] for number in numbers]), strict=True):
+                found[number] = _small(pixels, side)
+    return found
+
+
+def _small(pixels: Voxels, side: int) -> NDArray[np.uint8]:
     grey = pixels.astype(np.float64)
     every = max(1, -(-max(grey.shape) // side))
     small = grey[::every, ::every]

@@ -16,7 +16,7 @@ from napari_medgen.imaging.dicom_file import is_dicom
 from napari_medgen.imaging.listing import is_meant
 from napari_medgen.imaging.series.finding import Entry, Found, dicom_files, find_series, unpacked
 from napari_medgen.imaging.series.frames import read_frames
-from napari_medgen.imaging.series.reading import name_of, read_stack, thumbnail
+from napari_medgen.imaging.series.reading import name_of, read_stack, thumbnails
 from napari_medgen.running.progress import drive
 from napari_medgen.viewer.layers.owner import MODALITY
 from napari_medgen.viewer.layers.volumes import LayerData, image_options
@@ -144,14 +144,8 @@ def _look(paths: Sequence[Path], kept: ExitStack) -> tuple[Found, list[NDArray[n
     entries = found.entries
     if len(entries) == 1:
         return found, [None]
-    return found, [_thumbnail(entry) if row < _THUMBNAILS else None for row, entry in enumerate(entries)]
-
-
-def _thumbnail(entry: Entry) -> NDArray[np.uint8] | None:
-    try:
-        return thumbnail(entry.frames)
-    except ImageError:
-        return None
+    pictures = thumbnails([entry.frames for entry in entries[:_THUMBNAILS]])
+    return found, [*pictures, *[None] * (len(entries) - len(pictures))]
 
 
 def _choose(
