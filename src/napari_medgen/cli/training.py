@@ -60,17 +60,15 @@ def prepare(
 ) -> None:
     """Prepare a folder of images as one small file, for training on another machine."""
     from napari_medgen.models.recipe import find_recipe, read_toml
+    from napari_medgen.running.archive import SUFFIX
     from napari_medgen.running.console import drive_on_console
 
-    if out.suffix != _ARCHIVE:
-        raise RecipeError(f"The file to write must end in {_ARCHIVE}, not {out.name}.")
+    if out.suffix != SUFFIX:
+        raise RecipeError(f"The file to write must end in {SUFFIX}, not {out.name}.")
     file = find_recipe(recipe)
     content = read_toml(file, change or ())
     name, begin = _archived(content, file.name)
     print(drive_on_console(begin(data, work or Path("work") / name, out), name))
-
-
-_ARCHIVE = ".npz"
 
 
 def _archived(content: dict[str, Any], file: str) -> tuple[str, Callable[..., Steps[Path]]]:

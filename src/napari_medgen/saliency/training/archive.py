@@ -7,25 +7,19 @@ times as large. Images for testing stay where they are.
 from __future__ import annotations
 
 import io
-import json
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from napari_medgen.errors import RecipeError
-from napari_medgen.running.writing import write_whole
+from napari_medgen.running.archive import Arrays, pack, unpack
 from napari_medgen.saliency.training.cases import Case
 from napari_medgen.saliency.training.dataset import Dataset, require_learnable
 from napari_medgen.saliency.training.recipe import ClassifierRecipe
-from napari_medgen.validity import parse_json
 
-SUFFIX = ".npz"
 _QUALITY = 80
 _SPLITS = ("train", "validation")
 
@@ -42,22 +36,18 @@ def write_archive(recipe: ClassifierRecipe, dataset: Dataset, path: Path) -> Non
     cases = [dataset.cases[row] for row in rows]
     packed = [_packed(dataset.frames[row]) for row in rows]
     about = {
-        "recipe": _prepared_by(recipe),
         "people": dataset.people,
         "names": [case.image.name for case in cases],
         "subjects": [case.subject for case in cases],
         "sides": [case.side for case in cases],
         "splits": [case.split for case in cases],
     }
-    content = io.BytesIO()
-    np.savez(
-        content,
-        frames=np.frombuffer(b"".join(packed), np.uint8),
-        ends=np.cumsum([len(one) for one in packed], dtype=np.int64),
-        targets=dataset.targets[rows].numpy(),
-        about=np.frombuffer(json.dumps(about).encode(), np.uint8),
-    )
-    write_whole(path, content.getvalue(), RecipeError)
+    arrays: Arrays = {
+        "frames": np.frombuffer(b"".join(packed), np.uint8),
+        "ends": np.cumsum([len(one) for one in packed], dtype=np.int64),
+        "targets": dataset.targets[rows].numpy(),
+    }
+    pack(path, _prepared_by(recipe), about, arrays, compressed=False)
 
 
 def read_archive(recipe: ClassifierRecipe, path: Path) -> Dataset:
@@ -68,20 +58,8 @@ def read_archive(recipe: ClassifierRecipe, path: Path) -> Dataset:
     RecipeError
         If it is no such file, is damaged, or was prepared by a recipe that prepares images otherwise.
     """
-    if not path.is_file():
-        raise RecipeError(f"There is no file {path}.")
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
-            arrays = {name: content[name] for name in ("frames", "ends", "targets", "about")}
-        about = parse_json(arrays["about"].tobytes())
-        dataset = _dataset(recipe, about, arrays) if about["recipe"] == _prepared_by(recipe) else None
-    except (
-        OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, MemoryError,
-        zipfile.BadZipFile, zlib.error, UnidentifiedImageError,
-    ):  # fmt: skip
-        raise RecipeError(f"{path.name} is no archive of prepared images (napari-medgen prepare makes one).") from None
-    if dataset is None:
-        raise RecipeError(f"{path.name} was prepared by another recipe; prepare it anew with this one.")
+    names = ("frames", "ends", "targets")
+    dataset = unpack(path, "images", names, _prepared_by(recipe), lambda about, arrays: _dataset(recipe, about, arrays))
     require_learnable(recipe, dataset.cases, dataset.targets)
     return dataset
 
@@ -128,10 +106,9 @@ def _unpacked(content: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
 
 def _prepared_by(recipe: ClassifierRecipe) -> dict[str, Any]:
     """The part of a recipe that the archive's frames, their split and their targets depend on."""
-    content = {
+    return {
         "data": recipe.data.model_dump(mode="json"),
         "labels": recipe.labels,
         "mirror": recipe.view.mirror,
         "crop": recipe.view.model_dump(mode="json") if recipe.view.fit == "crop" else None,
     }
-    return dict(json.loads(json.dumps(content)))

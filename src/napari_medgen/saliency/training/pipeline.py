@@ -10,12 +10,12 @@ import torch
 from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.models.folder import ModelFolder, half_precision, write_folder
 from napari_medgen.models.recipe import card_from
+from napari_medgen.running.archive import from_folder_or_file, prepare_file
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.training import Launch, run_training
 from napari_medgen.saliency.architecture import CLASSIFIER_FILE, REFERENCE_FILE, ClassifierArchitecture
 from napari_medgen.saliency.network import ResNet
 from napari_medgen.saliency.suitability import FeatureReference, stage_averages
-from napari_medgen.saliency.training.archive import SUFFIX as ARCHIVE_SUFFIX
 from napari_medgen.saliency.training.archive import read_archive, write_archive
 from napari_medgen.saliency.training.cases import Split
 from napari_medgen.saliency.training.dataset import Dataset, build_dataset
@@ -91,19 +91,11 @@ def prepare_archive(recipe: ClassifierRecipe, data: Path, work: Path, out: Path)
     RecipeError
         If the data cannot be used, or the file cannot be written.
     """
-    dataset = yield from build_dataset(recipe, data, work)
-    yield Progress(0, 1, f"Writing {out.name}")
-    write_archive(recipe, dataset, out)
-    yield Progress(1, 1, f"Wrote {out.name}")
-    return out
+    return prepare_file(out, build_dataset(recipe, data, work), lambda dataset: write_archive(recipe, dataset, out))
 
 
 def _dataset(recipe: ClassifierRecipe, data: Path, work: Path) -> Steps[Dataset]:
-    if data.suffix != ARCHIVE_SUFFIX or data.is_dir():
-        return (yield from build_dataset(recipe, data, work))
-    yield Progress(0, 1, f"Reading {data.name}")
-    work.mkdir(parents=True, exist_ok=True)
-    return read_archive(recipe, data)
+    return from_folder_or_file(data, work, lambda: build_dataset(recipe, data, work), lambda: read_archive(recipe, data))
 
 
 def package(recipe: ClassifierRecipe, dataset: Dataset, network: ResNet, out: Path) -> ModelFolder:

@@ -5,23 +5,14 @@ Grey values are kept as bytes, 0 for -1 and 255 for 1, whose rounding is far bel
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_medgen.errors import RecipeError
-from napari_medgen.running.writing import write_whole
-from napari_medgen.validity import parse_json
+from napari_medgen.running.archive import About, Arrays, pack, unpack
 from napari_medgen.volumes.training.dataset import Dataset, require_both_sides
 from napari_medgen.volumes.training.recipe import AUGMENTATION, Recipe
-
-SUFFIX = ".npz"
 
 
 def write_archive(recipe: Recipe, dataset: Dataset, path: Path) -> None:
@@ -32,24 +23,12 @@ def write_archive(recipe: Recipe, dataset: Dataset, path: Path) -> None:
     RecipeError
         If the file cannot be written.
     """
-    about = {
-        "recipe": _prepared_by(recipe),
-        "names": dataset.names,
-        "subjects": dataset.subjects,
-        "contents": dataset.contents,
-    }
+    about = {"names": dataset.names, "subjects": dataset.subjects, "contents": dataset.contents}
     grey = np.empty(dataset.volumes.shape, np.uint8)
     for row, volume in zip(grey, dataset.volumes, strict=True):
         row[:] = np.round((np.asarray(volume, np.float32).clip(-1, 1) + 1) * 127.5)
-    content = io.BytesIO()
-    np.savez_compressed(
-        content,
-        volumes=grey,
-        conditions=dataset.conditions,
-        training=dataset.training,
-        about=np.frombuffer(json.dumps(about).encode(), np.uint8),
-    )
-    write_whole(path, content.getvalue(), RecipeError)
+    arrays: Arrays = {"volumes": grey, "conditions": dataset.conditions, "training": dataset.training}
+    pack(path, _prepared_by(recipe), about, arrays, compressed=True)
 
 
 def read_archive(recipe: Recipe, path: Path) -> Dataset:
@@ -60,29 +39,22 @@ def read_archive(recipe: Recipe, path: Path) -> Dataset:
     RecipeError
         If it is no such file, is damaged, or was prepared by a recipe that prepares volumes otherwise.
     """
-    if not path.is_file():
-        raise RecipeError(f"There is no file {path}.")
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
-            arrays = {name: content[name] for name in ("volumes", "conditions", "training", "about")}
-        about = parse_json(arrays["about"].tobytes())
-        same_recipe = about["recipe"] == _prepared_by(recipe)
-        if same_recipe:
-            _require_whole(recipe, about, arrays)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error):
-        raise RecipeError(f"{path.name} is no archive of prepared volumes (napari-medgen prepare makes one).") from None
-    if not same_recipe:
-        raise RecipeError(f"{path.name} was prepared by another recipe; prepare it anew with this one.")
+    names = ("volumes", "conditions", "training")
+    dataset = unpack(path, "volumes", names, _prepared_by(recipe), lambda about, arrays: _dataset(recipe, about, arrays))
+    require_both_sides(recipe.data, dataset.subjects, dataset.training)
+    return dataset
+
+
+def _dataset(recipe: Recipe, about: About, arrays: Arrays) -> Dataset:
+    _require_whole(recipe, about, arrays)
     volumes = np.empty(arrays["volumes"].shape, np.float16)
     for row, grey in zip(volumes, arrays["volumes"], strict=True):
         row[:] = grey.astype(np.float32) / 127.5 - 1
-    require_both_sides(recipe.data, about["subjects"], arrays["training"])
-    return Dataset(
-        volumes, arrays["conditions"], about["names"], about["subjects"], arrays["training"], str(about["contents"])
-    )
+    contents = str(about["contents"])
+    return Dataset(volumes, arrays["conditions"], about["names"], about["subjects"], arrays["training"], contents)
 
 
-def _require_whole(recipe: Recipe, about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+def _require_whole(recipe: Recipe, about: About, arrays: Arrays) -> None:
     """Every part is there, of its type, and of as many volumes as every other."""
     count, width = len(about["names"]), sum(condition.width for condition in recipe.conditions)
     wanted = {
@@ -105,5 +77,4 @@ def _require_whole(recipe: Recipe, about: dict[str, Any], arrays: dict[str, NDAr
 def _prepared_by(recipe: Recipe) -> dict[str, Any]:
     """The part of a recipe that the archive's volumes, their split and their conditions depend on."""
     data = recipe.data.model_dump(mode="json", exclude=set(AUGMENTATION | {"range", "flip"}))
-    content = {"data": data, "conditions": [condition.model_dump(mode="json") for condition in recipe.conditions]}
-    return dict(json.loads(json.dumps(content)))
+    return {"data": data, "conditions": [condition.model_dump(mode="json") for condition in recipe.conditions]}
