@@ -18,8 +18,8 @@ from napari_medgen.imaging import derived_dicom
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.series import writing
 from napari_medgen.imaging.series.finding import Found, dicom_files, find_series
-from napari_medgen.imaging.series.frames import read_frames
 from napari_medgen.imaging.series.grouping import Series
+from napari_medgen.imaging.series.headers import read_frames
 from napari_medgen.imaging.series.reading import name_of, read_stack
 from napari_medgen.imaging.series.writing import write_series as write_volume
 from napari_medgen.imaging.volume import Volume

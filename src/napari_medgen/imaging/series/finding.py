@@ -17,8 +17,9 @@ from napari_medgen.errors import ImageError
 from napari_medgen.imaging.dicom_file import is_dicom, may_be_dicom
 from napari_medgen.imaging.listing import list_files
 from napari_medgen.imaging.opening import opened_image
-from napari_medgen.imaging.series.frames import Frame, read_frames
+from napari_medgen.imaging.series.frame import Frame
 from napari_medgen.imaging.series.grouping import Series, series_of
+from napari_medgen.imaging.series.headers import read_frames
 from napari_medgen.imaging.series.stack import Stack
 from napari_medgen.running.limits import require_image_bytes
 from napari_medgen.running.progress import Progress, Steps

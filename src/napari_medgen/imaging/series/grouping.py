@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medgen.imaging.series.frames import TELLING, Frame
+from napari_medgen.imaging.series.frame import TELLING, Frame
 from napari_medgen.imaging.series.stack import Stack, normal_of, places_of, same_place
 from napari_medgen.validity import finite
 

@@ -6,15 +6,12 @@ nibabel reads that header; what the public part says of the place is that of the
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from pydicom.dataset import Dataset
 
 from napari_medgen.errors import ImageError
-
-if TYPE_CHECKING:
-    from napari_medgen.imaging.series.frames import Frame
+from napari_medgen.imaging.series.frame import Frame
 
 _MOST = 1024
 

@@ -18,7 +18,7 @@ from napari_medgen.imaging.dicom_grey import quiet
 from napari_medgen.imaging.opening import opened_image
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.secondary_capture import own_notes
-from napari_medgen.imaging.series.frames import Frame
+from napari_medgen.imaging.series.frame import Frame
 from napari_medgen.imaging.series.grouping import Series
 from napari_medgen.imaging.series.stack import Stack
 from napari_medgen.imaging.volume import Volume

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.orientation import Affine
-from napari_medgen.imaging.series.frames import Frame
+from napari_medgen.imaging.series.frame import Frame
 
 Places = NDArray[np.float64]
 _SAME_PLACE, _SAME_PLACE_MM = 0.02, 1e-2  # of a pixel, and millimetres, along the normal: nearer frames are at one place

@@ -15,7 +15,7 @@ from napari_medgen.errors import ImageError
 from napari_medgen.imaging.dicom_file import is_dicom
 from napari_medgen.imaging.listing import is_meant
 from napari_medgen.imaging.series.finding import Entry, Found, dicom_files, find_series, unpacked
-from napari_medgen.imaging.series.frames import read_frames
+from napari_medgen.imaging.series.headers import read_frames
 from napari_medgen.imaging.series.reading import name_of, read_stack, thumbnails
 from napari_medgen.running.progress import drive
 from napari_medgen.viewer.layers.owner import MODALITY
