@@ -80,7 +80,8 @@ def test_a_disc_has_its_area_mean_and_deviation(steps: tuple[float, float]) -> N
     rows, columns = np.mgrid[: shape[0], : shape[1]]
     place = np.stack([rows * steps[0], columns * steps[1]], -1)
     pixels = np.where(np.linalg.norm(place - 60, axis=-1) < 30, 1000.0, 0.0) + 3 * place[..., 1]
-    outline = ellipse(indices(np.array([60.0, 60.0]), scale), indices(np.array([25.0, 25.0]), scale))
+    corners = np.array([[35.0, 35.0], [35.0, 85.0], [85.0, 85.0], [85.0, 35.0]])
+    outline = ellipse(indices(corners, scale))
     mean, deviation, smallest, largest, area = region(pixels, outline, scale)
     assert area.value == pytest.approx(np.pi * 25**2, rel=1e-9)
     assert area.unit == "mm²"

@@ -328,15 +328,19 @@ def clinician(user: User) -> None:
     assert user.seen == ["knee-both"]  # nothing of the knee before
     assert (view.now, view.neighbour_rows) == ("", [])
     user.click(future, "Project")
-    user.wait(lambda: view.refusal)
-    assert view.offered == ["Left half of the picture", "Right half of the picture"]
+    user.wait(lambda: view.knees.words)
+    assert view.knees.offered == ["Use the right knee", "Use the left knee", "Swap sides", "No box"]
     user.shoot("5-both-knees")
+    view.knees.press("Use the left knee")
+    user.wait()
+    assert (view.form.image, view.form.side) == ("knee-both, left knee", "L")
+    assert view.now  # it was extrapolated
     user.menu("File", "Open Sample", OURS, "Chest (synthetic)")
     user.pick(view._image, "chest-normal")
     user.pick(view._side, "left")
     user.click(future, "Project")
     user.wait(lambda: view.refusal)
-    assert view.offered == ["Extrapolate anyway"]
+    assert view.offered == ["Extrapolate anyway", "Box on the knee..."]
     assert user.seen == ["chest-normal"]
     assert view._refusal._example.isVisible()  # what was expected
     user.shoot("6-another-kind")

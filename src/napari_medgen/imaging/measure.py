@@ -67,6 +67,10 @@ class Scale:
         width = known / apart
         return cls((aspect * width, width), "mm", "calibration")
 
+    def along(self, axes: Sequence[int]) -> Scale:
+        """The scale of a plane through an image: of some of its axes, in this order."""
+        return Scale(tuple(self.steps[axis] for axis in axes), self.unit, self.source)
+
     def place(self, points: ArrayLike) -> Points:
         """Points (..., axes) in ``unit``."""
         return np.asarray(_points(points, len(self.steps)) * np.asarray(self.steps), np.float64)
@@ -174,12 +178,19 @@ def within(shape: tuple[int, ...], outline: ArrayLike) -> NDArray[np.bool_]:
     return inside
 
 
-def ellipse(centre: ArrayLike, radii: ArrayLike, corners: int = 256) -> Points:
-    """Outline (corners, 2) of an ellipse with axes along rows and columns, of the same area as the ellipse itself."""
-    turns = 2 * np.pi * np.arange(corners) / corners
+def ellipse(rectangle: ArrayLike, corners: int = 256) -> Points:
+    """Outline (corners, 2) of the ellipse in a rectangle, which may be turned, of the same area as the ellipse itself.
+
+    Parameters
+    ----------
+    rectangle
+        (4, 2) corners in their order around it.
+    """
+    around = _points(rectangle, 2)
+    centre, first, second = around.mean(0), (around[1] - around[0]) / 2, (around[3] - around[0]) / 2
+    turns = 2 * np.pi * np.arange(corners)[:, None] / corners
     grown = np.sqrt(2 * np.pi / (corners * np.sin(2 * np.pi / corners)))  # a polygon within would be smaller
-    outline = _points(centre, 2) + grown * _points(radii, 2) * np.stack([np.sin(turns), np.cos(turns)], 1)
-    return np.asarray(outline, np.float64)
+    return np.asarray(centre + grown * (np.sin(turns) * first + np.cos(turns) * second), np.float64)
 
 
 def _points(values: ArrayLike, axes: int) -> Points:

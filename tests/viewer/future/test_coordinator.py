@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from PIL import Image
 from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QPushButton
 
@@ -22,8 +24,8 @@ from napari_medgen.viewer.future.display import is_ours
 from napari_medgen.viewer.future.view import ExtrapolateView
 from napari_medgen.viewer.future.words import date_after, month_words
 from napari_medgen.viewer.layers.owner import is_synthetic
-from napari_medgen.viewer.layers.plane import Plane, half
 from napari_medgen.viewer.layers.radiographs import radiograph_layer
+from napari_medgen.viewer.widgets.knee_boxes import BUTTON
 from napari_medgen.viewer.work.models import extrapolators
 from napari_medgen.viewer.work.queue import WorkQueue, shared_queue
 from progression_support import loaded, radiograph, three_visit_cohort, write_model
@@ -279,7 +281,7 @@ def test_what_is_wrong_is_said_and_what_can_be_done(stage: Stage) -> None:
     assert stage.view.form.side == ""
     stage.press("Project")
     assert stage.view.refusal == "Too bright to be a knee."
-    assert stage.view.offered == ["Extrapolate anyway"]
+    assert stage.view.offered == ["Extrapolate anyway", BUTTON]
     assert [layer.name for layer in stage.viewer.layers if layer.visible] == ["bright"]
 
 
@@ -296,18 +298,37 @@ def test_a_bad_projection_is_shown_and_goes_on_where_somebody_insists(stage: Sta
     assert stage.view.refusal == ""
 
 
-def test_a_picture_of_both_knees_offers_its_halves(stage: Stage) -> None:
-    both = np.concatenate([radiograph(1).pixels, radiograph(2).pixels], 1)
-    stage.add(Radiograph(both, (0, 255), name="both"))
+def test_a_picture_of_both_knees_gets_boxes_that_are_accepted(stage: Stage) -> None:
+    stage.add(both_knees())
     stage.press("Project")
-    assert "both knees" in stage.view.refusal
-    assert stage.view.offered == ["Left half of the picture", "Right half of the picture"]
-    stage.press("Right half of the picture")
-    assert stage.view.form.image == "both, right half"
+    knees = stage.view.knees
+    assert "both knees" in knees.words
+    assert knees.offered == ["Use the right knee", "Use the left knee", "Swap sides", "No box"]
+    assert stage.coordinator.projected is None  # nothing is cut silently
+    stage.press("Use the left knee")
+    assert stage.view.form.image == "both, left knee"
     assert stage.view.form.side == "L"
-    np.testing.assert_array_equal(stage.viewer.layers["both, right half"].data, radiograph(2).pixels)
     assert stage.coordinator.projected is not None
     assert stage.coordinator.projected.image.laterality == "L"
+    assert "Knee boxes" not in stage.viewer.layers
+    assert knees.words == ""
+
+
+def test_boxes_go_with_the_image_and_with_the_widget(stage: Stage) -> None:
+    stage.add(both_knees())
+    stage.press(BUTTON)
+    assert "Knee boxes" in stage.viewer.layers
+    stage.view._image.value = "knee 0"
+    stage.idle()
+    assert "Knee boxes" not in stage.viewer.layers
+    stage.view._image.value = "both"
+    stage.press(BUTTON)
+    stage.coordinator.viewer.layers.remove("Knee boxes")
+    assert stage.view.knees.words == ""
+    stage.press(BUTTON)
+    stage.coordinator.boxes.end()
+    stage.coordinator.close()
+    assert "Knee boxes" not in stage.viewer.layers
 
 
 def test_what_was_made_with_other_settings_is_said_to_be_out_of_date(stage: Stage) -> None:
@@ -555,9 +576,7 @@ def test_a_date_that_is_entered_is_known(stage: Stage) -> None:
     assert stage.view.form.baseline_date == datetime.date(2020, 1, 1)
 
 
-def test_a_half_lies_where_it_lay(stage: Stage) -> None:
-    both = np.concatenate([radiograph(1).pixels, radiograph(2).pixels], 1)
-    layer = stage.add(Radiograph(both, (0, 255), name="both"))
-    layer.translate = (50, 70)
-    _, options = half(Plane.shown(stage.viewer, layer), "right", "L")
-    assert tuple(options["translate"]) == (50, 70 + both.shape[1] // 2)
+def both_knees() -> Radiograph:
+    with (files("napari_medgen.samples") / "knee-both.png").open("rb") as file:
+        pixels = np.asarray(Image.open(file).convert("L"))
+    return Radiograph(pixels[::2, ::2].copy(), (0, 255), name="both")

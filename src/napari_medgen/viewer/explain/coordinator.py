@@ -26,6 +26,7 @@ from napari_medgen.viewer.layers.owner import COMPARISON, FUTURE, can_be_explain
 from napari_medgen.viewer.layers.plane import Excerpt, Plane
 from napari_medgen.viewer.widgets.coordinator import FOLDER, Coordinator
 from napari_medgen.viewer.widgets.dock import DockWidget
+from napari_medgen.viewer.widgets.knee_boxes import KneeBoxes
 from napari_medgen.viewer.work.models import classifiers
 from napari_medgen.viewer.work.queue import WorkQueue, file_queue, shared_queue
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.utils.events import Event
 
-    from napari_medgen.imaging.radiograph import Radiograph
+    from napari_medgen.imaging.radiograph import Laterality, Radiograph
     from napari_medgen.running.folders import FolderReport
     from napari_medgen.saliency.analyses.randomisation import Survival
     from napari_medgen.saliency.maps import SaliencyMap
@@ -84,6 +85,7 @@ class OverlayCoordinator(Coordinator):
             (view.card_requested, self._show_card),
             (view.compare_methods_requested, self.compare_methods),
             (view.anyway_requested, self.explain_anyway),
+            (view.box_requested, self.ask_for_box),
             (view.subject_changed, self._subject_changed),
             (view.model_chosen, self._note_model),
             (view.asked_changed, self._check_fresh),
@@ -91,6 +93,7 @@ class OverlayCoordinator(Coordinator):
         ):
             signal.connect(slot)
         self.images = self.choose_among(can_be_explained, self._layers_changed)
+        self.boxes = KneeBoxes(self, view.knees, self._take_knee)
         self.listen(self.viewer.layers.events.removing, self._hold)
         self.listen(self.viewer.layers.events.inserting, self._hold)
         self.listen(self.viewer.layers.selection.events.active, self._selection_changed)
@@ -114,6 +117,15 @@ class OverlayCoordinator(Coordinator):
         """Make the maps that were asked for last, of an image that the model was not trained for."""
         questions, show, title = self._asked_last or (_one, self._show_map, "Explaining")
         self._ask(questions, show, title, explain=True, anyway=True)
+
+    def ask_for_box(self) -> None:
+        """Show where knees seem to be on the picture, so that one is cut out and explained."""
+        self.view.set_warnings(())
+        self.boxes.begin(self.images.layer)
+
+    def _take_knee(self, layer: Image, side: Laterality) -> None:
+        self._choose(layer)
+        self.explain()
 
     def compare_methods(self) -> None:
         """Put all methods of the chosen model side by side."""
@@ -244,6 +256,7 @@ class OverlayCoordinator(Coordinator):
         """End all work of this widget, forget the models and let go of the viewer."""
         self.display.stop()
         if self.viewer_lives:
+            self.boxes.end()
             self.display.leave()
         super().close()
 
@@ -454,6 +467,7 @@ class OverlayCoordinator(Coordinator):
         layer = self.images.layer
         if (self._last() is not layer) or layer is None:
             self._last_of = weakref.ref(layer) if layer is not None else None
+            self.boxes.end()
             self._forget_answer()
             self.view.begin_anew()
             form = self.view.form
@@ -502,7 +516,7 @@ class OverlayCoordinator(Coordinator):
             other = classifier_architecture(folder.card)
             if folder.name != model and set(other.labels) & set(own.labels):
                 others[folder.name] = bool(own.family) and other.family == own.family
-        self.view.set_model(own.labels, own.domain_names, others, sided=bool(own.view.mirror))
+        self.view.set_model(own.labels, own.domain_names, others, sided=bool(own.view.mirror), of_knees=own.body_part.startswith("knee"))
 
     def _refresh(self) -> None:
         """Classify what is on screen now; explain it too if the reader asked to follow."""

@@ -16,6 +16,9 @@ from napari_medgen.imaging.radiograph import Laterality
 from napari_medgen.saliency.request import METHODS, ExplainRequest, Method
 from napari_medgen.viewer.widgets.colour_bar import ColourBar
 from napari_medgen.viewer.widgets.fields import SideField
+from napari_medgen.viewer.widgets.knee_boxes import BUTTON as BOX
+from napari_medgen.viewer.widgets.knee_boxes import TIP as BOX_TIP
+from napari_medgen.viewer.widgets.knee_boxes import KneePanel
 from napari_medgen.viewer.widgets.parts import ButtonGrid, Folded, Refusal, form, main_button, notice, say, sentence, warning
 from napari_medgen.viewer.work.panel import WorkPanel
 
@@ -61,7 +64,7 @@ class OverlayView(QWidget):
     Signals
     -------
     explain_requested, anyway_requested, compare_requested, compare_methods_requested, all_slices_requested,
-    seen_requested, test_requested, save_requested, figure_requested, folder_requested, card_requested
+    seen_requested, test_requested, save_requested, figure_requested, folder_requested, card_requested, box_requested
         A button was pressed.
     subject_changed
         Another image, model, side or window: the answer is out of date.
@@ -86,6 +89,7 @@ class OverlayView(QWidget):
     test_requested = Signal()
     save_requested = Signal()
     card_requested = Signal()
+    box_requested = Signal()
     subject_changed = Signal()
     look_changed = Signal()
 
@@ -134,7 +138,10 @@ class OverlayView(QWidget):
         self._answer, self._stale = sentence(), warning()
         self._answer.setTextFormat(Qt.TextFormat.RichText)
         self._refusal = Refusal(
-            (("Explain anyway", self.anyway_requested, "Make the map all the same; it is called doubtful"),)
+            (
+                ("Explain anyway", self.anyway_requested, "Make the map all the same; it is called doubtful"),
+                (BOX, self.box_requested, BOX_TIP),
+            )
         )
         self._bar = ColourBar()
         self._compared = QListWidget()
@@ -158,10 +165,12 @@ class OverlayView(QWidget):
                     "Save what is on the canvas as PNG, TIFF, SVG or PDF, with captions, scale bar and colour bar",
                 ),
                 ("Save values...", self.save_requested, "Save the maps as pictures, as raw values and with what they mean"),
+                (BOX, self.box_requested, BOX_TIP),
                 ("A folder...", self.folder_requested, "Explain every image of a folder: one table, and a picture each"),
             )
         )
-        self.work = WorkPanel()
+        self.work, self.knees = WorkPanel(), KneePanel()
+        self._of_knees = self._is_stack = False
         self._probabilities: dict[str, float] = {}
         self._guessing = False
         self.set_explained(False)
@@ -179,6 +188,7 @@ class OverlayView(QWidget):
             self._image.value = chosen if chosen in names else ""
         self._explain.setEnabled(chosen in names and bool(self._model.value))
         self._buttons["Save figure..."].setEnabled(chosen in names)
+        self._offer_box()
 
     def begin_anew(self) -> None:
         """For another image: what was said of the one before holds no more."""
@@ -201,7 +211,13 @@ class OverlayView(QWidget):
         self._explain.setEnabled(False)
 
     def set_model(
-        self, labels: Sequence[str], domains: Sequence[str], relatives: dict[str, bool], *, sided: bool = True
+        self,
+        labels: Sequence[str],
+        domains: Sequence[str],
+        relatives: dict[str, bool],
+        *,
+        sided: bool = True,
+        of_knees: bool = False,
     ) -> None:
         """Offer the model's classes and batch norms, and other models to compare it with (ticked or not).
 
@@ -209,7 +225,11 @@ class OverlayView(QWidget):
         ----------
         sided
             Whether the side of the body changes what the model sees.
+        of_knees
+            Whether it was trained on single knees.
         """
+        self._of_knees = of_knees
+        self._offer_box()
         with self._class.changed.blocked(), self._domain.changed.blocked():
             self._class.choices = [MOST_PROBABLE, *labels]
             self._domain.choices = list(domains) or ["only one"]
@@ -246,7 +266,8 @@ class OverlayView(QWidget):
         example
             A picture of what the model expects.
         """
-        self._refusal.say("\n".join(sentences), ("Explain anyway",), example)
+        offered = ("Explain anyway", BOX) if self._of_knees else ("Explain anyway",)
+        self._refusal.say("\n".join(sentences), offered, example)
 
     def set_stale(self, text: str) -> None:
         """Say that the map on screen is not what the form asks for; nothing where it is."""
@@ -263,6 +284,12 @@ class OverlayView(QWidget):
     def set_stack(self, is_stack: bool) -> None:
         """Whether the image has slices."""
         self._buttons["All slices"].setEnabled(is_stack)
+        self._is_stack = is_stack
+        self._offer_box()
+
+    def _offer_box(self) -> None:
+        """A box is for a model of single knees and a picture that may show more."""
+        self._buttons[BOX].setEnabled(bool(self._image.value) and self._of_knees and not self._is_stack)
 
     def set_explained(self, explained: bool, *, seen: bool = True) -> None:
         """Whether there is a map to save, and a view to show."""
@@ -319,7 +346,7 @@ class OverlayView(QWidget):
         layout.addWidget(form(self._form))
         layout.addWidget(self._explain)
         layout.addWidget(self.work)
-        for part in (self._refusal, self._stale, self._answer, self._bar):
+        for part in (self.knees, self._refusal, self._stale, self._answer, self._bar):
             layout.addWidget(part)
         opacity = QHBoxLayout()
         opacity.addWidget(QLabel("Opacity"))

@@ -33,11 +33,12 @@ from napari_medgen.viewer.future.work import (
     open_visits,
     project_image,
 )
-from napari_medgen.viewer.layers.adding import add_image
 from napari_medgen.viewer.layers.owner import is_subject, made_by
-from napari_medgen.viewer.layers.plane import Plane, half, radiograph_plane
+from napari_medgen.viewer.layers.plane import Plane, radiograph_plane
 from napari_medgen.viewer.widgets.coordinator import FOLDER, Coordinator
 from napari_medgen.viewer.widgets.dock import DockWidget
+from napari_medgen.viewer.widgets.knee_boxes import BUTTON as BOX
+from napari_medgen.viewer.widgets.knee_boxes import KneeBoxes
 from napari_medgen.viewer.work.models import classifiers, extrapolators
 from napari_medgen.viewer.work.queue import WorkQueue, file_queue, shared_queue
 
@@ -55,8 +56,7 @@ if TYPE_CHECKING:
     from napari_medgen.running.folders import FolderReport
 
 BLINK_KEY = "B"
-ANYWAY = ("Extrapolate anyway",)
-HALVES = ("Left half of the picture", "Right half of the picture")
+ANYWAY = ("Extrapolate anyway", BOX)
 SIDES = ("It is a right knee", "It is a left knee")
 _SETTLE = 300  # milliseconds without a further change before the images are made anew
 
@@ -90,7 +90,7 @@ class ExtrapolateCoordinator(Coordinator):
         for signal, slot in (
             (view.project_requested, self.project),
             (view.anyway_requested, self.go_on_anyway),
-            (view.half_requested, self.take_half),
+            (view.box_requested, self.ask_for_box),
             (view.side_requested, self.take_side),
             (view.month_requested, self._show_month),
             (view.close_requested, self._close_pair),
@@ -113,6 +113,7 @@ class ExtrapolateCoordinator(Coordinator):
             signal.connect(slot)
         self.images = self.choose_among(is_subject, self._layers_changed)
         self.second = self.choose_among(is_subject, self._seconds_changed)
+        self.boxes = KneeBoxes(self, view.knees, self._take_knee)
         self.listen(self.viewer.dims.events.current_step, self._month_changed)
         self.bind(BLINK_KEY, self.blink)
         view.set_models([folder.name for folder in list_models("progression")])
@@ -140,6 +141,7 @@ class ExtrapolateCoordinator(Coordinator):
             self.sorry(error)
             return
         excerpt = plane.excerpt(side=form.side)
+        self.boxes.end()
         # Nothing of the image before may arrive beside this one: neither its future nor its neighbours or second visit.
         self._timer.stop()
         self.work.new_subject(but=("load", FOLDER))
@@ -177,22 +179,12 @@ class ExtrapolateCoordinator(Coordinator):
         else:
             self.project(anyway=True)
 
-    def take_half(self, which: str) -> None:
-        """Cut one half out of a picture of both knees, and project it.
+    def ask_for_box(self) -> None:
+        """Show where knees seem to be on the picture, so that one is cut out and projected."""
+        self.view.refuse("")
+        self.boxes.begin(self.images.layer)
 
-        Parameters
-        ----------
-        which
-            ``left`` or ``right`` of the picture: where it hangs as usual, the patient's right or left knee.
-        """
-        try:
-            plane = radiograph_plane(self.viewer, self.images.layer)
-        except MedGenError as error:
-            self.sorry(error)
-            return
-        side: Laterality = "R" if which == "left" else "L"
-        pixels, options = half(plane, which, side)
-        layer = add_image(self.viewer, pixels, **options)
+    def _take_knee(self, layer: Image, side: Laterality) -> None:
         self._choose(layer)
         self.view.set_side(side)
         self.project()
@@ -288,6 +280,7 @@ class ExtrapolateCoordinator(Coordinator):
     def close(self) -> None:
         """End all work of this widget, forget the model, give the stage back and let go of the viewer."""
         if self.viewer_lives:
+            self.boxes.end()
             self.display.leave()
         super().close()
 
@@ -316,11 +309,14 @@ class ExtrapolateCoordinator(Coordinator):
     def _refuse(self, error: Exception, plane: Plane, form: ExtrapolateForm) -> None:
         """Say why an image was not projected, with what can be done about it, and show it."""
         offers: dict[type[Exception], tuple[str, ...]] = {
-            BothSidesError: HALVES,
             SideError: SIDES,
             WrongSideError: SIDES,
             UnsuitableError: ANYWAY,
         }
+        if isinstance(error, BothSidesError) and plane.layer is self.images.layer:
+            self.display.clear()
+            self.boxes.begin(plane.layer, f"{plane.layer.name} seems to show both knees.")
+            return
         offered = offers.get(type(error))
         if offered is None:
             self.sorry(error)
@@ -328,7 +324,7 @@ class ExtrapolateCoordinator(Coordinator):
         if plane.layer is self.images.layer:
             self.display.clear()
             self.stage.show(plane.layer)
-            wrong_kind = offered is ANYWAY
+            wrong_kind = ANYWAY[0] in offered
             self.view.refuse(str(error), offered, find_model(form.model).example if wrong_kind else None)
 
     def _show_projection(
@@ -507,6 +503,7 @@ class ExtrapolateCoordinator(Coordinator):
         if layer is None or layer is not last:
             self._last = weakref.ref(layer) if layer is not None else None
             self._timer.stop()
+            self.boxes.end()
             self.work.new_subject(but=("load", FOLDER))
             self._forget_forecast()
             self.second.choose(None)

@@ -22,6 +22,9 @@ from napari_medgen.viewer.future.plot import PredictionPlot
 from napari_medgen.viewer.future.second_visit import SecondVisit
 from napari_medgen.viewer.widgets.colour_bar import ColourBar
 from napari_medgen.viewer.widgets.fields import SideField
+from napari_medgen.viewer.widgets.knee_boxes import BUTTON as BOX
+from napari_medgen.viewer.widgets.knee_boxes import TIP as BOX_TIP
+from napari_medgen.viewer.widgets.knee_boxes import KneePanel
 from napari_medgen.viewer.widgets.parts import (
     ButtonGrid,
     Folded,
@@ -81,9 +84,9 @@ class ExtrapolateView(QWidget):
 
     Signals
     -------
-    project_requested, anyway_requested, half_requested, side_requested, blink_requested, beside_requested, open_requested,
+    project_requested, anyway_requested, box_requested, side_requested, blink_requested, beside_requested, open_requested,
     close_requested, compare_requested, report_requested, save_requested, figure_requested, folder_requested, card_requested
-        A button was pressed; with it ``left`` or ``right`` of a picture that shows both knees, or the side of the body.
+        A button was pressed; with it the side of the body.
     month_requested
         Another month.
     dated
@@ -98,7 +101,7 @@ class ExtrapolateView(QWidget):
 
     project_requested = Signal()
     anyway_requested = Signal()
-    half_requested = Signal(str)
+    box_requested = Signal()
     side_requested = Signal(str)
     month_requested = Signal(float)
     close_requested = Signal()
@@ -117,8 +120,6 @@ class ExtrapolateView(QWidget):
     subject_changed = Signal()
     second_changed = Signal()
     _neighbour_requested = Signal()
-    _left_half = Signal()
-    _right_half = Signal()
     _left_knee = Signal()
     _right_knee = Signal()
 
@@ -184,8 +185,7 @@ class ExtrapolateView(QWidget):
         self._refusal = Refusal(
             (
                 ("Extrapolate anyway", self.anyway_requested, "Go on with what there is; the picture may mean nothing"),
-                ("Left half of the picture", self._left_half, "Where a picture hangs as usual, the patient's right knee"),
-                ("Right half of the picture", self._right_half, "Where a picture hangs as usual, the patient's left knee"),
+                (BOX, self.box_requested, BOX_TIP),
                 ("It is a right knee", self._right_knee, "Project it as a right knee"),
                 ("It is a left knee", self._left_knee, "Project it as a left knee"),
             )
@@ -214,11 +214,12 @@ class ExtrapolateView(QWidget):
                     "Save what is on the canvas as PNG, TIFF, SVG or PDF, with captions, scale bar and colour bar",
                 ),
                 ("Save frames...", self.save_requested, "Write baseline, frames, changes and numbers into a folder"),
+                (BOX, self.box_requested, BOX_TIP),
                 ("A folder...", self.folder_requested, "Extrapolate every knee of a folder: one table, and a picture each"),
                 ("About this model", self.card_requested, "What it was trained on, its limits and measured figures"),
             )
         )
-        self.work = WorkPanel()
+        self.work, self.knees = WorkPanel(), KneePanel()
         self._understood = Folded("How well was this image understood?", self._quality)
         self._understood.setVisible(False)
         self.set_looked_ahead(False)
@@ -235,6 +236,7 @@ class ExtrapolateView(QWidget):
             self._image.value = chosen if chosen in names else ""
         self.second.set_images(names, second)
         self._project.setEnabled(chosen in names and bool(self._model.value))
+        self._buttons[BOX].setEnabled(chosen in names)
 
     def begin_anew(self) -> None:
         """For another image: neither its side nor its second visit is that of the one before."""
@@ -381,6 +383,7 @@ class ExtrapolateView(QWidget):
             form(self._form),
             self._project,
             self.work,
+            self.knees,
             self._refusal,
             self._stale,
             self._now,
@@ -411,8 +414,6 @@ class ExtrapolateView(QWidget):
         self._date.changed.connect(self._tick_date)
         self._dated.changed.connect(lambda: self.dated.emit())
         self.months.month_requested.connect(self.month_requested)
-        self._left_half.connect(lambda: self.half_requested.emit("left"))
-        self._right_half.connect(lambda: self.half_requested.emit("right"))
         self._left_knee.connect(lambda: self.side_requested.emit("L"))
         self._right_knee.connect(lambda: self.side_requested.emit("R"))
         self.second.chosen.connect(self.second_changed)

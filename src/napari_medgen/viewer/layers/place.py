@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Axes of a volume of which nobody knows how it lies in the patient: shown as if it were these.
 UNSURE = ("S?", "P?", "L?")
-_LENGTHS = {
+LENGTHS = {  # millimetres in each unit that is a length
     **dict.fromkeys(("mm", "millimeter"), 1.0),
     **dict.fromkeys(("um", "µm", "micrometer", "micron"), 1e-3),
     **dict.fromkeys(("cm", "centimeter"), 10.0),
@@ -52,7 +52,7 @@ def spatial(layer: Layer) -> dict[str, Any]:
 
 def millimetres(units: Any) -> tuple[float, ...] | None:
     """Millimetres in the units of a layer's axes; None where one is no length."""
-    factors = [_LENGTHS.get(str(unit)) for unit in units or ()]
+    factors = [LENGTHS.get(str(unit)) for unit in units or ()]
     known = tuple(factor for factor in factors if factor is not None)
     return known if known and len(known) == len(factors) else None
 

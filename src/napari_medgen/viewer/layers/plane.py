@@ -226,34 +226,3 @@ def radiograph_plane(viewer: ViewerModel, layer: Image | None) -> Plane:
     if plane.layer.ndim != 2 or plane.transposed:
         raise ImageError(f"{layer.name} is not a radiograph with rows and columns.")
     return plane
-
-
-def half(plane: Plane, which: str, side: Laterality) -> tuple[Any, dict[str, Any]]:
-    """One half of a radiograph that shows both sides of the body, as an image of its own.
-
-    Parameters
-    ----------
-    which
-        ``left`` or ``right`` of the picture.
-    side
-        Of the body, which the new image is said to show.
-
-    Returns
-    -------
-    tuple
-        Pixels (a view, no copy), and the options of a layer.
-    """
-    data, options, _ = plane.layer.as_layer_data_tuple()
-    middle = data.shape[1] // 2
-    start = 0 if which == "left" else data.shape[1] - middle
-    kept = ("colormap", "contrast_limits", "gamma", "rgb", "interpolation2d")
-    made: dict[str, Any] = {key: options[key] for key in kept if options.get(key) is not None}
-    if made.get("rgb"):
-        made = {key: value for key, value in made.items() if key not in ("colormap", "contrast_limits", "gamma")}
-    metadata = dict(options["metadata"])
-    metadata[RADIOGRAPH] = metadata.get(RADIOGRAPH, {}) | {"laterality": side}
-    made |= plane.placement()
-    linear = np.asarray(plane.layer._transforms["data2physical"].linear_matrix)
-    made["translate"] = tuple(np.asarray(made["translate"]) + linear @ np.array([0, start]))
-    made |= {"name": f"{options['name']}, {which} half", "metadata": metadata}
-    return data[:, start : start + middle], made

@@ -11,6 +11,7 @@ from qtpy.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_medgen.imaging.windows import Window
+from napari_medgen.viewer.canvas.touch import Tap, What, touch_of
 from napari_medgen.viewer.reading import window_level
 from napari_medgen.viewer.reading.keys import Key, key_of
 from napari_medgen.viewer.reading.painting import Glass
@@ -150,6 +151,8 @@ class Hands(QObject):
         if self._whole:
             return event.button() == _RIGHT
         place, button = event.position(), event.button()
+        if button == _LEFT and self._draws("press", place):
+            return True
         kind = {_LEFT: "pan", _MIDDLE: "pan", _RIGHT: "window"}.get(button, "")
         if button == _RIGHT and event.modifiers() & _CTRL:
             kind = "rectangle"
@@ -162,6 +165,9 @@ class Hands(QObject):
 
     def _moved(self, event: QMouseEvent) -> bool:
         place, drag = event.position(), self._drag
+        if drag is None and not self._whole and self._draws("move", place):
+            self._hover(place)
+            return True
         if drag is None:
             if self._whole:
                 if event.buttons() != Qt.MouseButton.NoButton:
@@ -190,7 +196,7 @@ class Hands(QObject):
     def _released(self, event: QMouseEvent) -> bool:
         drag, self._drag = self._drag, None
         if drag is None:
-            return False
+            return event.button() == _LEFT and not self._whole and self._draws("release", event.position())
         place = event.position()
         if drag.kind == "rectangle":
             self._glass.set_rubber(None)
@@ -201,9 +207,22 @@ class Hands(QObject):
         return True
 
     def _double(self, event: QMouseEvent) -> bool:
-        if event.button() == _LEFT:
+        if event.button() == _LEFT and not self._draws("double", event.position()):
             self._room.maximise(self._index)
         return True
+
+    def _draws(self, what: What, place: QPointF) -> bool:
+        """Tell a tool that draws; whether there is one."""
+        touch = touch_of(self._room.viewer)
+        if not touch.taken or self._whole:
+            return False
+        pane, count = self._pane, self._pane.axes
+        world = self._room.place.copy()
+        world[-count:] = pane.from_canvas(place.x(), place.y(), self._room.sight.size_of(pane), world[-count:])
+        world[-count:] += pane.shift if count == 3 else 0
+        rows, columns = (int(axis) - count for axis in pane.plane.displayed)
+        point = 1 / pane.model.scene.camera.zoom
+        return touch.tell(Tap(what, world, (rows, columns), point, live=False))
 
     def _hover(self, place: QPointF) -> None:
         self._room.hover = (self._pane, (place.x(), place.y()))

@@ -1,0 +1,224 @@
+"""Measurements as a layer of shapes over their image, and back.
+
+What is measured follows from the shapes as they are: whoever drags a corner with napari's own tools has measured anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medgen.errors import ImageError
+from napari_medgen.imaging.measure import Scale
+from napari_medgen.imaging.measurements import KINDS, POINTS, Drawn, Kind, Measurements, spoken
+from napari_medgen.viewer.layers.owner import KEY, provenance_of
+from napari_medgen.viewer.layers.place import LENGTHS
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Layer, Shapes
+
+MEASURED = f"{KEY}_measured"  # metadata: what the shapes of a layer were measured on
+_SHAPES: dict[Kind, str] = {
+    "length": "line",
+    "angle": "path",
+    "Cobb angle": "path",
+    "hip-knee-ankle angle": "path",
+    "outline": "polygon",
+    "ellipse": "ellipse",
+    "joint space": "line",
+}
+_COLOURS: dict[str, str] = {"medial": "#ff5d5d", "lateral": "#5dff8f"}
+_COLOUR = "#ffd166"
+_THICKNESS = 300  # of them in the shorter side of a picture
+_SAMPLED = 2**20
+_PLACED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+
+
+def scale_of(layer: Layer, calibrated: float | None = None) -> Scale:
+    """What a step along each axis of a layer is.
+
+    Parameters
+    ----------
+    calibrated
+        Millimetres of a column, where somebody measured a known length; it stands above what the file says.
+
+    Raises
+    ------
+    ImageError
+        If the layer is sheared, as a scan with a tilted gantry is: no length along its own axes is one of the patient.
+    """
+    linear = np.asarray(layer._transforms["data2physical"].linear_matrix, float)
+    whole = np.asarray(layer.affine.affine_matrix, float)[:-1, :-1] @ linear
+    steps = np.linalg.norm(whole, axis=0)
+    turned = whole / steps
+    if np.abs(turned.T @ turned - np.eye(len(steps))).max() > 1e-3:
+        raise ImageError(f"{layer.name} is sheared, as by a tilted gantry; make it upright before it is measured.")
+    if calibrated is not None:
+        aspect = float(steps[-2] / steps[-1])
+        return Scale((*(1.0 for _ in steps[:-2]), aspect * calibrated, calibrated), "mm", "calibration")
+    lengths = [LENGTHS.get(str(unit)) for unit in layer.units]
+    if None in lengths[-2:]:
+        return Scale((*(1.0 for _ in steps[:-2]), float(steps[-2] / steps[-1]), 1.0), "px", "unknown")
+    return Scale(tuple(float(step) * (length or 1.0) for step, length in zip(steps, lengths, strict=True)), "mm", "file")
+
+
+def content_of(pixels: Any) -> str:
+    """Says which image it is by a part of its grey values, evenly spread: quick also for a large one."""
+    values = np.asarray(pixels)
+    step = max(values.size // _SAMPLED, 1)
+    digest = hashlib.sha256(f"{values.shape} {values.dtype.str}".encode())
+    digest.update(np.ascontiguousarray(values.reshape(-1)[::step]).data)
+    return digest.hexdigest()[:16]
+
+
+def measured_layer(image: Image) -> tuple[list[Any], dict[str, Any]]:
+    """An empty layer for measurements on an image: data and options of ``add_shapes``."""
+    made = provenance_of(image)
+    options: dict[str, Any] = {key: getattr(image, key) for key in _PLACED}
+    options["affine"] = np.asarray(image.affine.affine_matrix)
+    about = {
+        "image": image.name,
+        "shape": list(np.shape(image.data)),
+        "content": content_of(image.data),
+        "synthetic": made.synthetic,
+        "model": made.model or "",
+        "calibrated": None,
+    }
+    return _shapes([], options, np.shape(image.data), f"Measurements of {image.name}", about)
+
+
+def _shapes(
+    items: Sequence[Drawn], placed: dict[str, Any], shape: Sequence[int], name: str, about: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    data = [item.points for item in items]
+    return data, placed | {
+        "name": name,
+        "ndim": len(shape),
+        "shape_type": [_SHAPES[item.kind] for item in items],
+        "edge_width": min(list(shape)[-2:]) / _THICKNESS,
+        "edge_color": [colour_of(item) for item in items] if items else _COLOUR,
+        "face_color": [0.0, 0.0, 0.0, 0.0],
+        "features": features_of(items, ["" for _ in items]),
+        "text": {"string": "{text}", "size": 11, "color": _COLOUR, "anchor": "upper_left", "translation": [-3, 3]},
+        "metadata": {MEASURED: about},
+    }
+
+
+def features_of(items: Sequence[Drawn], texts: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """What stands beside each shape, and what it is: napari's table of features, a column a key."""
+    columns: dict[str, list[str]] = {
+        "kind": [item.kind for item in items],
+        "name": [item.name for item in items],
+        "plane": [f"{item.plane[0]} {item.plane[1]}" for item in items],
+        "text": list(texts),
+    }
+    return {key: np.array(values, object) for key, values in columns.items()}
+
+
+def colour_of(item: Drawn) -> str:
+    """Of a drawing on screen."""
+    return _COLOURS.get(item.name.split(" ")[0], _COLOUR) if item.kind == "joint space" else _COLOUR
+
+
+def shape_of(item: Drawn) -> str:
+    """What napari calls the shape of a measurement."""
+    return _SHAPES[item.kind]
+
+
+def drawn_in(data: Sequence[Any], features: Any, shape_types: Sequence[str]) -> list[Drawn | None]:
+    """The measurements that shapes are, None where one is none.
+
+    One that somebody added with napari's tools is what its shape can mean.
+    """
+    items: list[Drawn | None] = []
+    said = {key: list(features[key]) if key in features else [] for key in ("kind", "plane", "name")}
+    for place, drawn in enumerate(data):
+        points = np.asarray(drawn, float)
+        row = {key: values[place] if place < len(values) else "" for key, values in said.items()}
+        kind, plane = _kind(str(row["kind"]), points, shape_types[place]), _plane(row["plane"], points)
+        if kind is None or plane is None:
+            items.append(None)
+            continue
+        items.append(Drawn(kind, points, plane, row["name"] if isinstance(row["name"], str) else ""))
+    return items
+
+
+def _kind(said: str, points: NDArray[np.float64], shape_type: str) -> Kind | None:
+    for kind in KINDS:
+        fits = len(points) == POINTS[kind] if POINTS[kind] is not None else len(points) >= 3
+        if kind == said and fits and _SHAPES[kind] == shape_type:
+            return kind
+    by_shape: dict[str, Kind] = {"line": "length", "polygon": "outline", "rectangle": "outline", "ellipse": "ellipse"}
+    if shape_type == "path" and len(points) in (3, 4):
+        return "angle" if len(points) == 3 else "Cobb angle"
+    return by_shape.get(shape_type)
+
+
+def _plane(said: Any, points: NDArray[np.float64]) -> tuple[int, int] | None:
+    axes = points.shape[1]
+    try:
+        first, second = (int(axis) for axis in str(said).split())
+    except ValueError:
+        flat = [axis for axis in range(axes) if np.ptp(points[:, axis]) == 0]
+        spare = [axis for axis in range(axes) if axis not in flat[: axes - 2]]
+        first, second = spare[-2:]
+    across = [axis for axis in range(axes) if axis not in (first, second)]
+    if max(first, second) >= axes or first == second or any(np.ptp(points[:, axis]) > 1 for axis in across):
+        return None
+    return first, second
+
+
+def measurements_in(layer: Shapes, image: Image | None) -> Measurements:
+    """All that is measured in a layer, by the scale of its image, or of itself where that is not there."""
+    about = layer.metadata.get(MEASURED, {})
+    placed = {
+        key: np.asarray(getattr(layer, key)).tolist() for key in ("scale", "translate", "rotate", "shear")
+    } | {
+        "affine": np.asarray(layer.affine.affine_matrix).tolist(),
+        "units": [str(unit) for unit in layer.units],
+        "axis_labels": list(layer.axis_labels),
+        "calibrated": about.get("calibrated"),
+    }
+    of = image if image is not None else layer
+    return Measurements(
+        tuple(item for item in drawn_in(layer.data, layer.features, layer.shape_type) if item is not None),
+        str(about.get("image", layer.name)),
+        tuple(int(n) for n in about.get("shape", ())) or (1,) * layer.ndim,
+        scale_of(of, about.get("calibrated")),
+        str(about.get("content", "")),
+        bool(about.get("synthetic", False)),
+        str(about.get("model", "")),
+        placed,
+    )
+
+
+def layer_of(kept: Measurements) -> tuple[list[Any], dict[str, Any]]:
+    """Measurements that were read as a layer where they were drawn: data and options of ``add_shapes``."""
+    placed = {key: kept.layer[key] for key in _PLACED if key in kept.layer}
+    axes = len(kept.shape)
+    for key in ("scale", "translate", "units", "axis_labels"):
+        if len(placed.get(key, ())) != axes:
+            placed.pop(key, None)
+    if np.shape(placed.get("affine", ())) != (axes + 1, axes + 1):
+        placed.pop("affine", None)
+    if np.shape(placed.get("rotate", ())) != (axes, axes):
+        placed.pop("rotate", None)
+    if np.shape(placed.get("shear", ()))[:1] not in ((axes,), (axes * (axes - 1) // 2,)):
+        placed.pop("shear", None)
+    about = {
+        "image": kept.image,
+        "shape": list(kept.shape),
+        "content": kept.content,
+        "synthetic": kept.synthetic,
+        "model": kept.model,
+        "calibrated": kept.scale.steps[-1] if kept.scale.source == "calibration" else None,
+    }
+    data, options = _shapes(kept.items, placed, kept.shape, f"Measurements of {kept.image}", about)
+    if kept.items:
+        texts = [spoken(item.values(None, kept.scale)) for item in kept.items]
+        options["features"] = features_of(kept.items, texts)
+    return data, options

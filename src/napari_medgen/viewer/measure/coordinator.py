@@ -1,0 +1,656 @@
+"""The coordinator of **Measure**: the only code of the widget that touches the viewer."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtWidgets import QFileDialog, QInputDialog
+
+from napari_medgen.errors import ImageError, MedGenError
+from napari_medgen.imaging.joint_space import Gap, joint_space
+from napari_medgen.imaging.measure import Scale
+from napari_medgen.imaging.measurements import (
+    OF_A_MODEL,
+    Drawn,
+    Measurements,
+    read_measurements,
+    write_measurements,
+    write_table,
+)
+from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.viewer.canvas.touch import Tap, touch_of
+from napari_medgen.viewer.layers.measured import (
+    MEASURED,
+    colour_of,
+    content_of,
+    drawn_in,
+    features_of,
+    layer_of,
+    measured_layer,
+    measurements_in,
+    scale_of,
+    shape_of,
+)
+from napari_medgen.viewer.layers.owner import FUTURE, RADIOGRAPH, can_be_explained, provenance_of
+from napari_medgen.viewer.layers.place import has_patient_axes
+from napari_medgen.viewer.measure.pencil import Pencil
+from napari_medgen.viewer.measure.rows import Row, joint_note, rows_of
+from napari_medgen.viewer.measure.view import ADJUST, MeasureView
+from napari_medgen.viewer.widgets.coordinator import Coordinator
+from napari_medgen.viewer.widgets.dock import DockWidget
+from napari_medgen.viewer.work.queue import WorkQueue, file_queue, shared_queue
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Shapes
+    from napari.utils.events import Event
+
+_NEAR = 6.0  # points of the screen that are taken for one place
+_SETTLE = 40  # milliseconds without a further change before values follow
+_SKETCH = "being drawn"
+
+
+class MeasureCoordinator(Coordinator):
+    """Turns taps into shapes, and shapes into numbers.
+
+    Parameters
+    ----------
+    view
+        Tools and table.
+    viewer
+        A napari viewer or ``ViewerModel``.
+    queue, files
+        Where joint spaces are looked for, and where files are written.
+    """
+
+    def __init__(self, view: MeasureView, viewer: ViewerModel, queue: WorkQueue, files: WorkQueue | None = None) -> None:
+        super().__init__(view, viewer, queue, files)
+        self.view = view
+        self.rows: list[Row] = []
+        self._layers: weakref.WeakKeyDictionary[Image, Shapes] = weakref.WeakKeyDictionary()
+        self._heard: weakref.WeakSet[Shapes] = weakref.WeakSet()
+        self._tool = ""
+        self._pencil: Pencil | None = None
+        self._plane: tuple[int, int] = (0, 1)
+        self._sketch: Shapes | None = None
+        self._busy = False
+        self._timer = self.settled(_SETTLE, self._recount)
+        for signal, slot in (
+            (view.image_chosen, self._image_chosen),
+            (view.tool_chosen, self.choose_tool),
+            (view.joint_space_requested, self.measure_joint_space),
+            (view.calibrate_requested, self.ask_to_calibrate),
+            (view.delete_requested, self.delete),
+            (view.save_requested, self.ask_and_save),
+            (view.open_requested, self.ask_and_open),
+            (view.table_requested, self.ask_for_table),
+            (view.row_chosen, self._mark_shapes),
+        ):
+            signal.connect(slot)
+        self.touch = touch_of(self.viewer)
+        self.images = self.choose_among(can_be_explained, self._layers_changed)
+        self.listen(self.viewer.layers.events.inserted, self._inserted)
+        self.listen(self.viewer.layers.events.removed, self._removed)
+        self.listen(self.viewer.layers.selection.events.active, self._selection_changed)
+        self.bind("Escape", self.put_down)
+        for layer in self.viewer.layers:
+            self._adopt(layer)
+        self.images.choose(self.at_first(self.images, can_be_explained))
+        self._show_image()
+
+    # -- what the view asks for -----------------------------------------------------------------------------------------
+
+    def choose_tool(self, tool: str) -> None:
+        """Draw one kind of measurement from now on, or adjust what was drawn; nothing for an empty name."""
+        self._end_tool()
+        image = self.images.layer
+        if tool and image is not None:
+            try:
+                scale_of(image)
+                if self.viewer.dims.ndisplay != 2:
+                    raise ImageError("The viewer shows volumes in 3D; switch to 2D to measure in a slice.")
+            except MedGenError as error:
+                self.sorry(error)
+                tool = ""
+        elif tool:
+            self.sorry(ImageError("Open an image first, and choose it."))
+            tool = ""
+        if tool and image is not None:
+            self._tool = tool
+            self._panel.clear_error()
+            if self.stage.subject is not image and self.stage.owner is None:
+                self.stage.show(image)
+            self._take_up(self._layer(image))
+        self.view.set_tool(tool)
+
+    def put_down(self, *_: object) -> None:
+        """Give up what is half drawn; what the key does. Once more, and no tool is on."""
+        if self._pencil is not None and self._pencil.begun and self._tool != ADJUST:
+            self._begin_anew()
+        else:
+            self.choose_tool("")
+
+    def measure_joint_space(self) -> None:
+        """Look for the joint of a knee and measure it, in every picture of a stack of them."""
+        image = self.images.layer
+        if image is None or image.rgb or has_patient_axes(image) or image.ndim not in (2, 3):
+            self.sorry(ImageError("A joint space is measured on a grey radiograph of one knee, or on what was predicted of one."))
+            return
+        side = self.view.side or str(image.metadata.get(RADIOGRAPH, {}).get("laterality", ""))
+        limits = tuple(float(value) for value in image.contrast_limits)
+        pixels = np.asarray(image.data)
+
+        def steps() -> Steps[list[tuple[Gap, ...]]]:
+            frames = pixels if pixels.ndim == 3 else pixels[None]
+            found = []
+            for number, frame in enumerate(frames):
+                yield Progress(number, len(frames), "Measuring the joint space")
+                grey = ((frame.astype(np.float32) - limits[0]) / max(limits[1] - limits[0], 1e-9)).clip(0, 1)
+                found.append(joint_space(grey, side))
+            return found
+
+        def show(found: list[tuple[Gap, ...]]) -> None:
+            if image in self.viewer.layers:
+                self._show_joint_space(image, found)
+
+        self.work.submit("joint space", f"Joint space of {image.name}", steps, show, brief=True, file=True)
+
+    def ask_to_calibrate(self) -> None:
+        """Ask how long a length is."""
+        if self._length() is None:
+            self.sorry(ImageError("Draw a length of something whose size is known, such as a ball or a ruler, then calibrate."))
+            return
+        millimetres, said = QInputDialog.getDouble(
+            self.view, "Calibrate", "This length is, in millimetres", 25.0, 0.1, 2000.0, 2
+        )
+        if said:
+            self.calibrate(millimetres)
+
+    def calibrate(self, millimetres: float) -> None:
+        """Take a length that was drawn for so many millimetres: all lengths of this picture follow."""
+        image, item = self.images.layer, self._length()
+        layer = self._layers.get(image) if image is not None else None
+        if image is None or layer is None or item is None:
+            return
+        try:
+            known = scale_of(image, 1.0)
+            first, second = item.within
+            scale = Scale.calibrated(first, second, millimetres, aspect=known.steps[-2] / known.steps[-1])
+        except MedGenError as error:
+            self.sorry(error)
+            return
+        layer.metadata[MEASURED] = layer.metadata[MEASURED] | {"calibrated": scale.steps[-1]}
+        self._recount()
+
+    def delete(self) -> None:
+        """Take the marked measurements away."""
+        image = self.images.layer
+        layer = self._layers.get(image) if image is not None else None
+        if layer is None:
+            return
+        shapes = {shape for row in self.view.marked if row < len(self.rows) for shape in self.rows[row].shapes}
+        if shapes:
+            layer.selected_data = shapes
+            layer.remove_selected()
+            self._recount()
+
+    def ask_and_save(self) -> None:
+        """Ask for a file and save what was drawn."""
+        name, _ = QFileDialog.getSaveFileName(self.view, "Save the measurements", "", "Measurements (*.json)")
+        if name:
+            self.save_as(Path(name))
+
+    def save_as(self, path: Path) -> None:
+        """Save what was drawn, in the background."""
+        kept, pixels = self._kept()
+        if kept is not None:
+            self.write("Saving the measurements", lambda: [write_measurements(path, kept, pixels)])
+
+    def ask_for_table(self) -> None:
+        """Ask for a file and write the table."""
+        name, _ = QFileDialog.getSaveFileName(self.view, "Write the table", "", "CSV (*.csv)")
+        if name:
+            self.write_table(Path(name))
+
+    def write_table(self, path: Path) -> None:
+        """Write a line a value as CSV, in the background."""
+        kept, pixels = self._kept()
+        if kept is not None:
+            self.write("Writing the table", lambda: [write_table(path, kept, pixels)])
+
+    def ask_and_open(self) -> None:
+        """Ask for a file and open what was saved."""
+        name, _ = QFileDialog.getOpenFileName(self.view, "Open measurements", "", "Measurements (*.json)")
+        if name:
+            self.open(Path(name))
+
+    def open(self, path: Path) -> None:
+        """Open measurements over the image that they were made on."""
+        try:
+            kept = read_measurements(path)
+        except MedGenError as error:
+            self.sorry(error)
+            return
+        self._panel.clear_error()
+        data, options = layer_of(kept)
+        self.viewer.add_shapes(data, **options)  # who hears of it takes it for its image
+
+    def close(self) -> None:
+        """Put every tool down and let go of the viewer; what was drawn stays."""
+        self._end_tool()
+        super().close()
+
+    # -- drawing --------------------------------------------------------------------------------------------------------
+
+    def _take_up(self, layer: Shapes) -> None:
+        with self._working():
+            if self.viewer.layers.selection.active is not layer:
+                self.viewer.layers.selection.active = layer
+            layer.visible = True
+            if self._tool == ADJUST:
+                layer.mode = "direct"
+                return
+            layer.mode = "pan_zoom"
+            layer.mouse_pan = False
+        self._begin_anew()
+        self.touch.take(self._tapped)
+
+    def _end_tool(self) -> None:
+        self.touch.leave(self._tapped)
+        self._tool, self._pencil = "", None
+        self._drop_sketch()
+        for layer in list(self._layers.values()):
+            if layer.mode == "direct":
+                layer.mode = "pan_zoom"
+            layer.mouse_pan = True
+
+    def _begin_anew(self) -> None:
+        kind: Any = self._tool
+        self._pencil = Pencil(kind)
+        self._drop_sketch()
+
+    def _tapped(self, tap: Tap) -> None:
+        """Follow the pointer with the tool that is on."""
+        image, pencil = self.images.layer, self._pencil
+        if image is None or pencil is None:
+            return
+        found = self._place(image, tap)
+        if found is None:
+            return
+        place, plane = found
+        if pencil.begun and (plane != self._plane or _elsewhere(place, pencil.points[0], plane)):
+            self._begin_anew()  # it was begun in another slice
+            pencil = self._pencil
+        self._plane = plane
+        reach = _NEAR * tap.point / float(np.min(np.abs(np.asarray(image.scale)[list(plane)])))
+        whole = False
+        if tap.what == "press":
+            whole = pencil.press(place, reach)
+        elif tap.what == "release":
+            whole = pencil.release(place, reach)
+        elif tap.what == "double":
+            whole = pencil.double()
+        elif pencil.begun and tap.live:
+            pencil.move(place)
+        else:
+            return
+        if whole:
+            self._finish(image, pencil)
+        else:
+            self._show_sketch(image, pencil)
+
+    def _place(self, image: Image, tap: Tap) -> tuple[NDArray[np.float64], tuple[int, int]] | None:
+        """Where a tap is in the image's indices, and the plane; None where that slice is none of the image's."""
+        axes = image.ndim
+        if max(-axis for axis in tap.shown) > axes or len(tap.world) < axes:
+            return None
+        place = np.asarray(image.world_to_data(tap.world[-axes:]), float)
+        rows, columns = (axes + axis for axis in tap.shown)
+        shape = np.shape(image.data)
+        for axis in range(axes):
+            if axis not in (rows, columns):
+                place[axis] = round(float(place[axis]))
+                if not 0 <= place[axis] < shape[axis]:
+                    return None
+        return place, (rows, columns)
+
+    def _finish(self, image: Image, pencil: Pencil) -> None:
+        self._drop_sketch()
+        try:
+            item = Drawn(pencil.kind, pencil.result(self._plane), self._plane)
+        except MedGenError as error:
+            self.sorry(error)
+            return
+        finally:
+            self._begin_anew()
+        self._add(self._layer(image), [item])
+        self._recount()
+        self.view.mark(next((n for n, row in enumerate(self.rows) if len(self._layer(image).data) - 1 in row.shapes), 0))
+
+    def _show_sketch(self, image: Image, pencil: Pencil) -> None:
+        points = pencil.sketch
+        if len(points) < 2:
+            return
+        shape = "path"
+        if pencil.kind == "ellipse":
+            drawn = Pencil("ellipse")
+            drawn.points = list(points[:2])
+            points, shape = drawn.result(self._plane), "ellipse"
+        with self._working():
+            if self._sketch is None or self._sketch not in self.viewer.layers:
+                _, options = measured_layer(image)
+                options |= {"name": _SKETCH, "metadata": {}}
+                for key in ("features", "text", "shape_type"):
+                    options.pop(key)
+                active = self.viewer.layers.selection.active
+                self._sketch = self.viewer.add_shapes([points], shape_type=shape, **options)
+                self.viewer.layers.selection.active = active
+            else:
+                self._sketch.data = [(points, shape)]
+
+    def _drop_sketch(self) -> None:
+        sketch, self._sketch = self._sketch, None
+        if sketch is not None and sketch in self.viewer.layers:
+            with self._working():
+                active = self.viewer.layers.selection.active
+                self.viewer.layers.remove(sketch)
+                if active is not sketch and active in self.viewer.layers:
+                    self.viewer.layers.selection.active = active
+
+    def _add(self, layer: Shapes, items: Sequence[Drawn]) -> None:
+        """Add measurements to a layer."""
+        with self._working():
+            before = len(layer.data)
+            known = drawn_in(layer.data, layer.features, layer.shape_type)
+            for shape in dict.fromkeys(shape_of(item) for item in items):
+                alike = [item for item in items if shape_of(item) == shape]
+                layer.add(
+                    [item.points for item in alike],
+                    shape_type=shape,
+                    edge_color=[colour_of(item) for item in alike],
+                    edge_width=layer.current_edge_width,
+                    face_color=[0.0, 0.0, 0.0, 0.0],
+                )
+            order = [item for shape in dict.fromkeys(map(shape_of, items)) for item in items if shape_of(item) == shape]
+            self._say(layer, [*known[:before], *order], [""] * (before + len(order)))
+
+    def _show_joint_space(self, image: Image, found: list[tuple[Gap, ...]]) -> None:
+        layer = self._layer(image)
+        items: list[Drawn] = []
+        for frame, gaps in enumerate(found):
+            before = (float(frame),) if image.ndim == 3 else ()
+            plane = (1, 2) if image.ndim == 3 else (0, 1)
+            items += [
+                Drawn(
+                    "joint space",
+                    np.array([[*before, *gap.femur], [*before, *gap.tibia]]),
+                    plane,
+                    f"{gap.compartment} {gap.place:.2f}",
+                )
+                for gap in gaps
+                if gap.found
+            ]
+        old = {
+            place
+            for place, item in enumerate(drawn_in(layer.data, layer.features, layer.shape_type))
+            if item is not None and item.kind == "joint space"
+        }
+        if old:
+            layer.selected_data = old
+            layer.remove_selected()
+        if not items:
+            self.sorry(ImageError(f"No joint space was found on {image.name}; measure it with Length."))
+            self._recount()
+            return
+        self._add(layer, items)
+        if self.stage.subject is not image and self.stage.owner is None:
+            self.stage.show(image)
+        self._recount()
+
+    # -- counting -------------------------------------------------------------------------------------------------------
+
+    def _recount(self) -> None:
+        """Make the table, and the words beside the drawings, of the shapes as they are."""
+        image = self.images.layer
+        layer = self._layers.get(image) if image is not None else None
+        self.rows = []
+        note = ""
+        if image is not None and layer is not None:
+            try:
+                scale = scale_of(image, layer.metadata[MEASURED].get("calibrated"))
+            except MedGenError as error:
+                self.sorry(error)
+                return
+            items = drawn_in(layer.data, layer.features, layer.shape_type)
+            where = ["" if item is None else self._where(image, item) for item in items]
+            pixels = None if image.multiscale or image.rgb else np.asarray(image.data)
+            self.rows = rows_of(items, pixels, scale, where)
+            texts = [""] * len(items)
+            for row in self.rows:
+                texts[row.shapes[0]] = row.label
+            with self._working():
+                self._say(layer, items, texts)
+            if any(row.what.startswith("Joint space") for row in self.rows):
+                rows, columns = np.shape(image.data)[-2:]
+                own = scale.along((len(scale.steps) - 2, len(scale.steps) - 1))
+                note = joint_note((rows, columns), own, several=image.ndim == 3)
+        self.view.set_rows([(row.what, row.value, row.where) for row in self.rows])
+        self.view.set_note(note)
+        self._show_scale()
+
+    def _say(self, layer: Shapes, items: Sequence[Drawn | None], texts: Sequence[str]) -> None:
+        """Put kinds, names and words beside the shapes."""
+        known = features_of([item for item in items if item is not None], ["" for item in items if item is not None])
+        places = [place for place, item in enumerate(items) if item is not None]
+        columns = {key: np.array([""] * len(items), object) for key in known}
+        for key, values in known.items():
+            columns[key][places] = values
+        columns["text"] = np.array(list(texts), object)
+        layer.features = columns
+        layer.refresh_text()
+
+    def _where(self, image: Image, item: Drawn) -> str:
+        words = []
+        for axis, place in enumerate(item.slice):
+            if place is None:
+                continue
+            label, step = str(image.axis_labels[axis]), float(image.scale[axis])
+            words.append(f"month {place * step:g}" if str(image.units[axis]) == "month" else f"{_SLICE.get(label, '')}slice {place}")
+        return ", ".join(words)
+
+    def _show_scale(self) -> None:
+        image = self.images.layer
+        if image is None:
+            self.view.set_image("", has_any=False)
+            return
+        layer = self._layers.get(image)
+        try:
+            scale = scale_of(image, layer.metadata[MEASURED].get("calibrated") if layer is not None else None)
+        except MedGenError as error:
+            self.view.set_image(str(error), has_any=False)
+            return
+        notes = " ".join(note for note in image.metadata.get(RADIOGRAPH, {}).get("notes", ()) if note.startswith("Distances"))
+        words = {
+            "file": f"Lengths in millimetres, by the file's spacing. {notes}".strip(),
+            "calibration": f"Lengths in millimetres, by a known length: {scale.steps[-1]:.4g} mm a pixel where that lay.",
+            "unknown": "Lengths in pixels: the picture has no spacing. Calibrate it by something of a known size.",
+        }[scale.source]
+        of_a_model = OF_A_MODEL if provenance_of(image).synthetic else ""
+        flat = not has_patient_axes(image)
+        self.view.set_image(words, has_any=True, of_a_model=of_a_model, can_calibrate=flat)
+
+    def _length(self) -> Drawn | None:
+        """The length that is marked in the table, or else the last one."""
+        image = self.images.layer
+        layer = self._layers.get(image) if image is not None else None
+        if layer is None:
+            return None
+        items = drawn_in(layer.data, layer.features, layer.shape_type)
+        marked = [shape for row in self.view.marked if row < len(self.rows) for shape in self.rows[row].shapes]
+        lengths = [place for place, item in enumerate(items) if item is not None and item.kind == "length"]
+        chosen = next((place for place in marked if place in lengths), lengths[-1] if lengths else None)
+        return items[chosen] if chosen is not None else None
+
+    def _kept(self) -> tuple[Measurements | None, NDArray[Any] | None]:
+        image = self.images.layer
+        layer = self._layers.get(image) if image is not None else None
+        if image is None or layer is None:
+            self.sorry(ImageError("Nothing was measured yet."))
+            return None, None
+        return measurements_in(layer, image), None if image.multiscale or image.rgb else np.asarray(image.data)
+
+    # -- layers ---------------------------------------------------------------------------------------------------------
+
+    def _layer(self, image: Image) -> Shapes:
+        """The measurements of an image, in a layer that is made where there is none."""
+        layer = self._layers.get(image)
+        if layer is None or layer not in self.viewer.layers:
+            data, options = measured_layer(image)
+            with self._working():
+                layer = self.viewer.add_shapes(data, **options)
+            self._hear(image, layer)
+        return layer
+
+    def _hear(self, image: Image, layer: Shapes) -> None:
+        self._layers[image] = layer
+        if layer in self._heard:
+            return
+        self._heard.add(layer)
+        self.listen(layer.events.data, self._shapes_changed)
+        weak = weakref.ref(self)
+
+        def escape(_: object) -> None:
+            if (there := weak()) is not None:
+                there.put_down()
+
+        layer.bind_key("Escape", escape, overwrite=True)
+        self._undo.append(lambda: layer.bind_key("Escape", None, overwrite=True))
+
+    def _adopt(self, layer: Any) -> None:
+        """Take a layer of measurements for the image that it was made on, if that is open."""
+        about = layer.metadata.get(MEASURED)
+        if not isinstance(about, dict) or layer in self._layers.values():
+            return
+        for image in self.images.layers if hasattr(self, "images") else ():
+            alike = list(np.shape(image.data)) == list(about.get("shape", ()))
+            if alike and content_of(image.data) == about.get("content"):
+                self._take(image, layer)
+                return
+        self.view.set_note(f"The image that {layer.name} belongs to is not open: its grey values are needed for regions.")
+
+    def _take(self, image: Image, layer: Shapes) -> None:
+        known = self._layers.get(image)
+        if known is not None and known is not layer and known in self.viewer.layers:
+            items = [item for item in drawn_in(layer.data, layer.features, layer.shape_type) if item is not None]
+            self._add(known, items)
+            self.viewer.layers.remove(layer)
+        else:
+            self._hear(image, layer)
+        if self.images.layer is not image:
+            self._choose(image)
+        else:
+            self._recount()
+
+    def _inserted(self, event: Event) -> None:
+        if not self._busy:
+            self._adopt(event.value)
+
+    def _removed(self, event: Event) -> None:
+        if event.value in list(self._layers.values()):
+            self.choose_tool("")
+            for image in [image for image, layer in self._layers.items() if layer is event.value]:
+                del self._layers[image]
+            self._recount()
+
+    def _layers_changed(self, added: Image | None) -> None:
+        if hasattr(self, "images"):
+            self.view.set_images(self.images.names, self.images.name)
+            if self.images.layer is None:
+                self._show_image()
+
+    def subject_chosen(self, event: Event | None = None) -> None:
+        """Take what the stage shows as the image, unless something is being drawn."""
+        subject = self.stage.subject
+        if subject is None or subject is self.images.layer or self._tool or not can_be_explained(subject):
+            return
+        self._choose(subject)
+
+    def _choose(self, image: Image) -> None:
+        self.images.choose(image)
+        self._show_image()
+
+    def _image_chosen(self) -> None:
+        self.choose_tool("")
+        self.images.choose_name(self.view.image)
+        image = self.images.layer
+        if image is not None and FUTURE not in image.metadata:
+            self.stage.show(image)
+        self._show_image()
+
+    def _show_image(self) -> None:
+        self.view.set_images(self.images.names, self.images.name)
+        self._recount()
+
+    def _selection_changed(self, event: Event) -> None:
+        """Who chooses another layer wants to do something else."""
+        active = self.viewer.layers.selection.active
+        if self._busy or not self._tool or active is None or active in list(self._layers.values()):
+            return
+        self.choose_tool("")
+
+    def _shapes_changed(self, event: Event) -> None:
+        if not self._busy:
+            self._timer.start()
+
+    def _mark_shapes(self, rows: list[int]) -> None:
+        image = self.images.layer
+        layer = self._layers.get(image) if image is not None else None
+        if image is None or layer is None:
+            return
+        shapes = {shape for row in rows if row < len(self.rows) for shape in self.rows[row].shapes}
+        layer.selected_data = {shape for shape in shapes if shape < len(layer.data)}
+        if rows and self.rows[rows[0]].shapes:
+            self._go_to(image, layer, self.rows[rows[0]].shapes[0])
+
+    def _go_to(self, image: Image, layer: Shapes, shape: int) -> None:
+        """Show the slice of a drawing."""
+        item = drawn_in(layer.data, layer.features, layer.shape_type)[shape]
+        if item is None or image.ndim == 2:
+            return
+        world = np.asarray(image.data_to_world(item.points[0]), float)
+        before = self.viewer.dims.ndim - image.ndim
+        for axis, place in enumerate(item.slice):
+            if place is not None:
+                self.viewer.dims.set_point(before + axis, float(world[axis]))
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """What this class changes itself is no wish of anybody's."""
+        before, self._busy = self._busy, True
+        try:
+            yield
+        finally:
+            self._busy = before
+
+
+def _elsewhere(one: NDArray[np.float64], other: NDArray[np.float64], plane: tuple[int, int]) -> bool:
+    across = [axis for axis in range(len(one)) if axis not in plane]
+    return bool((one[across] != other[across]).any())
+
+
+_SLICE = {"S": "axial ", "P": "coronal ", "L": "sagittal "}
+
+
+class Measure(DockWidget):
+    """The dock widget **Measure**."""
+
+    def __init__(self, napari_viewer: ViewerModel) -> None:
+        self.view = MeasureView()
+        self.coordinator = MeasureCoordinator(self.view, napari_viewer, shared_queue(), file_queue())
+        super().__init__(self.view, self.coordinator)
