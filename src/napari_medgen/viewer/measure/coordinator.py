@@ -5,11 +5,13 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 from napari_medgen.errors import ImageError, MedGenError
@@ -99,7 +101,7 @@ class MeasureCoordinator(Coordinator):
         self.listen(self.viewer.layers.events.removed, self._removed)
         self.listen(self.viewer.layers.selection.events.active, self._selection_changed)
         self.bind("Escape", self.put_down)
-        for layer in self.viewer.layers:
+        for layer in list(self.viewer.layers):
             self._adopt(layer)
         self.images.choose(self.at_first(self.images, can_be_explained))
         self._show_image()
@@ -238,8 +240,13 @@ class MeasureCoordinator(Coordinator):
             self.sorry(error)
             return
         self._panel.clear_error()
-        data, options = layer_of(kept)
-        self.viewer.add_shapes(data, **options)  # who hears of it takes it for its image
+        image = self._image_of(kept.shape, kept.content)
+        if image is None or self._layers.get(image) is None:
+            data, options = layer_of(kept)
+            self.viewer.add_shapes(data, **options)  # it is taken for its image when it is heard of
+            return
+        self._add(self._layers[image], kept.items)
+        self._choose(image)
 
     def close(self) -> None:
         """Put every tool down and let go of the viewer; what was drawn stays."""
@@ -537,25 +544,28 @@ class MeasureCoordinator(Coordinator):
         about = layer.metadata.get(MEASURED)
         if not isinstance(about, dict) or layer in self._layers.values():
             return
-        for image in self.images.layers if hasattr(self, "images") else ():
-            alike = list(np.shape(image.data)) == list(about.get("shape", ()))
-            if alike and content_of(image.data) == about.get("content"):
-                self._take(image, layer)
-                return
-        self.view.set_note(f"The image that {layer.name} belongs to is not open: its grey values are needed for regions.")
-
-    def _take(self, image: Image, layer: Shapes) -> None:
-        known = self._layers.get(image)
-        if known is not None and known is not layer and known in self.viewer.layers:
-            items = [item for item in drawn_in(layer.data, layer.features, layer.shape_type) if item is not None]
-            self._add(known, items)
-            self.viewer.layers.remove(layer)
-        else:
+        image = self._image_of(about.get("shape", ()), str(about.get("content", "")))
+        if image is None:
+            self.view.set_note(f"The image that {layer.name} belongs to is not open: its grey values are needed for regions.")
+        elif self._layers.get(image) is None:
             self._hear(image, layer)
-        if self.images.layer is not image:
             self._choose(image)
         else:
-            self._recount()
+            # A file that was dropped beside what is there already; napari is still busy with it.
+            QTimer.singleShot(0, partial(self._join, image, layer))
+
+    def _image_of(self, shape: Sequence[int], content: str) -> Image | None:
+        """The open image with these grey values."""
+        alike = [image for image in self.images.layers if list(np.shape(image.data)) == list(shape)]
+        return next((image for image in alike if content_of(image.data) == content), None)
+
+    def _join(self, image: Image, layer: Shapes) -> None:
+        known = self._layers.get(image)
+        if known is None or layer not in self.viewer.layers or known not in self.viewer.layers:
+            return
+        self._add(known, [item for item in drawn_in(layer.data, layer.features, layer.shape_type) if item is not None])
+        self.viewer.layers.remove(layer)
+        self._choose(image)
 
     def _inserted(self, event: Event) -> None:
         if not self._busy:
