@@ -130,6 +130,32 @@ def test_who_draws_gets_one_picture(viewer: ViewerModel, held: tuple[Stage, _Wid
     assert shown(viewer) == ["patient", "line"]
 
 
+def test_what_is_drawn_over_a_scene_of_one_picture_comes_and_goes_with_it(
+    viewer: ViewerModel, held: tuple[Stage, _Widget]
+) -> None:
+    stage, _ = held
+    patient = image(viewer, "patient")
+    left, right = image(viewer, "left"), image(viewer, "right")
+    stage.show(patient)
+
+    def together() -> None:
+        stage.set_scene("me", [(Shown(left, "left"), Shown(right, "right"))], left=lambda: None, single=together)
+
+    stage.set_scene("me", [(Shown(left, "left"),), (Shown(right, "right"),)], left=lambda: None, single=together)
+    line = viewer.add_shapes(np.zeros((1, 4, 2)), name="line")
+    assert shown(viewer) == ["left", "right", "line"]
+    stage.set_scene("me", [(Shown(left, "left"),), (Shown(right, "right"),)], left=lambda: None, single=together)
+    assert shown(viewer) == ["left", "right"]
+    together()
+    assert shown(viewer) == ["left", "right", "line"]
+    line.visible = False
+    together()
+    assert shown(viewer) == ["left", "right"]
+    line.visible = True
+    stage.show(patient)
+    assert shown(viewer) == ["patient"]
+
+
 def test_each_cell_has_its_own_mark(viewer: ViewerModel, held: tuple[Stage, _Widget]) -> None:
     stage, _ = held
     image(viewer, "patient")

@@ -16,13 +16,16 @@ from napari.layers import Image
 from PIL import Image as Pictures
 from pytestqt.qtbot import QtBot
 
+from napari_medgen.imaging.knee_boxes import KneeBox
 from napari_medgen.imaging.measurements import OF_A_MODEL
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.viewer.canvas.touch import Tap
+from napari_medgen.viewer.layers.boxes import cut_out
 from napari_medgen.viewer.layers.measured import MEASURED
 from napari_medgen.viewer.layers.owner import FUTURE, made_by
+from napari_medgen.viewer.layers.plane import Plane
 from napari_medgen.viewer.layers.radiographs import radiograph_layer
 from napari_medgen.viewer.layers.volumes import image_options
 from napari_medgen.viewer.measure.coordinator import MeasureCoordinator
@@ -152,6 +155,25 @@ def test_a_picture_without_spacing_is_measured_in_pixels_until_it_is_calibrated(
     assert desk.view.rows[1][1] == "10.0 mm"
 
 
+def test_what_is_cut_out_or_predicted_of_a_calibrated_picture_is_calibrated(desk: Desk) -> None:
+    layer = desk.radiograph(spacing=None)
+    desk.coordinator.choose_tool("length")
+    desk.click(10, 10)
+    desk.click(10, 60)
+    desk.coordinator.calibrate(25.0)
+    piece, options = cut_out(Plane.shown(desk.viewer, layer), KneeBox(0, 0, 80), "L", "piece")
+    desk.coordinator.choose_tool("")
+    desk.coordinator._choose(desk.viewer.add_image(piece, **options))
+    assert "by a known length" in desk.view.scale
+    # A picture that a model made of it has larger pixels in the same place.
+    coarse = desk.viewer.add_image(piece[::4, ::4], **options | {"scale": (4, 4), "translate": (1.5, 1.5), "name": "coarse"})
+    desk.coordinator._choose(coarse)
+    desk.coordinator.choose_tool("length")
+    desk.click(10, 10)
+    desk.click(10, 50)
+    assert desk.view.rows[0][1] == "20.0 mm"
+
+
 def test_calibration_needs_a_length(desk: Desk) -> None:
     desk.radiograph(spacing=None)
     desk.coordinator.ask_to_calibrate()
@@ -227,8 +249,11 @@ def test_a_joint_space_is_measured_in_both_compartments(desk: Desk) -> None:
     desk.viewer.add_image(data, **options)
     desk.coordinator.measure_joint_space()
     desk.idle()
-    assert [row[0] for row in desk.view.rows] == ["Joint space, medial", "Joint space, lateral"]
-    assert all(1 < float(row[1].split()[0]) < 10 for row in desk.view.rows)
+    ((what, value, where),) = desk.view.rows
+    assert (what, where) == ("Joint space", "")
+    for line, compartment in zip(value.splitlines(), ("medial", "lateral"), strict=True):
+        assert line.startswith(compartment)
+        assert 1 < float(line.split()[1]) < 10
     assert "in 95 of 100 knees" in desk.view.note
     assert len(desk.layer.data) == 8
     desk.coordinator.measure_joint_space()  # again: in their place, not beside them
@@ -255,10 +280,9 @@ def test_a_prediction_is_measured_at_every_month_beside_its_baseline(desk: Desk)
     desk.view._side.value = "left"
     desk.coordinator.measure_joint_space()
     desk.idle()
-    where = [row[2] for row in desk.view.rows if row[0].endswith("medial")]
-    assert where == ["month 0", "month 12", "month 24"]
-    values = [row[1] for row in desk.view.rows if row[0].endswith("medial")]
-    assert values[1].endswith("(+0.0)")
+    assert [row[2] for row in desk.view.rows] == ["month 0", "month 12", "month 24"]
+    assert "(" not in desk.view.rows[0][1]
+    assert [line.split("(")[1] for line in desk.view.rows[1][1].splitlines()] == ["+0.0)", "+0.0)"]
     assert desk.view.of_a_model == OF_A_MODEL
     assert "change from the first picture" in desk.view.note
 

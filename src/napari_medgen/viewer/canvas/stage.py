@@ -81,6 +81,8 @@ class Stage:
         self._holders: weakref.WeakSet[object] = weakref.WeakSet()
         # What somebody drew over a subject goes and comes with it.
         self._drawn: weakref.WeakKeyDictionary[Layer, weakref.WeakSet[Layer]] = weakref.WeakKeyDictionary()
+        # What was drawn over a scene that was one picture, by the scene's owner.
+        self._over: dict[Hashable, weakref.WeakSet[Layer]] = {}
         self._watched: weakref.WeakSet[Layer] = weakref.WeakSet()
         self._notes: weakref.WeakKeyDictionary[Layer, str] = weakref.WeakKeyDictionary()
         for layer in viewer.layers:
@@ -225,10 +227,12 @@ class Stage:
 
     def _arrange(self, scene: _Scene) -> None:
         viewer, own = self.viewer, set(scene.layers)
+        over = self._over.get(scene.owner, ())
+        alone = len(scene.cells) < 2
         for other in self._visible():
-            if other in own:
+            if other in own or (alone and other in over):
                 continue
-            if not _is_image(other) and self.subject is not None:
+            if not _is_image(other) and self.subject is not None and other not in over:
                 self._drawn.setdefault(self.subject, weakref.WeakSet()).add(other)  # it comes back with what it lies over
             other.visible = False
         # Cells of the grid are filled in the order of the layers.
@@ -236,7 +240,10 @@ class Stage:
             if (now := viewer.layers.index(layer)) != place:
                 viewer.layers.move(now, place)
         count = len(scene.cells)
-        if count < 2:
+        if alone:
+            for drawn in over:
+                if drawn in viewer.layers:
+                    drawn.visible = True
             self._leave_grid()
             return
         stride = max(len(cell) for cell in scene.cells)
@@ -272,13 +279,19 @@ class Stage:
             scene.left()
 
     def _hide(self, scene: _Scene) -> None:
-        for layer in scene.layers:
+        for layer in (*scene.layers, *self._over.get(scene.owner, ())):
             if layer in self.viewer.layers and layer is not self.subject:
                 layer.visible = False
 
     def _show_subject(self) -> None:
         if (subject := self.subject) is not None:
             self.show(subject)
+
+    def _draw_over(self, layer: Layer) -> None:
+        """Somebody draws over a scene: it becomes one picture, and the drawing comes and goes with it."""
+        if self._scene is not None and self._scene.single is not None:
+            self._over.setdefault(self._scene.owner, weakref.WeakSet()).add(layer)
+        self._one_picture()
 
     def _one_picture(self) -> None:
         """The grid cannot stay: show what lies on one picture, or give the scene up."""
@@ -325,7 +338,7 @@ class Stage:
             return
         if self._scene is not None:
             if not _is_image(layer):
-                self._one_picture()
+                self._draw_over(layer)
             elif layer.visible:
                 with self._working():
                     layer.visible = False
@@ -372,7 +385,9 @@ class Stage:
                 with self._working():
                     layer.visible = False
             else:
-                self._one_picture()
+                self._draw_over(layer)
+        elif scene is not None and not layer.visible:
+            self._over.get(scene.owner, weakref.WeakSet()).discard(layer)  # who hides a drawing does not want it
         elif scene is None and self._holders and (self.subject is None or not self.subject.visible):
             # Who hides the subject and looks at one other image has chosen that one.
             seen = [one for one in self._visible() if is_subject(one)]

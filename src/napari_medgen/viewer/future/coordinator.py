@@ -146,7 +146,7 @@ class ExtrapolateCoordinator(Coordinator):
         self._timer.stop()
         self.work.new_subject(but=("load", FOLDER))
         self._forget_forecast()
-        self._plane, self._asked = plane, form
+        self._plane, self._asked, self.display.side = plane, form, excerpt.side
         if self.stage.subject is not plane.layer:
             self.stage.show(plane.layer)
         begun = False

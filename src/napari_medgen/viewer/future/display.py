@@ -13,7 +13,7 @@ from napari_medgen.saliency.colours import signed_colours
 from napari_medgen.viewer.canvas.stage import Shown, stage_of
 from napari_medgen.viewer.future.months import name_slider
 from napari_medgen.viewer.layers.adding import add_image
-from napari_medgen.viewer.layers.owner import FUTURE, KEY, UNIT, made_by
+from napari_medgen.viewer.layers.owner import CALIBRATED, FUTURE, KEY, SIDE, UNIT, made_by
 from napari_medgen.viewer.layers.plane import Plane
 
 if TYPE_CHECKING:
@@ -42,15 +42,21 @@ class FutureDisplay:
     ----------
     viewer
         A napari viewer or ``ViewerModel``.
+
+    Attributes
+    ----------
+    side
+        Of the body, which all pictures show.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.viewer = viewer
         self._stage = stage_of(viewer)
-        self._name = ""
+        self._name, self.side = "", ""
         self._layers: dict[str, Image] = {}
         self._captions: dict[str, str] = {}
         self._place: dict[str, Any] = {}
+        self._kept: dict[str, Any] = {}
         self._source: weakref.ref[Image] | None = None
         self.side_by_side = True
 
@@ -89,7 +95,9 @@ class FutureDisplay:
             self.clear()
         self._place, self._source = place, weakref.ref(plane.layer)
         # The crop's own mark, so that the baseline of a synthetic image is marked as synthetic too.
-        own = {KEY: plane.layer.metadata[KEY]} if KEY in plane.layer.metadata else {}
+        known = plane.layer.metadata
+        own = {KEY: known[KEY]} if KEY in known else {}
+        self._kept = {CALIBRATED: known[CALIBRATED]} if CALIBRATED in known else {}
         self._put("baseline", seen, "baseline", own, _grey())
         self._arrange(asked=asked and self._stage.subject is plane.layer)
 
@@ -235,11 +243,12 @@ class FutureDisplay:
     def _put(
         self, role: str, data: NDArray[np.float32], name: str, metadata: dict[str, Any], options: dict[str, Any]
     ) -> None:
+        metadata = {FUTURE: role, SIDE: self.side} | self._kept | metadata
         old = self._layers.get(role)
         if old is not None and old in self.viewer.layers and old.ndim == data.ndim:
             old.data = data
             old.name = name
-            old.metadata = {FUTURE: role} | metadata
+            old.metadata = metadata
             for key in ("scale", "translate"):
                 if key in options:
                     setattr(old, key, options[key])
@@ -247,7 +256,7 @@ class FutureDisplay:
         self._drop(role)
         kept = self._place | options
         # Hidden until it has its cell and its caption.
-        kept |= {"name": name, "metadata": {FUTURE: role} | metadata, "rgb": False, "visible": False}
+        kept |= {"name": name, "metadata": metadata, "rgb": False, "visible": False}
         self._layers[role] = add_image(self.viewer, data, **kept)
 
     def _drop(self, role: str) -> None:

@@ -36,6 +36,7 @@ def add_boxes(viewer: ViewerModel, plane: Plane, boxes: Sequence[KneeBox], names
         name="Knee boxes",
         face_color=[0, 0, 0, 0],
         edge_color=list(_COLOURS[: len(boxes)]),
+        opacity=1.0,
         edge_width=max(box.side for box in boxes) / _THICKNESS,
         features={"knee": list(names)},
         text={"string": "{knee}", "size": 12, "color": "white", "anchor": "upper_left", "translation": [-4, 0]},

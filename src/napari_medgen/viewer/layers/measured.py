@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.measure import Scale
 from napari_medgen.imaging.measurements import KINDS, POINTS, Drawn, Kind, Measurements, spoken
-from napari_medgen.viewer.layers.owner import KEY, provenance_of
+from napari_medgen.validity import finite
+from napari_medgen.viewer.layers.owner import CALIBRATED, KEY, provenance_of
 from napari_medgen.viewer.layers.place import LENGTHS
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _SHAPES: dict[Kind, str] = {
     "joint space": "line",
 }
 _COLOURS: dict[str, str] = {"medial": "#ff5d5d", "lateral": "#5dff8f"}
-_COLOUR = "#ffd166"
+_COLOUR = "#ffe14d"
 _THICKNESS = 300  # of them in the shorter side of a picture
 _SAMPLED = 2**20
 _PLACED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
@@ -44,7 +45,8 @@ def scale_of(layer: Layer, calibrated: float | None = None) -> Scale:
     Parameters
     ----------
     calibrated
-        Millimetres of a column, where somebody measured a known length; it stands above what the file says.
+        Millimetres in a pixel of the layer's world, where somebody measured a known length; by default what was noted of the
+        layer. It stands above what the file says.
 
     Raises
     ------
@@ -57,12 +59,14 @@ def scale_of(layer: Layer, calibrated: float | None = None) -> Scale:
     turned = whole / steps
     if np.abs(turned.T @ turned - np.eye(len(steps))).max() > 1e-3:
         raise ImageError(f"{layer.name} is sheared, as by a tilted gantry; make it upright before it is measured.")
-    if calibrated is not None:
-        aspect = float(steps[-2] / steps[-1])
-        return Scale((*(1.0 for _ in steps[:-2]), aspect * calibrated, calibrated), "mm", "calibration")
+    calibrated = calibrated or layer.metadata.get(CALIBRATED)
+    flat = (1.0,) * (len(steps) - 2)
+    if calibrated:
+        return Scale((*flat, float(steps[-2]) * calibrated, float(steps[-1]) * calibrated), "mm", "calibration")
     lengths = [LENGTHS.get(str(unit)) for unit in layer.units]
     if None in lengths[-2:]:
-        return Scale((*(1.0 for _ in steps[:-2]), float(steps[-2] / steps[-1]), 1.0), "px", "unknown")
+        # Pixels of the picture that was opened: what a model made of it has larger ones in the same place.
+        return Scale((*flat, float(steps[-2]), float(steps[-1])), "px", "unknown")
     return Scale(tuple(float(step) * (length or 1.0) for step, length in zip(steps, lengths, strict=True)), "mm", "file")
 
 
@@ -86,7 +90,7 @@ def measured_layer(image: Image) -> tuple[list[Any], dict[str, Any]]:
         "content": content_of(image.data),
         "synthetic": made.synthetic,
         "model": made.model or "",
-        "calibrated": None,
+        "calibrated": image.metadata.get(CALIBRATED),
     }
     return _shapes([], options, np.shape(image.data), f"Measurements of {image.name}", about)
 
@@ -103,7 +107,15 @@ def _shapes(
         "edge_color": [colour_of(item) for item in items] if items else _COLOUR,
         "face_color": [0.0, 0.0, 0.0, 0.0],
         "features": features_of(items, ["" for _ in items]),
-        "text": {"string": "{text}", "size": 11, "color": _COLOUR, "anchor": "upper_left", "translation": [-3, 3]},
+        "text": {
+            "string": "{text}",
+            "size": 12,
+            "color": _COLOUR,
+            "anchor": "upper_left",
+            # napari draws no text whose offset has not a number for each axis of the layer.
+            "translation": [0.0] * (len(shape) - 2) + [-3.0, 3.0],
+        },
+        "opacity": 1.0,
         "metadata": {MEASURED: about},
     }
 
@@ -181,19 +193,25 @@ def measurements_in(layer: Shapes, image: Image | None) -> Measurements:
         "affine": np.asarray(layer.affine.affine_matrix).tolist(),
         "units": [str(unit) for unit in layer.units],
         "axis_labels": list(layer.axis_labels),
-        "calibrated": about.get("calibrated"),
+        "calibrated": _known(about, image),
     }
     of = image if image is not None else layer
     return Measurements(
         tuple(item for item in drawn_in(layer.data, layer.features, layer.shape_type) if item is not None),
         str(about.get("image", layer.name)),
         tuple(int(n) for n in about.get("shape", ())) or (1,) * layer.ndim,
-        scale_of(of, about.get("calibrated")),
+        scale_of(of, _known(about, image)),
         str(about.get("content", "")),
         bool(about.get("synthetic", False)),
         str(about.get("model", "")),
         placed,
     )
+
+
+def _known(about: dict[str, Any], image: Image | None) -> float | None:
+    """The calibration of an image, or what a layer noted of one that is not open."""
+    found: float | None = about.get("calibrated") if image is None else image.metadata.get(CALIBRATED)
+    return found
 
 
 def layer_of(kept: Measurements) -> tuple[list[Any], dict[str, Any]]:
@@ -215,7 +233,7 @@ def layer_of(kept: Measurements) -> tuple[list[Any], dict[str, Any]]:
         "content": kept.content,
         "synthetic": kept.synthetic,
         "model": kept.model,
-        "calibrated": kept.scale.steps[-1] if kept.scale.source == "calibration" else None,
+        "calibrated": finite(kept.layer.get("calibrated")) if kept.scale.source == "calibration" else None,
     }
     data, options = _shapes(kept.items, placed, kept.shape, f"Measurements of {kept.image}", about)
     if kept.items:

@@ -15,6 +15,8 @@ KEY = "napari_medgen"
 RADIOGRAPH = f"{KEY}_radiograph"
 # What a widget writes into the metadata of a layer that it added; such a layer is no image to ask a model about.
 SALIENCY, COMPARISON, SEEN, FUTURE = (f"{KEY}_{what}" for what in ("saliency", "comparison", "seen", "future"))
+SIDE = f"{KEY}_side"  # metadata: of the body, which a predicted picture shows
+CALIBRATED = f"{KEY}_calibrated"  # metadata: millimetres of a pixel, where somebody measured a known length
 UNIT = f"{KEY}_unit"  # metadata: what a layer's colours count, in words
 MODALITY = f"{KEY}_modality"  # metadata: of a scan that was read from DICOM
 _OURS = {SALIENCY, COMPARISON, SEEN, FUTURE}

@@ -39,7 +39,7 @@ from napari_medgen.viewer.layers.measured import (
     scale_of,
     shape_of,
 )
-from napari_medgen.viewer.layers.owner import FUTURE, RADIOGRAPH, can_be_explained, provenance_of
+from napari_medgen.viewer.layers.owner import CALIBRATED, FUTURE, RADIOGRAPH, SIDE, can_be_explained, provenance_of
 from napari_medgen.viewer.layers.place import has_patient_axes
 from napari_medgen.viewer.measure.pencil import Pencil
 from napari_medgen.viewer.measure.rows import Row, joint_note, rows_of
@@ -144,7 +144,8 @@ class MeasureCoordinator(Coordinator):
         if image is None or image.rgb or has_patient_axes(image) or image.ndim not in (2, 3):
             self.sorry(ImageError("A joint space is measured on a grey radiograph of one knee, or on what was predicted of one."))
             return
-        side = self.view.side or str(image.metadata.get(RADIOGRAPH, {}).get("laterality", ""))
+        said = image.metadata.get(SIDE) or image.metadata.get(RADIOGRAPH, {}).get("laterality", "")
+        side = self.view.side or str(said)
         limits = tuple(float(value) for value in image.contrast_limits)
         pixels = np.asarray(image.data)
 
@@ -181,13 +182,12 @@ class MeasureCoordinator(Coordinator):
         if image is None or layer is None or item is None:
             return
         try:
-            known = scale_of(image, 1.0)
-            first, second = item.within
-            scale = Scale.calibrated(first, second, millimetres, aspect=known.steps[-2] / known.steps[-1])
+            world = scale_of(image, 1.0).along(item.plane).place(item.within)
+            scale = Scale.calibrated(world[0], world[1], millimetres)
         except MedGenError as error:
             self.sorry(error)
             return
-        layer.metadata[MEASURED] = layer.metadata[MEASURED] | {"calibrated": scale.steps[-1]}
+        image.metadata[CALIBRATED] = scale.steps[-1]  # what is cut out or predicted of it follows
         self._recount()
 
     def delete(self) -> None:
@@ -416,6 +416,7 @@ class MeasureCoordinator(Coordinator):
             self._recount()
             return
         self._add(layer, items)
+        layer.visible = True
         if self.stage.subject is not image and self.stage.owner is None:
             self.stage.show(image)
         self._recount()
@@ -430,7 +431,7 @@ class MeasureCoordinator(Coordinator):
         note = ""
         if image is not None and layer is not None:
             try:
-                scale = scale_of(image, layer.metadata[MEASURED].get("calibrated"))
+                scale = scale_of(image)
             except MedGenError as error:
                 self.sorry(error)
                 return
@@ -439,8 +440,8 @@ class MeasureCoordinator(Coordinator):
             pixels = None if image.multiscale or image.rgb else np.asarray(image.data)
             self.rows = rows_of(items, pixels, scale, where)
             texts = [""] * len(items)
-            for row in self.rows:
-                texts[row.shapes[0]] = row.label
+            for shape, text in (label for row in self.rows for label in row.labels.items()):
+                texts[shape] = text
             with self._working():
                 self._say(layer, items, texts)
             if any(row.what.startswith("Joint space") for row in self.rows):
@@ -476,16 +477,15 @@ class MeasureCoordinator(Coordinator):
         if image is None:
             self.view.set_image("", has_any=False)
             return
-        layer = self._layers.get(image)
         try:
-            scale = scale_of(image, layer.metadata[MEASURED].get("calibrated") if layer is not None else None)
+            scale = scale_of(image)
         except MedGenError as error:
             self.view.set_image(str(error), has_any=False)
             return
         notes = " ".join(note for note in image.metadata.get(RADIOGRAPH, {}).get("notes", ()) if note.startswith("Distances"))
         words = {
             "file": f"Lengths in millimetres, by the file's spacing. {notes}".strip(),
-            "calibration": f"Lengths in millimetres, by a known length: {scale.steps[-1]:.4g} mm a pixel where that lay.",
+            "calibration": f"Lengths in millimetres, by a known length; they hold where that lay, as far from the detector.",
             "unknown": "Lengths in pixels: the picture has no spacing. Calibrate it by something of a known size.",
         }[scale.source]
         of_a_model = OF_A_MODEL if provenance_of(image).synthetic else ""
@@ -526,6 +526,9 @@ class MeasureCoordinator(Coordinator):
 
     def _hear(self, image: Image, layer: Shapes) -> None:
         self._layers[image] = layer
+        known = layer.metadata[MEASURED].get("calibrated")
+        if known and CALIBRATED not in image.metadata:
+            image.metadata[CALIBRATED] = known
         if layer in self._heard:
             return
         self._heard.add(layer)

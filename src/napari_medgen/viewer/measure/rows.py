@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,15 +24,15 @@ class Row:
         Its cells.
     shapes
         Which shapes of the layer it is of.
-    label
-        What stands beside the first of them on screen.
+    labels
+        What stands beside some of them on screen.
     """
 
     what: str
     value: str
     where: str
     shapes: tuple[int, ...]
-    label: str
+    labels: Mapping[int, str]
 
 
 def gap_of(item: Drawn) -> Gap | None:
@@ -61,39 +61,46 @@ def rows_of(
         The slice of each, in words.
     """
     rows: list[Row] = []
-    joints: dict[tuple[Compartment, str], list[int]] = {}
+    joints: dict[str, list[int]] = {}
     for place, item in enumerate(items):
         if item is None:
             continue
         gap = gap_of(item)
         if gap is not None:
-            joints.setdefault((gap.compartment, where[place]), []).append(place)
+            joints.setdefault(where[place], []).append(place)
             continue
         text = spoken(item.values(pixels, scale))
         what = f"{item.kind[:1].upper()}{item.kind[1:]}"
-        rows.append(Row(what, text, where[place], (place,), text))
+        rows.append(Row(what, text, where[place], (place,), {place: text}))
     return rows + _joint_rows(items, joints, scale)
 
 
-def _joint_rows(
-    items: Sequence[Drawn | None], joints: dict[tuple[Compartment, str], list[int]], scale: Scale
-) -> list[Row]:
+def _joint_rows(items: Sequence[Drawn | None], joints: Mapping[str, list[int]], scale: Scale) -> list[Row]:
+    """A line a picture, with both compartments and their change from the first picture."""
     rows: list[Row] = []
     first: dict[Compartment, float] = {}
-    for (compartment, where), places in joints.items():
-        drawn = [item for place in places if (item := items[place]) is not None]
-        own = scale.along(drawn[0].plane)
-        gaps = [gap for item in drawn if (gap := gap_of(item)) is not None]
-        width = compartment_width(gaps, compartment, own)
-        text = Measurement("joint space", width, own.unit).text
-        change = ""
-        if compartment in first and np.isfinite(width) and np.isfinite(first[compartment]):
-            change = f" ({width - first[compartment]:+.1f})"
-        first.setdefault(compartment, width)
-        rows.append(
-            Row(f"Joint space, {compartment}", text + change, where, tuple(places), f"{compartment} {text}")
-        )
+    for where, places in joints.items():
+        lines: list[str] = []
+        labels: dict[int, str] = {}
+        for compartment in COMPARTMENTS:
+            own = [(place, gap) for place in places if (gap := _gap_at(items, place)) and gap.compartment == compartment]
+            if not own:
+                continue
+            drawn = items[own[0][0]]
+            assert drawn is not None
+            steps = scale.along(drawn.plane)
+            width = compartment_width([gap for _, gap in own], compartment, steps)
+            text = f"{compartment} {Measurement('', width, steps.unit).text}"
+            change = width - first.setdefault(compartment, width)
+            lines.append(f"{text} ({round(change, 1) + 0.0:+.1f})" if rows and np.isfinite(change) else text)
+            labels[own[0][0]] = text
+        rows.append(Row("Joint space", "\n".join(lines), where, tuple(places), labels))
     return rows
+
+
+def _gap_at(items: Sequence[Drawn | None], place: int) -> Gap | None:
+    item = items[place]
+    return gap_of(item) if item is not None else None
 
 
 def joint_note(shape: tuple[int, int], scale: Scale, *, several: bool) -> str:

@@ -32,7 +32,7 @@ _TOOLS: dict[str, tuple[Kind, str, str]] = {
     ),
     "Ellipse": ("ellipse", "Mean, deviation, extremes and area of what is inside", "Drag from one corner to the other."),
 }
-HEADERS = ("What", "Value", "Where")
+HEADERS = ("What", "Value")
 
 
 class MeasureView(QWidget):
@@ -48,6 +48,11 @@ class MeasureView(QWidget):
         A button was pressed.
     row_chosen
         Lines of the table that are marked.
+
+    Attributes
+    ----------
+    rows
+        What stands in the table: what, value and where.
     """
 
     image_chosen = Signal()
@@ -65,7 +70,7 @@ class MeasureView(QWidget):
         self._image = ComboBox(label="Image", choices=[], tooltip="What is measured; a slice of a volume as it is shown")
         self._side = SideField("Side of the knee", "For the joint space: which side is the medial one")
         self._form = Container(widgets=[self._image, self._side], labels=True)
-        self._model, self._scale, self._hint, self._note = warning(), sentence(), sentence(bold=True), warning()
+        self._model, self._scale, self._hint, self._note = warning(), sentence(), sentence(bold=True), sentence()
         self._tools = QWidget()
         self._buttons: dict[str, QPushButton] = {}
         grid = QGridLayout(self._tools)
@@ -103,6 +108,7 @@ class MeasureView(QWidget):
             )
         )
         self.work = WorkPanel()
+        self.rows: list[tuple[str, str, str]] = []
         self._lay_out()
         self.set_image("", has_any=False)
 
@@ -136,11 +142,11 @@ class MeasureView(QWidget):
         self._grid["Calibrate..."].setEnabled(has_any and can_calibrate)
 
     def set_rows(self, rows: Sequence[tuple[str, str, str]]) -> None:
-        """Show what was measured; marked lines stay marked where they are still there."""
-        marked = self.marked
+        """Show what was measured, its value and where; marked lines stay marked where they are still there."""
+        marked, self.rows = self.marked, list(rows)
         self._table.blockSignals(True)
         try:
-            self._table.fill(rows)
+            self._table.fill([(f"{what}\n{where}" if where else what, value) for what, value, where in rows])
             for row in marked:
                 if row < len(rows):
                     self._mark(row)
@@ -186,11 +192,6 @@ class MeasureView(QWidget):
         """Lines of the table that are marked."""
         selection = self._table.selectionModel()
         return sorted({index.row() for index in selection.selectedRows()}) if selection is not None else []
-
-    @property
-    def rows(self) -> list[tuple[str, ...]]:
-        """What stands in the table."""
-        return self._table.texts
 
     @property
     def scale(self) -> str:

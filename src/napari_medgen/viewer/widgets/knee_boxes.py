@@ -14,6 +14,7 @@ from napari_medgen.errors import ImageError, MedGenError
 from napari_medgen.imaging.knee_boxes import KneeBox, suggest_boxes
 from napari_medgen.imaging.radiograph import Laterality
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.viewer.canvas.stage import fit_view
 from napari_medgen.viewer.layers.adding import add_image
 from napari_medgen.viewer.layers.boxes import add_boxes, box_of, cut_out, name_boxes
 from napari_medgen.viewer.layers.plane import Excerpt, Plane, radiograph_plane
@@ -194,6 +195,7 @@ class KneeBoxes:
         self._sure = all(box.sure for box in found)
         if self._coordinator.stage.subject is not plane.layer or self._coordinator.stage.owner is not None:
             self._coordinator.stage.show(plane.layer)
+        fit_view(self._coordinator.viewer, [plane.layer])  # both knees, also where a dock has taken some of the window
         self.layer = add_boxes(self._coordinator.viewer, plane, found, self._names(len(found)))
         self._why = why
         self._say()
