@@ -120,7 +120,7 @@ def test_a_table_has_a_line_a_value(tmp_path: Path) -> None:
     rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
     assert len(rows) == 4 + 5 + 5 + 1 + 1
     assert rows[0]["value"] == "5"
-    assert (rows[0]["unit"], rows[0]["slice"], rows[0]["scale from"]) == ("mm", "2", "file")
+    assert (rows[0]["unit"], rows[0]["slice index"], rows[0]["scale from"]) == ("mm", "2", "file")
     assert rows[0]["made by a model"] == "yes: a model"
     assert rows[-1]["name"] == "'=1+1"  # no formula
     undefined = drawn("angle", (1, 3, 3), (1, 3, 3), (1, 4, 4))

@@ -136,6 +136,19 @@ def reader(user: User) -> None:
     mouse.key(Qt.Key.Key_0)
     assert tuple(layer.contrast_limits) == (low, high)
 
+    measure = user.widget("Measure")
+    user.click(measure, "Length")
+    for view in (0, 2):
+        centre = mouse.canvas(view).rect().center()
+        mouse.click(view, centre + QPoint(-40, -10))
+        mouse.click(view, centre + QPoint(40, 20))
+    (_, axial, at_axial), (_, coronal, at_coronal) = measure.view.rows
+    assert axial.endswith(" mm")
+    assert axial == coronal  # one zoom, one scale
+    assert (at_axial.split()[0], at_coronal.split()[0]) == ("axial", "coronal")
+    user.shoot("2b-measured-in-two-planes")
+    user.click(measure, "Length")  # the tool is put down: clicks move the crosshair again
+
     before = room.place.copy()
     mouse.click(0, middle + QPoint(30, -20))
     moved = room.place.copy()

@@ -44,7 +44,7 @@ _COLUMNS = (
     "number",
     "measurement",
     "name",
-    "slice",
+    "slice index",
     "quantity",
     "value",
     "unit",
@@ -290,7 +290,7 @@ def write_table(path: str | Path, kept: Measurements, pixels: NDArray[Any] | Non
             "number": number,
             "measurement": item.kind,
             "name": harmless(item.name),
-            "slice": " ".join(str(place) for place in item.slice if place is not None),
+            "slice index": " ".join(str(place) for place in item.slice if place is not None),
             "scale from": kept.scale.source,
             "points": "; ".join(" ".join(f"{value:.3f}" for value in point) for point in item.points),
         }

@@ -89,7 +89,7 @@ def test_a_drag_draws_too_and_the_sketch_follows(desk: Desk) -> None:
     desk.tap("press", 10, 10)
     desk.tap("move", 10, 20)
     np.testing.assert_allclose(desk.viewer.layers["being drawn"].data[0], [[20, 20], [20, 40]])
-    assert desk.viewer.layers.selection.active is desk.layer
+    assert desk.viewer.layers.selection.active is desk.viewer.layers["picture"]
     desk.tap("move", 10, 30)
     desk.tap("release", 10, 30)
     assert [row[1] for row in desk.view.rows] == ["20.0 mm"]
@@ -137,7 +137,7 @@ def test_escape_gives_up_what_is_half_drawn_and_then_the_tool(desk: Desk) -> Non
     desk.coordinator.put_down()
     assert desk.view.hint == ""
     assert not desk.coordinator.touch.taken
-    assert desk.layer.mouse_pan
+    assert all(layer.mouse_pan for layer in desk.viewer.layers)
 
 
 def test_a_picture_without_spacing_is_measured_in_pixels_until_it_is_calibrated(desk: Desk) -> None:
@@ -189,16 +189,16 @@ def test_a_volume_is_measured_in_the_slice_that_is_shown(desk: Desk) -> None:
     desk.click(*one)
     desk.click(*other)
     step = float(layer.scale[2])
-    assert desk.view.rows == [("Length", f"{10 * step:.1f} mm", "axial slice 4")]
+    assert desk.view.rows == [("Length", f"{10 * step:.1f} mm", "axial slice 5")]
     assert not desk.view._grid["Calibrate..."].isEnabled()
     # Another slice begins anew, and a coronal picture measures along its own axes.
     desk.click(*layer.data_to_world((4, 5, 6)))
     desk.click(*layer.data_to_world((6, 5, 6)))
     desk.click(*layer.data_to_world((6, 15, 6)))
-    assert desk.view.rows[1][2] == "axial slice 6"
+    assert desk.view.rows[1][2] == "axial slice 7"
     desk.click(*layer.data_to_world((2, 7, 6)), shown=(-3, -1))
     desk.click(*layer.data_to_world((8, 7, 6)), shown=(-3, -1))
-    assert desk.view.rows[2] == ("Length", f"{6 * float(layer.scale[0]):.1f} mm", "coronal slice 7")
+    assert desk.view.rows[2] == ("Length", f"{6 * float(layer.scale[0]):.1f} mm", "coronal slice 8")
     desk.view.row_chosen.emit([0])
     assert desk.viewer.dims.current_step[0] == 4
 
@@ -368,14 +368,23 @@ def test_the_table_is_written_as_csv(desk: Desk, tmp_path: Path) -> None:
 
 
 def test_who_chooses_another_layer_has_put_the_tool_down(desk: Desk) -> None:
-    layer = desk.radiograph()
+    desk.radiograph()
+    other = desk.viewer.add_image(np.zeros((9, 9)), name="other")
+    desk.coordinator._choose(desk.viewer.layers["picture"])
     desk.coordinator.choose_tool("length")
-    desk.viewer.layers.selection.active = layer
+    assert not desk.viewer.layers["picture"].mouse_pan
+    desk.viewer.layers.selection.active = other
+    assert desk.viewer.layers["picture"].mouse_pan
     assert not desk.coordinator.touch.taken
 
 
 def test_adjusting_is_naparis_own_tool(desk: Desk) -> None:
     desk.radiograph()
+    desk.coordinator.choose_tool(ADJUST)
+    assert "Nothing was drawn" in desk.view.work.error
+    desk.coordinator.choose_tool("length")
+    desk.click(10, 10)
+    desk.click(10, 40)
     desk.coordinator.choose_tool(ADJUST)
     assert desk.layer.mode == "direct"
     desk.coordinator.choose_tool("")

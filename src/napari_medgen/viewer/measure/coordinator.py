@@ -50,7 +50,7 @@ from napari_medgen.viewer.work.queue import WorkQueue, file_queue, shared_queue
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image, Shapes
+    from napari.layers import Image, Layer, Shapes
     from napari.utils.events import Event
 
 _NEAR = 6.0  # points of the screen that are taken for one place
@@ -81,6 +81,7 @@ class MeasureCoordinator(Coordinator):
         self._pencil: Pencil | None = None
         self._plane: tuple[int, int] = (0, 1)
         self._sketch: Shapes | None = None
+        self._held: weakref.ref[Layer] | None = None  # whose picture is not moved by dragging now
         self._busy = False
         self._timer = self.settled(_SETTLE, self._recount)
         for signal, slot in (
@@ -128,8 +129,8 @@ class MeasureCoordinator(Coordinator):
             self._panel.clear_error()
             if self.stage.subject is not image and self.stage.owner is None:
                 self.stage.show(image)
-            self._take_up(self._layer(image))
-        self.view.set_tool(tool)
+            self._take_up(image)
+        self.view.set_tool(self._tool)
 
     def put_down(self, *_: object) -> None:
         """Give up what is half drawn; what the key does. Once more, and no tool is on."""
@@ -255,16 +256,23 @@ class MeasureCoordinator(Coordinator):
 
     # -- drawing --------------------------------------------------------------------------------------------------------
 
-    def _take_up(self, layer: Shapes) -> None:
+    def _take_up(self, image: Image) -> None:
+        drawn = self._layers.get(image)
+        if self._tool == ADJUST and drawn is None:
+            self._tool = ""
+            self.sorry(ImageError("Nothing was drawn on this image yet."))
+            return
         with self._working():
-            if self.viewer.layers.selection.active is not layer:
-                self.viewer.layers.selection.active = layer
-            layer.visible = True
+            active: Layer = image if drawn is None else drawn
+            self.viewer.layers.selection.active = active
+            if drawn is not None:
+                drawn.visible = True
+                drawn.mode = "direct" if self._tool == ADJUST else "pan_zoom"
             if self._tool == ADJUST:
-                layer.mode = "direct"
                 return
-            layer.mode = "pan_zoom"
-            layer.mouse_pan = False
+            # What is dragged over the picture is a line and not the picture.
+            active.mouse_pan = False
+            self._held = weakref.ref(active)
         self._begin_anew()
         self.touch.take(self._tapped)
 
@@ -272,10 +280,12 @@ class MeasureCoordinator(Coordinator):
         self.touch.leave(self._tapped)
         self._tool, self._pencil = "", None
         self._drop_sketch()
+        held, self._held = self._held() if self._held is not None else None, None
+        if held is not None:
+            held.mouse_pan = True
         for layer in list(self._layers.values()):
             if layer.mode == "direct":
                 layer.mode = "pan_zoom"
-            layer.mouse_pan = True
 
     def _begin_anew(self) -> None:
         kind: Any = self._tool
@@ -469,7 +479,7 @@ class MeasureCoordinator(Coordinator):
             if place is None:
                 continue
             label, step = str(image.axis_labels[axis]), float(image.scale[axis])
-            words.append(f"month {place * step:g}" if str(image.units[axis]) == "month" else f"{_SLICE.get(label, '')}slice {place}")
+            words.append(f"month {place * step:g}" if str(image.units[axis]) == "month" else f"{_SLICE.get(label, '')}slice {place + 1}")
         return ", ".join(words)
 
     def _show_scale(self) -> None:
@@ -520,7 +530,10 @@ class MeasureCoordinator(Coordinator):
         if layer is None or layer not in self.viewer.layers:
             data, options = measured_layer(image)
             with self._working():
+                active = self.viewer.layers.selection.active
                 layer = self.viewer.add_shapes(data, **options)
+                if active is not None and self._tool:
+                    self.viewer.layers.selection.active = active  # the tool goes on as it began
             self._hear(image, layer)
         return layer
 
@@ -614,6 +627,8 @@ class MeasureCoordinator(Coordinator):
         """Who chooses another layer wants to do something else."""
         active = self.viewer.layers.selection.active
         if self._busy or not self._tool or active is None or active in list(self._layers.values()):
+            return
+        if active is self.images.layer:
             return
         self.choose_tool("")
 

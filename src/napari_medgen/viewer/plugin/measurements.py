@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medgen.errors import ImageError
-from napari_medgen.imaging.measure import Scale
 from napari_medgen.imaging.measurements import Measurements, is_measurements, read_measurements, write_measurements
-from napari_medgen.viewer.layers.measured import MEASURED, content_of, drawn_in, layer_of
+from napari_medgen.viewer.layers.measured import MEASURED, content_of, layer_of, measurements_in
 from napari_medgen.viewer.layers.proxy import unwrapped
 from napari_medgen.viewer.layers.volumes import LayerData
 
@@ -52,25 +51,15 @@ def write_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
 
 def _kept(data: Any, meta: dict[str, Any], about: dict[str, Any]) -> tuple[Measurements, NDArray[Any] | None]:
     import napari
-    from napari.layers import Image
-
-    from napari_medgen.viewer.layers.measured import measurements_in
+    from napari.layers import Image, Shapes
 
     viewer = unwrapped(napari.current_viewer())
-    for layer in viewer.layers if viewer is not None else ():
-        if layer.metadata.get(MEASURED) != about:
-            continue
-        image = next(
-            (
-                one
-                for one in viewer.layers
-                if isinstance(one, Image)
-                and list(np.shape(one.data)) == list(about["shape"])
-                and content_of(one.data) == about["content"]
-            ),
-            None,
-        )
-        return measurements_in(layer, image), None if image is None else np.asarray(image.data)
-    items = drawn_in(data, meta.get("features", {}), meta.get("shape_type", ()))
-    scale = Scale.of(None, len(about["shape"]))
-    return Measurements(tuple(item for item in items if item), about["image"], tuple(about["shape"]), scale), None
+    alike = [
+        one
+        for one in (viewer.layers if viewer is not None else ())
+        if isinstance(one, Image)
+        and list(np.shape(one.data)) == list(about.get("shape", ()))
+        and content_of(one.data) == about.get("content")
+    ]
+    image = alike[0] if alike else None
+    return measurements_in(Shapes(data, **meta), image), None if image is None else np.asarray(image.data)

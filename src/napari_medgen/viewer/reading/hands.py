@@ -220,9 +220,8 @@ class Hands(QObject):
         world = self._room.place.copy()
         world[-count:] = pane.from_canvas(place.x(), place.y(), self._room.sight.size_of(pane), world[-count:])
         world[-count:] += pane.shift if count == 3 else 0
-        rows, columns = (int(axis) - count for axis in pane.plane.displayed)
         point = 1 / pane.model.scene.camera.zoom
-        return touch.tell(Tap(what, world, (rows, columns), point, live=False))
+        return touch.tell(Tap(what, world, pane.plane.displayed, point, live=False))
 
     def _hover(self, place: QPointF) -> None:
         self._room.hover = (self._pane, (place.x(), place.y()))

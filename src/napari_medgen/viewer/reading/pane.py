@@ -86,7 +86,8 @@ class Pane:
         if whole != (self.plane.name == "3d"):
             self._drop(list(self._twins))  # a view of the whole has coarser twins
         changed_plane, self.plane = wanted is not self.plane, wanted
-        self.sources = tuple(sources)
+        # A layer in which nothing was drawn yet lies nowhere.
+        self.sources = tuple(source for source in sources if np.isfinite(source.extent.world).all())
         for source, twin in list(self._twins.items()):
             if twin.stale:
                 self._drop([source])
