@@ -219,7 +219,7 @@ def test_a_secondary_capture_comes_back_marked(tmp_path: Path) -> None:
     assert again.window == pytest.approx((100, 1200))
     assert (again.spacing, again.laterality, again.provenance) == ((0.2, 0.2), "L", made)
     data = pydicom.dcmread(path)
-    assert list(data.ImageType) == ["DERIVED", "SECONDARY"]
+    assert list(data.ImageType) == ["DERIVED", "SECONDARY", "OTHER", "SYNTHETIC"]
     assert "SYNTHETIC" in data.SeriesDescription
     assert data.SOPClassUID == SecondaryCaptureImageStorage
 

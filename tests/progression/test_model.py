@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime
 import json
+import shutil
+import subprocess
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 import torch
 from PIL import Image
@@ -202,6 +205,30 @@ def test_what_visits_really_are_is_said_by_the_cohort_in_use(tmp_path: Path) -> 
     assert "surrogate" not in drive(model.project(radiograph(), FAST)).provenance.operation
     cohort.about["surrogate"] = "made up of two knees"
     assert "made up of two knees" in drive(model.project(radiograph(), FAST)).provenance.operation
+
+
+def test_the_frames_are_written_as_a_dicom_series(forecast: Forecast, tmp_path: Path) -> None:
+    assert not any(path.suffix == ".dcm" for path in export_forecast(forecast, tmp_path / "without"))
+    paths = [path for path in export_forecast(forecast, tmp_path / "out", dicom=True) if path.suffix == ".dcm"]
+    assert [path.name for path in paths] == [f"IM{number:05d}.dcm" for number in range(1, 5)]
+    slices = [pydicom.dcmread(path) for path in paths]
+    assert len({one.SeriesInstanceUID for one in slices}) == len({one.StudyInstanceUID for one in slices}) == 1
+    assert len({one.SOPInstanceUID for one in slices}) == 4
+    assert [one.InstanceNumber for one in slices] == [1, 2, 3, 4]
+    assert slices[2].ImageComments.startswith("predicted after 24 months")
+    assert all("SYNTHETIC" in one.ImageType and one.SeriesDescription.startswith("SYNTHETIC") for one in slices)
+    again = read_radiograph(paths[2])
+    assert again.provenance.synthetic
+    assert again.laterality == "L"
+    assert again.spacing == pytest.approx((80 * 0.5 / 512,) * 2)
+    assert (np.abs(again.grey() - np.kron(forecast.frame(2), np.ones((16, 16)))) > 0.5)[-40:, :300].any()  # marked
+
+
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy of Debian's dicom3tools is not installed.")
+def test_dciodvfy_finds_no_error_in_predicted_frames(forecast: Forecast, tmp_path: Path) -> None:
+    paths = [path for path in export_forecast(forecast, tmp_path / "out", dicom=True) if path.suffix == ".dcm"]
+    done = subprocess.run(["dciodvfy", str(paths[-1])], capture_output=True, text=True, check=False)
+    assert "Error" not in done.stderr + done.stdout
 
 
 def test_a_table_cannot_write_into_the_report(forecast: Forecast, tmp_path: Path) -> None:

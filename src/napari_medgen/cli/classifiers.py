@@ -43,6 +43,7 @@ def explain(
     ] = False,
     absolute: Annotated[bool, typer.Option(help="Show how much, not for or against.")] = False,
     force: Annotated[bool, typer.Option(help="Make a map of an image that the model was not trained for.")] = False,
+    dicom: Annotated[bool, typer.Option("--dicom", help="Also write overlay and map of an image as DICOM.")] = False,
     device: DeviceName = "",
 ) -> None:
     """Show where a classifier looks: overlay as PNG, raw map, and JSON; of a folder, one table and a picture each."""
@@ -63,7 +64,9 @@ def explain(
             _explain_volume(classifier, image, out, request)
         else:
             found = _read(image, side)
-            _explain_image(classifier, found, out, request, absolute=absolute, force=force, published=published)
+            _explain_image(
+                classifier, found, out, request, absolute=absolute, force=force, published=published, dicom=dicom
+            )
 
 
 def _read(image: Path, side: Literal["", "L", "R"]) -> Radiograph:
@@ -84,6 +87,7 @@ def _explain_image(
     absolute: bool,
     force: bool,
     published: bool,
+    dicom: bool,
 ) -> None:
     from napari_medgen.saliency.export import export_map, export_published
 
@@ -93,7 +97,7 @@ def _explain_image(
     found = look.map(request)
     warn((*image.notes, *found.warnings))
     print(f"{classifier.name}: {found.label} {found.probability:.0%}")
-    paths = export_map(image, found, out, signed=not absolute)
+    paths = export_map(image, found, out, signed=not absolute, dicom=dicom)
     if published:
         paths.append(export_published(look.gradient(found.request), paths[0]))
     for path in paths:

@@ -73,6 +73,7 @@ def extrapolate(
     cohort: CohortFolder = None,
     classifier: Classifier = "",
     force: Annotated[bool, typer.Option(help="Extrapolate an image that the model does not understand.")] = False,
+    dicom: Annotated[bool, typer.Option("--dicom", help="Also write the frames as a DICOM series.")] = False,
     device: DeviceName = "",
 ) -> None:
     """Look into a knee's future: frames, difference maps, grade probabilities, risk, neighbours, errors and a report."""
@@ -107,7 +108,7 @@ def extrapolate(
     prediction = drive_on_console(extrapolator.look_ahead(projected, asked, patient), "Looking ahead")
     forecast = Forecast(extrapolator, projected, prediction)
     _print_forecast(forecast)
-    for path in export_forecast(forecast, out):
+    for path in export_forecast(forecast, out, dicom=dicom):
         print(path)
 
 

@@ -51,10 +51,10 @@ def derived_dataset(made: Provenance, kind: UID, identity: Identity, at: datetim
     data.StudyTime = data.ContentTime = now.strftime("%H%M%S")
     data.SeriesDescription = "SYNTHETIC, not for diagnosis" if made.synthetic else "Derived image, not for diagnosis"
     data.DerivationDescription = made.summary
-    data.Manufacturer = _plain(made.software or "napari-medgen")
+    data.Manufacturer = plain_text(made.software or "napari-medgen")
     data.ContributingEquipmentSequence = Sequence([_equipment(made)])
     if made.synthetic:
-        data.DerivationCodeSequence = Sequence([_code(SYNTHETIC, _SCHEME, "Made by a generative model")])
+        data.DerivationCodeSequence = Sequence([code(SYNTHETIC, _SCHEME, "Made by a generative model")])
     data.PatientIdentityRemoved = "YES" if identity == "removed" else "NO"
     if data.PatientIdentityRemoved == "YES":
         data.DeidentificationMethod = (
@@ -67,23 +67,24 @@ def derived_dataset(made: Provenance, kind: UID, identity: Identity, at: datetim
 
 def _equipment(made: Provenance) -> Dataset:
     item = Dataset()
-    item.PurposeOfReferenceCodeSequence = Sequence([_code("109102", "DCM", "Processing Equipment")])
+    item.PurposeOfReferenceCodeSequence = Sequence([code("109102", "DCM", "Processing Equipment")])
     item.Manufacturer = "napari-medgen"
-    item.SoftwareVersions = _plain(made.software or "napari-medgen")
+    item.SoftwareVersions = plain_text(made.software or "napari-medgen")
     if made.model:
-        item.ManufacturerModelName = _plain(made.model)
+        item.ManufacturerModelName = plain_text(made.model)
     what = "Made by a generative model, not acquired" if made.synthetic else "Derived from another image"
     item.ContributionDescription = what
     return item
 
 
-def _code(value: str, scheme: str, meaning: str) -> Dataset:
+def code(value: str, scheme: str, meaning: str) -> Dataset:
+    """A coded entry (PS3.3 8)."""
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
     return item
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Plain ASCII, since no character set is declared, as long as the standard lets it be."""
     return text.encode("ascii", "replace").decode()[:_LONG_STRING]
 

@@ -6,7 +6,9 @@ identity is removed only where that is known.
 
 from __future__ import annotations
 
+import datetime
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -16,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from pydicom.dataset import Dataset
-from pydicom.uid import SecondaryCaptureImageStorage
+from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 
 from napari_medgen.errors import ImageError
-from napari_medgen.imaging.derived_dicom import decimal, derived_dataset, stored_steps
+from napari_medgen.imaging.derived_dicom import SYNTHETIC, decimal, derived_dataset, plain_text, stored_steps
 from napari_medgen.imaging.naming import with_ending
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Laterality, Radiograph
@@ -65,38 +67,98 @@ def write_secondary_capture(radiograph: Radiograph, path: str | Path) -> Path:
         If the file cannot be written.
     """
     path = with_ending(Path(path), (".dcm",))
-    data = _of_nobody(radiograph)
-    pixels, slope, intercept = stored_steps(radiograph.pixels)
-    low, high = radiograph.window
-    if (slope, intercept) != (1.0, 0.0):
-        data.RescaleSlope, data.RescaleIntercept, data.RescaleType = decimal(slope), decimal(intercept), "US"
+    return write_whole(path, _content(_capture(radiograph)), ImageError)
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One picture of a series.
+
+    Attributes
+    ----------
+    image
+        Of which size, side and origin are written, and its grey values.
+    comment
+        What it shows, in a few words.
+    colours
+        (rows, columns, 3) uint8 in the place of the grey values; None for those.
+    """
+
+    image: Radiograph
+    comment: str = ""
+    colours: NDArray[np.uint8] | None = None
+
+
+def capture_series(pictures: Sequence[Picture], description: str) -> list[bytes]:
+    """Secondary captures that are one series: the contents of their files, in order.
+
+    Parameters
+    ----------
+    description
+        Of the series; that it is synthetic, where it is, and not for diagnosis is said before it.
+    """
+    now = datetime.datetime.now()
+    study, series = generate_uid(), generate_uid()
+    contents = []
+    for number, picture in enumerate(pictures, 1):
+        data = _capture(picture.image, picture.colours, now)
+        data.StudyInstanceUID, data.SeriesInstanceUID, data.InstanceNumber = study, series, number
+        data.SeriesDescription = plain_text(f"{data.SeriesDescription.split(',')[0]}, {description}, not for diagnosis")
+        if picture.comment:
+            data.ImageComments = picture.comment.encode("ascii", "replace").decode()
+        contents.append(_content(data))
+    return contents
+
+
+def _content(data: Dataset) -> bytes:
+    content = BytesIO()
+    data.save_as(content, enforce_file_format=True)
+    return content.getvalue()
+
+
+def _capture(
+    radiograph: Radiograph, colours: NDArray[np.uint8] | None = None, at: datetime.datetime | None = None
+) -> Dataset:
+    data = _of_nobody(radiograph, at)
     if radiograph.spacing:
         data.PixelSpacing = [f"{step:.6g}" for step in radiograph.spacing]
     elif radiograph.aspect != 1:
         data.PixelAspectRatio = [round(radiograph.aspect * 1000), 1000]
-    # Of a linear window of centre c and width w (PS3.3 C.11.2.1.2), black is c - w / 2 and white c + w / 2 - 1.
-    data.WindowWidth, data.WindowCenter = decimal(high - low + 1), decimal((low + high + 1) / 2)
-    data.Rows, data.Columns = pixels.shape
-    data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = (
-        1,
-        "MONOCHROME2",
-        int(pixels.dtype.kind == "i"),
-    )
+    if colours is None:
+        pixels = _add_grey(data, radiograph)
+    else:
+        pixels = np.ascontiguousarray(colours)
+        data.SamplesPerPixel, data.PhotometricInterpretation, data.PlanarConfiguration = 3, "RGB", 0
+        data.PixelRepresentation = 0
+    data.Rows, data.Columns = pixels.shape[:2]
     data.BitsAllocated = data.BitsStored = pixels.dtype.itemsize * 8
     data.HighBit = data.BitsStored - 1
     data.private_block(_GROUP, _CREATOR, create=True).add_new(_NOTES, "LT", _notes_text(radiograph))
     data.PixelData = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes() + b"\0" * (pixels.nbytes % 2)
     data["PixelData"].VR = "OB" if pixels.dtype == np.uint8 else "OW"
-    content = BytesIO()
-    data.save_as(content, enforce_file_format=True)
-    return write_whole(path, content.getvalue(), ImageError)
+    return data
 
 
-def _of_nobody(radiograph: Radiograph) -> Dataset:
+def _add_grey(data: Dataset, radiograph: Radiograph) -> NDArray[Any]:
+    """Describe the grey values; what is stored of them."""
+    pixels, slope, intercept = stored_steps(radiograph.pixels)
+    low, high = radiograph.window
+    if (slope, intercept) != (1.0, 0.0):
+        data.RescaleSlope, data.RescaleIntercept, data.RescaleType = decimal(slope), decimal(intercept), "US"
+    # Of a linear window of centre c and width w (PS3.3 C.11.2.1.2), black is c - w / 2 and white c + w / 2 - 1.
+    data.WindowWidth, data.WindowCenter = decimal(high - low + 1), decimal((low + high + 1) / 2)
+    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+    data.PixelRepresentation = int(pixels.dtype.kind == "i")
+    return pixels
+
+
+def _of_nobody(radiograph: Radiograph, at: datetime.datetime | None = None) -> Dataset:
     """All attributes that a secondary capture must have (PS3.3 A.8.1) but its pixels; what nobody knows is empty."""
-    data = derived_dataset(radiograph.provenance, SecondaryCaptureImageStorage, radiograph.identity)
+    data = derived_dataset(radiograph.provenance, SecondaryCaptureImageStorage, radiograph.identity, at)
     data.SeriesNumber, data.InstanceNumber = 1, 1
     data.Modality, data.ConversionType, data.ImageType = "OT", "WSD", ["DERIVED", "SECONDARY"]
+    if radiograph.provenance.synthetic:
+        data.ImageType = [*data.ImageType, "OTHER", SYNTHETIC]
     data.PatientOrientation = ""
     data.Laterality = radiograph.laterality if radiograph.laterality in ("L", "R") else ""
     return data

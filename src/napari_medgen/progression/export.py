@@ -15,6 +15,7 @@ from napari_medgen.errors import ImageError
 from napari_medgen.imaging.naming import plain, unused
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.imaging.raster import burnt, png_bytes, radiograph_png
+from napari_medgen.imaging.secondary_capture import Picture, capture_series
 from napari_medgen.progression.forecast import Forecast
 from napari_medgen.progression.report import NOTICE, paint_difference, report
 from napari_medgen.running.writing import json_bytes, text_bytes, write_all
@@ -68,7 +69,9 @@ def describe(forecast: Forecast) -> dict[str, Any]:
     }
 
 
-def export_forecast(forecast: Forecast, folder: Path, baseline: datetime.date | None = None) -> list[Path]:
+def export_forecast(
+    forecast: Forecast, folder: Path, baseline: datetime.date | None = None, *, dicom: bool = False
+) -> list[Path]:
     """Write baseline, frames and difference maps (PNG), the frames as numbers (npz), what they mean (JSON) and the report.
 
     The pictures are enlarged, and say in the picture itself what they are; the numbers are as the model made them:
@@ -78,6 +81,9 @@ def export_forecast(forecast: Forecast, folder: Path, baseline: datetime.date | 
     ----------
     baseline
         When the image was taken, for the report.
+    dicom
+        Also a DICOM series, in a folder of its own: the projected baseline and the predicted frames, each with the mark burnt
+        in, for a viewer of an archive shows no other.
 
     Returns
     -------
@@ -91,7 +97,7 @@ def export_forecast(forecast: Forecast, folder: Path, baseline: datetime.date | 
     """
     stem = plain(f"{forecast.projected.image.name}_{forecast.extrapolator.name}")
     # Two images that are called alike lie beside each other: the numbers are written for every forecast.
-    stem = unused(folder, stem, (".json", ".html", ".npz", "_projection.png"))
+    stem = unused(folder, stem, (".json", ".html", ".npz", "_projection.png", "_dicom"))
     files: dict[Path, bytes] = {folder / f"{stem}_baseline.png": radiograph_png(_large(forecast.baseline_radiograph(), ""))}
     months = forecast.prediction.months
     for index, month in enumerate(months):
@@ -114,8 +120,20 @@ def export_forecast(forecast: Forecast, folder: Path, baseline: datetime.date | 
     )
     files[folder / f"{stem}.npz"] = numbers.getvalue()
     files[folder / f"{stem}.json"] = json_bytes(describe(forecast))
+    if dicom:
+        for number, content in enumerate(_series(forecast), 1):
+            files[folder / f"{stem}_dicom" / f"IM{number:05d}.dcm"] = content
     files[folder / f"{stem}.html"] = text_bytes(report(forecast, baseline=baseline))
     return write_all(files, ImageError)
+
+
+def _series(forecast: Forecast) -> list[bytes]:
+    """The predicted frames as secondary captures of one series."""
+    pictures = []
+    for index, month in enumerate(forecast.prediction.months):
+        words = "projected baseline" if index == 0 else f"predicted after {month:g} months"
+        pictures.append(Picture(_large(forecast.radiograph(index), f"SYNTHETIC, {words}"), f"{words}. {NOTICE}"))
+    return capture_series(pictures, "predicted knee")
 
 
 def _factor(height: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from torch import Tensor
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.naming import plain, unused
+from napari_medgen.imaging.parametric_map import Quantity, parametric_map
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.imaging.raster import png_bytes
+from napari_medgen.imaging.secondary_capture import Picture, capture_series
 from napari_medgen.running.writing import json_bytes, write_all, write_whole
 from napari_medgen.saliency.attribution import published_normalisation
 from napari_medgen.saliency.colours import paint
@@ -22,7 +25,9 @@ from napari_medgen.saliency.maps import SaliencyMap
 _NOTICE = "Not for diagnosis."
 
 
-def export_map(image: Radiograph, found: SaliencyMap, folder: Path, *, signed: bool = True) -> list[Path]:
+def export_map(
+    image: Radiograph, found: SaliencyMap, folder: Path, *, signed: bool = True, dicom: bool = False
+) -> list[Path]:
     """Write a map.
 
     Parameters
@@ -30,6 +35,8 @@ def export_map(image: Radiograph, found: SaliencyMap, folder: Path, *, signed: b
     folder
         Gets ``<image>_<model>_<class>.png`` (image and overlay side by side), ``.npy`` (float32 on the image's pixels, in
         logits for each unit of grey) and ``.json``, with a number where such files are there already.
+    dicom
+        Also as DICOM: ``.dcm``, the overlay as a secondary capture in colour, and ``_map.dcm``, the values as a parametric map.
 
     Returns
     -------
@@ -41,13 +48,30 @@ def export_map(image: Radiograph, found: SaliencyMap, folder: Path, *, signed: b
     ImageError
         If the folder cannot be written.
     """
-    endings = (".png", ".npy", ".json")
+    endings = (".png", ".npy", ".json", *((".dcm", "_map.dcm") if dicom else ()))
     stem = unused(folder, plain(f"{image.name}_{found.provenance.model}_{found.label}"), endings)
     paths = [folder / f"{stem}{ending}" for ending in endings]
     raw = BytesIO()
     np.save(raw, found.values * np.float32(found.limit))
-    contents = (map_png(image, found, signed), raw.getvalue(), json_bytes(describe(image, found)))
+    contents = [map_png(image, found, signed), raw.getvalue(), json_bytes(describe(image, found))]
+    if dicom:
+        contents += _as_dicom(image, found, signed)
     return write_all(dict(zip(paths, contents, strict=True)), ImageError)
+
+
+def _as_dicom(image: Radiograph, found: SaliencyMap, signed: bool) -> list[bytes]:
+    """The overlay and the values, as the contents of files."""
+    what = f"Saliency of {found.label}"
+    over = paint(image.grey(), found.values, signed=signed and found.signed)
+    # The overlay shows the image's own pixels, and with them whatever may stand in those.
+    picture = Picture(replace(image, provenance=found.provenance), f"{what}. {_NOTICE}", over)
+    explanation = (
+        f"How much the score of {found.label} depends on each grey value ({found.request.method}). It shows what the network "
+        f"looked at, not what is true."
+    )
+    quantity = Quantity(what, "logits for each unit of grey", explanation)
+    values = found.values * np.float32(found.limit)
+    return [*capture_series([picture], what), parametric_map(values, image, found.provenance, quantity)]
 
 
 def export_published(gradient: Tensor, beside: Path) -> Path:

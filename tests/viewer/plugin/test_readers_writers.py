@@ -4,17 +4,20 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 from nibabel.testing import data_path
 from npe2 import PluginManifest
 
 from napari_medgen.errors import ImageError
+from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.imaging.nifti import read_nifti, write_nifti
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.volume import Volume
+from napari_medgen.viewer.layers.owner import FUTURE, KEY, SALIENCY, SIDE, UNIT
 from napari_medgen.viewer.plugin.readers import get_reader, read_layers
 from napari_medgen.viewer.plugin.sample_data import real_volume
-from napari_medgen.viewer.plugin.writers import write_volume
+from napari_medgen.viewer.plugin.writers import write_radiograph, write_volume
 
 REAL = Path(data_path)
 
@@ -26,6 +29,7 @@ def test_the_manifest_is_valid_and_every_command_exists() -> None:
         "Sample volumes",
         "Overlay saliency",
         "Extrapolate radiograph",
+        "Measure",
         "Reading room",
         "Reader study",
     }
@@ -73,3 +77,39 @@ def test_the_real_sample_is_real() -> None:
     ((data, options, _),) = real_volume()
     assert data.ndim == 3
     assert not options["metadata"]["napari_medgen"]["synthetic"]
+
+
+def test_predicted_frames_are_saved_as_a_series_of_pictures(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).random((3, 40, 50)).astype(np.float32)
+    made = Provenance(synthetic=True, model="knees", operation="predicted")
+    meta = {
+        "name": "predicted",
+        "scale": (12.0, 0.5, 0.5),
+        "translate": (0.0, 3.0, 4.0),
+        "units": ("month", "mm", "mm"),
+        "contrast_limits": (0.0, 1.0),
+        "metadata": {KEY: made.model_dump(exclude_none=True), FUTURE: "predicted", SIDE: "L"},
+    }
+    paths = write_radiograph(str(tmp_path / "knee.dcm"), frames, meta)
+    assert [Path(path).name for path in paths] == ["IM00001.dcm", "IM00002.dcm", "IM00003.dcm"]
+    assert Path(paths[0]).parent == tmp_path / "knee"
+    again = read_radiograph(Path(paths[2]))
+    np.testing.assert_allclose(again.pixels, frames[2], atol=2e-5)
+    assert (again.laterality, again.spacing, again.provenance.synthetic) == ("L", (0.5, 0.5), True)
+    with pytest.raises(ImageError, match="not an empty folder"):
+        write_radiograph(str(tmp_path / "knee.dcm"), frames, meta)
+
+
+def test_a_saliency_map_is_saved_as_its_numbers(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(0, 1, (40, 50)).astype(np.float32)
+    meta = {
+        "name": "map",
+        "scale": (0.5, 0.5),
+        "units": ("mm", "mm"),
+        "contrast_limits": (-1.0, 1.0),
+        "metadata": {KEY: Provenance(model="knees").model_dump(exclude_none=True), SALIENCY: {}, UNIT: "influence on KL 2"},
+    }
+    (path,) = write_radiograph(str(tmp_path / "map.dcm"), values, meta)
+    data = pydicom.dcmread(path)
+    np.testing.assert_array_equal(data.pixel_array, values)
+    assert data.SOPClassUID.name == "Parametric Map Storage"

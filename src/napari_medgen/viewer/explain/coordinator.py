@@ -234,7 +234,7 @@ class OverlayCoordinator(Coordinator):
         def write() -> list[Path]:
             from napari_medgen.saliency.export import export_map
 
-            return [path for found in maps for path in export_map(image, found, folder, signed=signed)]
+            return [path for found in maps for path in export_map(image, found, folder, signed=signed, dicom=True)]
 
         self.write("Saving the map" if len(maps) == 1 else "Saving the maps", write)
 

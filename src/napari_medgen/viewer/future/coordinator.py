@@ -268,7 +268,7 @@ class ExtrapolateCoordinator(Coordinator):
         def write() -> list[Path]:
             from napari_medgen.progression.export import export_forecast
 
-            return export_forecast(forecast, folder, date)
+            return export_forecast(forecast, folder, date, dicom=True)
 
         self.write("Saving frames, changes and numbers", write)
 

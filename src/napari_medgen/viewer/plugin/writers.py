@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 from napari.utils.notifications import show_warning
+from numpy.typing import NDArray
 
+from napari_medgen.errors import ImageError
 from napari_medgen.imaging.nifti import write_nifti
 from napari_medgen.imaging.orientation import CANONICAL
 from napari_medgen.running.progress import drive
-from napari_medgen.viewer.layers.owner import KEY, MODALITY
+from napari_medgen.running.writing import write_all, write_whole
+from napari_medgen.viewer.layers.owner import FUTURE, KEY, MODALITY, RADIOGRAPH, SALIENCY, SIDE, UNIT
 from napari_medgen.viewer.layers.place import UNSURE
 from napari_medgen.viewer.layers.proxy import unwrapped
 from napari_medgen.viewer.layers.radiographs import radiograph_of
@@ -44,6 +47,43 @@ def _write_series(folder: Path, data: Any, meta: dict[str, Any]) -> list[str]:
     return _while_the_window_lives(lambda: drive(write_series(volume, folder, "CT" if of_ct else "MR")), str(folder))
 
 
+def _write_pictures(folder: Path, data: NDArray[Any], meta: dict[str, Any]) -> list[str]:
+    """Frames with months along the first axis as secondary captures of one series."""
+    from napari_medgen.imaging.secondary_capture import Picture, capture_series
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ImageError(f"{folder.name} exists and is not an empty folder.")
+    side = meta["metadata"].get(SIDE, "")
+    about = meta["metadata"].get(RADIOGRAPH, {}) | {"laterality": side, "identity": "removed"}
+    flat = {key: list(meta[key])[-2:] for key in ("scale", "translate", "units", "axis_labels") if meta.get(key) is not None}
+    flat |= {"name": meta.get("name", ""), "contrast_limits": meta.get("contrast_limits")}
+    flat["metadata"] = meta["metadata"] | {RADIOGRAPH: about}
+    step, name = float(list(meta.get("scale", (1,)))[0]), str(meta.get("name", "predicted"))
+    pictures = [Picture(radiograph_of(frame, flat), f"{name}, {n * step:g} months") for n, frame in enumerate(data)]
+
+    def write() -> list[Path]:
+        contents = capture_series(pictures, name)
+        return write_all({folder / f"IM{n:05d}.dcm": one for n, one in enumerate(contents, 1)}, ImageError)
+
+    return _while_the_window_lives(write, str(folder))
+
+
+def _write_map(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """A saliency map as its numbers."""
+    from napari_medgen.imaging.naming import with_ending
+    from napari_medgen.imaging.parametric_map import Quantity, parametric_map
+
+    image = radiograph_of(data, meta)
+    unit = str(meta["metadata"].get(UNIT, "standard deviations"))
+    quantity = Quantity("Saliency", unit, f"{unit}. It shows what a network looked at, not what is true.")
+
+    def write() -> list[Path]:
+        content = parametric_map(image.pixels.astype(np.float32), image, image.provenance, quantity)
+        return [write_whole(with_ending(Path(path), (".dcm",)), content, ImageError)]
+
+    return _while_the_window_lives(write, path)
+
+
 def adopted(data: Any, meta: dict[str, Any]) -> dict[str, Any]:
     """Attributes of a layer that somebody drew over one of ours, with the place of that one.
 
@@ -73,13 +113,19 @@ def adopted(data: Any, meta: dict[str, Any]) -> dict[str, Any]:
 def write_radiograph(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write one two-dimensional image layer as PNG or as a DICOM secondary capture, a volume as a DICOM series.
 
-    Of a series, the name that was asked for becomes a folder, without its ending.
+    Of a series, the name that was asked for becomes a folder, without its ending. Predicted frames are a series of pictures,
+    and a saliency map is a parametric map.
 
     Raises
     ------
     ImageError
         If the layer is not a grey image, or cannot be written.
     """
+    about = meta.get("metadata", {})
+    if path.lower().endswith(".dcm") and np.ndim(data) == 3 and FUTURE in about:
+        return _write_pictures(Path(path).with_suffix(""), np.asarray(data), meta)
+    if path.lower().endswith(".dcm") and np.ndim(data) == 2 and SALIENCY in about:
+        return _write_map(path, data, meta)
     if path.lower().endswith(".dcm") and np.ndim(data) == 3 and not meta.get("rgb"):
         return _write_series(Path(path).with_suffix(""), data, adopted(data, meta))
     image = radiograph_of(data, meta)
