@@ -56,9 +56,7 @@ def main() -> None:
         for kind in pairs:
             first, second = (np.array([width for name, width in once if name == kind]) for once in twice)
             places[kind] += list(zip(first, second, strict=True))
-            first, second = (
-                compartment_width(once, kind, PIXELS) * unit for once, unit in zip(gaps, units, strict=True)
-            )
+            first, second = (compartment_width(once, kind, PIXELS) * unit for once, unit in zip(gaps, units, strict=True))
             pairs[kind].append((first, second))
     print(f"{len(chosen)} knees; {missing} of {16 * len(chosen)} places not found.\n")
     print("| joint space | pairs | mean width | within-knee SD | repeatability (2.77 SD) | mean difference |")
@@ -70,7 +68,8 @@ def main() -> None:
             apart = both[:, 1] - both[:, 0]
             spread = float(np.sqrt((apart**2).mean() / 2))
             print(
-                f"| {kind}, {name} | {len(both)} | {both.mean():.1f} | {spread:.2f} | {2.77 * spread:.2f} | {apart.mean():+.2f} |"
+                f"| {kind}, {name} | {len(both)} | {both.mean():.1f} | {spread:.2f} | {2.77 * spread:.2f} |"
+                f" {apart.mean():+.2f} |"
             )
     print("\nIn 224ths of the box's side.")
 

@@ -116,7 +116,7 @@ def _with_more(knee: Grey, border: tuple[int, int, int, int], random: np.random.
 
 
 def train(films: Sequence[Film], rounds: int = 3, ridge: float = 0.3) -> tuple[knee_boxes.Features, float]:
-    """A linear template: least squares with a ridge between knees and what is none; then what it took wrongly for a knee too."""
+    """A linear template: least squares with a ridge between knees and what is none, and what it took wrongly for one."""
     random = np.random.default_rng(0)
     seen: list[NDArray] = []
     truth: list[int] = []
@@ -195,7 +195,9 @@ def table(films: Sequence[Film]) -> str:
     lines.append("")
     if others:
         taken = sum(score > 0 for score in others)
-        lines.append(f"Of {len(others)} pictures without a knee {taken} were taken for one, the highest score {max(others):.2f}. ")
+        lines.append(
+            f"Of {len(others)} pictures without a knee {taken} were taken for one, the highest score {max(others):.2f}. "
+        )
     lines.append(
         f"Right to {RIGHT:.0%} of the side, all edges; {seconds:.2f} s a film. Scores of wrong boxes: "
         f"{', '.join(f'{score:.2f}' for score in sorted(wrong)) or 'none'}; the lowest right one: "

@@ -18,7 +18,9 @@ _FINE = 8
 Line = Callable[[np.ndarray], np.ndarray]
 
 
-def drawn(femur: Line, tibia: Line, size: int = 224, noise: float = 0.0, borders: tuple[float, float] = (18.0, 206.0)) -> np.ndarray:
+def drawn(
+    femur: Line, tibia: Line, size: int = 224, noise: float = 0.0, borders: tuple[float, float] = (18.0, 206.0)
+) -> np.ndarray:
     """A bright femur above, a bright tibia below, between two columns; each pixel is the mean over its own area.
 
     Lines give the row (in pixels of 224) at which an edge lies in a column.
@@ -127,9 +129,7 @@ def test_worse_grades_have_narrower_joints(real_data: Path) -> None:
     means = {}
     for grades in ("0", "34"):
         files = [path for grade in grades for path in sorted((real_data / "knee-radiographs/val" / grade).iterdir())[:25]]
-        found = [
-            joint_space(np.asarray(Image.open(path).convert("L"), np.float32) / 255, path.stem[-1]) for path in files
-        ]
+        found = [joint_space(np.asarray(Image.open(path).convert("L"), np.float32) / 255, path.stem[-1]) for path in files]
         smaller = [min(np.nanmedian(widths(one)[:4]), np.nanmedian(widths(one)[4:])) for one in found]
         means[grades] = float(np.nanmean(smaller))
         assert np.mean([np.isfinite(widths(one)).mean() for one in found]) > 0.9

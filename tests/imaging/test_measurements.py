@@ -42,7 +42,9 @@ def every_kind() -> tuple[Drawn, ...]:
 
 
 def kept(items: tuple[Drawn, ...] = ()) -> Measurements:
-    return Measurements(items or every_kind(), "a knee", PIXELS.shape, SCALE, "abc", True, "a model", {"scale": [3, 0.5, 0.25]})
+    return Measurements(
+        items or every_kind(), "a knee", PIXELS.shape, SCALE, "abc", True, "a model", {"scale": [3, 0.5, 0.25]}
+    )
 
 
 def test_each_kind_has_its_value_in_millimetres() -> None:
@@ -133,8 +135,14 @@ def test_a_table_has_a_line_a_value(tmp_path: Path) -> None:
     [
         ({"format": "something else"}, "holds no measurements"),
         ({"version": 2}, "newer version"),
-        ({"measurements": [{"kind": "weight", "name": "", "plane": [1, 2], "points": [[0, 0, 0]]}]}, "no kind that is known"),
-        ({"measurements": [{"kind": "length", "name": "", "plane": [0, 1], "points": [[0, 0], [1, 1]]}]}, "not of this image"),
+        (
+            {"measurements": [{"kind": "weight", "name": "", "plane": [1, 2], "points": [[0, 0, 0]]}]},
+            "no kind that is known",
+        ),
+        (
+            {"measurements": [{"kind": "length", "name": "", "plane": [0, 1], "points": [[0, 0], [1, 1]]}]},
+            "not of this image",
+        ),
         ({"measurements": [{"kind": "length"}]}, "missing or of the wrong kind"),
         ({"measurements": "none"}, "cannot be read"),
         ({"scale": {"steps": [1, 1, -1], "unit": "mm", "source": "file"}}, "its scale is none"),

@@ -64,9 +64,7 @@ def explain(
             _explain_volume(classifier, image, out, request)
         else:
             found = _read(image, side)
-            _explain_image(
-                classifier, found, out, request, absolute=absolute, force=force, published=published, dicom=dicom
-            )
+            _explain_image(classifier, found, out, request, absolute=absolute, force=force, published=published, dicom=dicom)
 
 
 def _read(image: Path, side: Literal["", "L", "R"]) -> Radiograph:

@@ -23,8 +23,8 @@ from napari_medgen.imaging.measure import Scale
 Compartment = Literal["medial", "lateral"]
 MEDIAL = (0.15, 0.20, 0.25, 0.30)
 LATERAL = (0.70, 0.75, 0.80, 0.85)
-# How far apart two measurements of one knee are in 95 of 100 cases, in 224ths of the box: 200 real knees, the box placed anew
-# (scripts/joint_space_table.py). How a patient stands and how the beam runs comes on top.
+# What two measurements of one knee differ by in 95 of 100 cases, in 224ths of the box: 200 real knees, the box placed
+# anew (scripts/joint_space_table.py). How a patient stands and how the beam runs comes on top.
 REPEATABILITY: dict[Compartment, float] = {"medial": 0.61, "lateral": 1.81}
 _NATURAL = 224.0  # pixels along a box in which the lengths below are said
 _SOFT = 1.2
@@ -196,7 +196,9 @@ class _Part:
         found = []
         for column in self.columns:
             near_by = np.abs(at - column) <= 4 * _AROUND * self.unit
-            (top, tilt_top), (bottom, tilt_bottom) = (_height(at[near_by] - column, line[near_by]) for line in (upper, lower))
+            (top, tilt_top), (bottom, tilt_bottom) = (
+                _height(at[near_by] - column, line[near_by]) for line in (upper, lower)
+            )
             # Across the gap: along the common normal of both edges, through the middle.
             tilt = (tilt_top + tilt_bottom) / 2
             half = (bottom - top) / 2 / (1 + tilt * tilt)

@@ -10,7 +10,7 @@ makes the template and measures it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from importlib.resources import files
 
 import numpy as np
@@ -116,9 +116,7 @@ def best_boxes(grey: NDArray[np.floating], template: Features, offset: float, co
             row, column = (int(place) for place in np.unravel_index(int(scores.argmax()), scores.shape))
             if not np.isfinite(scores[row, column]):
                 break
-            found.append(
-                KneeBox((row - MARGIN) * steps[0], (column - MARGIN) * steps[1], side, float(scores[row, column]))
-            )
+            found.append(KneeBox((row - MARGIN) * steps[0], (column - MARGIN) * steps[1], side, float(scores[row, column])))
             near = SIDE // 4
             scores[max(row - near, 0) : row + near + 1, max(column - near, 0) : column + near + 1] = -np.inf
     kept: list[KneeBox] = []
@@ -171,7 +169,8 @@ def _scores(channels: Features, template: Features) -> Features:
     spread = np.zeros((len(template), reach, reach), np.float32)
     spread[:, ::CELL, ::CELL] = template
     begun = channels[:, CELL // 2 :, CELL // 2 :]
-    fits = sum(fftconvolve(one, other[::-1, ::-1], "valid") for one, other in zip(begun, spread, strict=True))
+    each = (fftconvolve(one, other[::-1, ::-1], "valid") for one, other in zip(begun, spread, strict=True))
+    fits = reduce(np.add, each)
     rows, columns = (n - SIDE + 1 for n in channels.shape[1:])
     return np.array(fits[:rows, :columns], np.float32)
 

@@ -96,13 +96,13 @@ class Drawn:
         """Which plane it is: an index along every axis that is not of it."""
         return tuple(None if axis in self.plane else round(float(value)) for axis, value in enumerate(self.points[0]))
 
-    def values(self, pixels: NDArray[Any] | None, scale: Scale) -> tuple[Measurement, ...]:
+    def values(self, pixels: Any, scale: Scale) -> tuple[Measurement, ...]:
         """What it amounts to.
 
         Parameters
         ----------
         pixels
-            The image; of regions without it only the area is known.
+            The image, of which one slice is looked at; of regions without it only the area is known.
         scale
             Of the image's axes.
         """
@@ -110,20 +110,22 @@ class Drawn:
         if self.kind in ("length", "joint space"):
             return (replace(measure.distance(points[0], points[1], own), name=self.kind),)
         if self.kind == "angle":
-            return (measure.angle(*points, own),)
+            return (measure.angle(points[0], points[1], points[2], own),)
         if self.kind == "Cobb angle":
             return (measure.cobb_angle(points[:2], points[2:], own),)
         if self.kind == "hip-knee-ankle angle":
-            return (measure.hip_knee_ankle_angle(*points, own),)
+            return (measure.hip_knee_ankle_angle(points[0], points[1], points[2], own),)
         outline = measure.ellipse(points) if self.kind == "ellipse" else points
         cut = None if pixels is None else self._cut(pixels)
         found = measure.region(np.zeros((1, 1)) if cut is None else cut, outline, own)
         return found[-1:] if cut is None else found
 
-    def _cut(self, pixels: NDArray[Any]) -> NDArray[Any] | None:
+    def _cut(self, pixels: Any) -> NDArray[Any] | None:
         """The slice that it was drawn on, rows first; None where the image has no such one."""
         place = self.slice
-        if pixels.ndim != len(place) or any(at is not None and not 0 <= at < n for at, n in zip(place, pixels.shape, strict=True)):
+        if pixels.ndim != len(place) or any(
+            at is not None and not 0 <= at < n for at, n in zip(place, pixels.shape, strict=True)
+        ):
             return None
         cut = np.asarray(pixels[tuple(slice(None) if at is None else at for at in place)])
         return cut.T if self.plane[0] > self.plane[1] else cut
@@ -171,7 +173,7 @@ class Measurements:
     layer: dict[str, Any] = field(default_factory=dict)
 
 
-def write_measurements(path: str | Path, kept: Measurements, pixels: NDArray[Any] | None = None) -> Path:
+def write_measurements(path: str | Path, kept: Measurements, pixels: Any = None) -> Path:
     """Write measurements as JSON, to be opened again; with the values that they have now, for other programs.
 
     Raises
@@ -272,7 +274,7 @@ def _kept(said: dict[str, Any]) -> Measurements:
     )
 
 
-def write_table(path: str | Path, kept: Measurements, pixels: NDArray[Any] | None = None) -> Path:
+def write_table(path: str | Path, kept: Measurements, pixels: Any = None) -> Path:
     """Write measurements as CSV: a line a value, with what was measured, where, and by which scale.
 
     Raises

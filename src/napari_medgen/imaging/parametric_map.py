@@ -1,7 +1,7 @@
 """A map of numbers over a radiograph as a DICOM Parametric Map (PS3.3 A.75): the values themselves, in single precision.
 
-The map has the rows and columns of its radiograph. Where a radiograph lies in the patient is not known, so the map has a frame
-of reference of its own, in which the picture lies flat: places within it are right, and it is nowhere in a patient.
+The map has the rows and columns of its radiograph. Where a radiograph lies in the patient is not known, so the map has
+a frame of reference of its own, in which the picture lies flat: places within it are right, and it is nowhere in a patient.
 """
 
 from __future__ import annotations
@@ -42,9 +42,7 @@ class Quantity:
     explanation: str
 
 
-def parametric_map(
-    values: NDArray[np.float32], image: Radiograph, made: Provenance, quantity: Quantity
-) -> bytes:
+def parametric_map(values: NDArray[np.float32], image: Radiograph, made: Provenance, quantity: Quantity) -> bytes:
     """The content of a file.
 
     Parameters

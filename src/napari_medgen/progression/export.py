@@ -82,8 +82,8 @@ def export_forecast(
     baseline
         When the image was taken, for the report.
     dicom
-        Also a DICOM series, in a folder of its own: the projected baseline and the predicted frames, each with the mark burnt
-        in, for a viewer of an archive shows no other.
+        Also a DICOM series, in a folder of its own: the projected baseline and the predicted frames, each with the
+        mark burnt in, for a viewer of an archive shows no other.
 
     Returns
     -------

@@ -36,7 +36,8 @@ def export_map(
         Gets ``<image>_<model>_<class>.png`` (image and overlay side by side), ``.npy`` (float32 on the image's pixels, in
         logits for each unit of grey) and ``.json``, with a number where such files are there already.
     dicom
-        Also as DICOM: ``.dcm``, the overlay as a secondary capture in colour, and ``_map.dcm``, the values as a parametric map.
+        Also as DICOM: ``.dcm``, the overlay as a secondary capture in colour, and ``_map.dcm``, the values as a
+        parametric map.
 
     Returns
     -------
@@ -66,7 +67,8 @@ def _as_dicom(image: Radiograph, found: SaliencyMap, signed: bool) -> list[bytes
     # The overlay shows the image's own pixels, and with them whatever may stand in those.
     picture = Picture(replace(image, provenance=found.provenance), f"{what}. {_NOTICE}", over)
     explanation = (
-        f"How much the score of {found.label} depends on each grey value ({found.request.method}). It shows what the network "
+        f"How much the score of {found.label} depends on each grey value ({found.request.method}). It "
+        "shows what the network "
         f"looked at, not what is true."
     )
     quantity = Quantity(what, "logits for each unit of grey", explanation)

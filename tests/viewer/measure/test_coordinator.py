@@ -43,19 +43,23 @@ class Desk:
 
     def radiograph(self, *, spacing: tuple[float, float] | None = (0.5, 0.5), synthetic: bool = False, **more: Any) -> Image:
         pixels = (np.arange(100 * 120).reshape(100, 120) % 251).astype(np.uint8)
-        image = Radiograph(pixels, (0, 255), spacing=spacing, provenance=Provenance(synthetic=synthetic), name="picture", **more)
+        image = Radiograph(
+            pixels, (0, 255), spacing=spacing, provenance=Provenance(synthetic=synthetic), name="picture", **more
+        )
         data, options, _ = radiograph_layer(image)
         return self.viewer.add_image(data, **options)
 
     def tap(self, what: str, *world: float, shown: tuple[int, int] = (-2, -1), live: bool = True) -> None:
-        self.coordinator.touch.tell(Tap(what, np.array(world), shown, 0.01, live))
+        self.coordinator.drawing.touch.tell(Tap(what, np.array(world), shown, 0.01, live))
 
     def click(self, *world: float, shown: tuple[int, int] = (-2, -1)) -> None:
         self.tap("press", *world, shown=shown)
         self.tap("release", *world, shown=shown)
 
     def idle(self) -> None:
-        self.qtbot.waitUntil(lambda: not self.coordinator.work.busy and not self.coordinator._timer.isActive(), timeout=20_000)
+        self.qtbot.waitUntil(
+            lambda: not self.coordinator.work.busy and not self.coordinator._timer.isActive(), timeout=20_000
+        )
 
     @property
     def layer(self) -> Any:
@@ -136,7 +140,7 @@ def test_escape_gives_up_what_is_half_drawn_and_then_the_tool(desk: Desk) -> Non
     assert [row[1] for row in desk.view.rows] == ["30.0 mm"]
     desk.coordinator.put_down()
     assert desk.view.hint == ""
-    assert not desk.coordinator.touch.taken
+    assert not desk.coordinator.drawing.touch.taken
     assert all(layer.mouse_pan for layer in desk.viewer.layers)
 
 
@@ -181,7 +185,9 @@ def test_calibration_needs_a_length(desk: Desk) -> None:
 
 
 def test_a_volume_is_measured_in_the_slice_that_is_shown(desk: Desk) -> None:
-    volume = Volume.of(np.arange(10 * 20 * 30, dtype=np.float32).reshape(10, 20, 30), np.diag([3.0, 2.0, 1.0, 1.0]), name="scan")
+    volume = Volume.of(
+        np.arange(10 * 20 * 30, dtype=np.float32).reshape(10, 20, 30), np.diag([3.0, 2.0, 1.0, 1.0]), name="scan"
+    )
     desk.viewer.add_image(volume.voxels, **image_options(volume))
     desk.coordinator.choose_tool("length")
     layer = desk.coordinator.images.layer
@@ -310,7 +316,7 @@ def test_a_sheared_scan_is_refused(desk: Desk) -> None:
     desk.coordinator.images.choose(desk.viewer.layers[0])
     desk.coordinator.choose_tool("length")
     assert "make it upright" in desk.view.work.error
-    assert not desk.coordinator.touch.taken
+    assert not desk.coordinator.drawing.touch.taken
 
 
 def test_without_an_image_nothing_is_drawn(desk: Desk) -> None:
@@ -375,7 +381,7 @@ def test_who_chooses_another_layer_has_put_the_tool_down(desk: Desk) -> None:
     assert not desk.viewer.layers["picture"].mouse_pan
     desk.viewer.layers.selection.active = other
     assert desk.viewer.layers["picture"].mouse_pan
-    assert not desk.coordinator.touch.taken
+    assert not desk.coordinator.drawing.touch.taken
 
 
 def test_adjusting_is_naparis_own_tool(desk: Desk) -> None:
@@ -398,6 +404,6 @@ def test_what_was_drawn_stays_when_the_widget_is_closed(desk: Desk) -> None:
     desk.click(10, 40)
     desk.click(20, 10)
     desk.coordinator.close()
-    assert not desk.coordinator.touch.taken
+    assert not desk.coordinator.drawing.touch.taken
     assert len(desk.layer.data) == 1
     assert "being drawn" not in desk.viewer.layers

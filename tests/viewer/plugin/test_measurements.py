@@ -24,7 +24,9 @@ def drawn() -> Shapes:
 def test_a_layer_is_written_and_read_again(tmp_path: Path) -> None:
     data, meta, _ = drawn().as_layer_data_tuple()
     (path,) = write_layer(str(tmp_path / "knee.json"), data, meta)
-    assert json.loads(Path(path).read_text())["measurements"][0]["values"] == [{"name": "length", "value": 10.0, "unit": "mm"}]
+    assert json.loads(Path(path).read_text())["measurements"][0]["values"] == [
+        {"name": "length", "value": 10.0, "unit": "mm"}
+    ]
     assert get_reader(path) is read_layers
     ((points, options, kind),) = read_layers(path)
     assert kind == "shapes"

@@ -1,6 +1,7 @@
 """Who has the left mouse button over a viewer's pictures: the viewer itself, or a tool that draws.
 
-napari's own canvas and the views of the reading room both tell it where the pointer is, so that a tool needs to know neither.
+napari's own canvas and the views of the reading room both tell it where the pointer is, so that a tool needs to know
+neither.
 """
 
 from __future__ import annotations

@@ -516,7 +516,9 @@ class OverlayCoordinator(Coordinator):
             other = classifier_architecture(folder.card)
             if folder.name != model and set(other.labels) & set(own.labels):
                 others[folder.name] = bool(own.family) and other.family == own.family
-        self.view.set_model(own.labels, own.domain_names, others, sided=bool(own.view.mirror), of_knees=own.body_part.startswith("knee"))
+        self.view.set_model(
+            own.labels, own.domain_names, others, sided=bool(own.view.mirror), of_knees=own.body_part.startswith("knee")
+        )
 
     def _refresh(self) -> None:
         """Classify what is on screen now; explain it too if the reader asked to follow."""

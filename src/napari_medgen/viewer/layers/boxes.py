@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_medgen.imaging.knee_boxes import KneeBox
 from napari_medgen.imaging.radiograph import Laterality
+from napari_medgen.viewer.layers.adding import add_shapes
 from napari_medgen.viewer.layers.owner import RADIOGRAPH
 from napari_medgen.viewer.layers.plane import Plane
 
@@ -30,7 +31,8 @@ def add_boxes(viewer: ViewerModel, plane: Plane, boxes: Sequence[KneeBox], names
         for top, left, bottom, right in (box.edges for box in boxes)
     ]
     where = plane.placement()
-    layer: Shapes = viewer.add_shapes(
+    layer = add_shapes(
+        viewer,
         corners,
         shape_type="rectangle",
         name="Knee boxes",

@@ -16,6 +16,7 @@ from napari_medgen.errors import ImageError
 from napari_medgen.imaging.measure import Scale
 from napari_medgen.imaging.measurements import KINDS, POINTS, Drawn, Kind, Measurements, spoken
 from napari_medgen.validity import finite
+from napari_medgen.viewer.layers.finest import finest
 from napari_medgen.viewer.layers.owner import CALIBRATED, KEY, provenance_of
 from napari_medgen.viewer.layers.place import LENGTHS
 
@@ -71,10 +72,15 @@ def scale_of(layer: Layer, calibrated: float | None = None) -> Scale:
 
 
 def content_of(pixels: Any) -> str:
-    """Says which image it is by a part of its grey values, evenly spread: quick also for a large one."""
-    values = np.asarray(pixels)
+    """Says which image it is by a part of its grey values, evenly spread: quick also for a large one.
+
+    Of an array that is computed when it is looked at, the middle of its first axis stands for the whole.
+    """
+    shape = np.shape(pixels)
+    values = pixels if isinstance(pixels, np.ndarray) or len(shape) < 3 else pixels[shape[0] // 2]
+    values = np.asarray(values)
     step = max(values.size // _SAMPLED, 1)
-    digest = hashlib.sha256(f"{values.shape} {values.dtype.str}".encode())
+    digest = hashlib.sha256(f"{shape} {values.dtype.str}".encode())
     digest.update(np.ascontiguousarray(values.reshape(-1)[::step]).data)
     return digest.hexdigest()[:16]
 
@@ -84,15 +90,21 @@ def measured_layer(image: Image) -> tuple[list[Any], dict[str, Any]]:
     made = provenance_of(image)
     options: dict[str, Any] = {key: getattr(image, key) for key in _PLACED}
     options["affine"] = np.asarray(image.affine.affine_matrix)
+    shape = shape_of_image(image)
     about = {
         "image": image.name,
-        "shape": list(np.shape(image.data)),
-        "content": content_of(image.data),
+        "shape": shape,
+        "content": content_of(finest(image)),
         "synthetic": made.synthetic,
         "model": made.model or "",
         "calibrated": image.metadata.get(CALIBRATED),
     }
-    return _shapes([], options, np.shape(image.data), f"Measurements of {image.name}", about)
+    return _shapes([], options, shape, f"Measurements of {image.name}", about)
+
+
+def shape_of_image(image: Image) -> list[int]:
+    """Size along each of its axes; colours are none."""
+    return [int(n) for n in np.shape(finest(image))[: image.ndim]]
 
 
 def _shapes(
@@ -187,9 +199,7 @@ def _plane(said: Any, points: NDArray[np.float64]) -> tuple[int, int] | None:
 def measurements_in(layer: Shapes, image: Image | None) -> Measurements:
     """All that is measured in a layer, by the scale of its image, or of itself where that is not there."""
     about = layer.metadata.get(MEASURED, {})
-    placed = {
-        key: np.asarray(getattr(layer, key)).tolist() for key in ("scale", "translate", "rotate", "shear")
-    } | {
+    placed = {key: np.asarray(getattr(layer, key)).tolist() for key in ("scale", "translate", "rotate", "shear")} | {
         "affine": np.asarray(layer.affine.affine_matrix).tolist(),
         "units": [str(unit) for unit in layer.units],
         "axis_labels": list(layer.axis_labels),

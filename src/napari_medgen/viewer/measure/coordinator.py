@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,29 +20,21 @@ from napari_medgen.imaging.measure import Scale
 from napari_medgen.imaging.measurements import (
     OF_A_MODEL,
     Drawn,
+    Kind,
     Measurements,
     read_measurements,
     write_measurements,
     write_table,
 )
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.viewer.canvas.touch import Tap, touch_of
-from napari_medgen.viewer.layers.measured import (
-    MEASURED,
-    colour_of,
-    content_of,
-    drawn_in,
-    features_of,
-    layer_of,
-    measured_layer,
-    measurements_in,
-    scale_of,
-    shape_of,
-)
+from napari_medgen.viewer.layers.adding import add_shapes
+from napari_medgen.viewer.layers.finest import finest
+from napari_medgen.viewer.layers.measured import MEASURED, drawn_in, layer_of, measurements_in, scale_of
 from napari_medgen.viewer.layers.owner import CALIBRATED, FUTURE, RADIOGRAPH, SIDE, can_be_explained, provenance_of
 from napari_medgen.viewer.layers.place import has_patient_axes
-from napari_medgen.viewer.measure.pencil import Pencil
+from napari_medgen.viewer.measure.drawing import Drawing
 from napari_medgen.viewer.measure.rows import Row, joint_note, rows_of
+from napari_medgen.viewer.measure.sheets import Sheets
 from napari_medgen.viewer.measure.view import ADJUST, MeasureView
 from napari_medgen.viewer.widgets.coordinator import Coordinator
 from napari_medgen.viewer.widgets.dock import DockWidget
@@ -50,12 +42,10 @@ from napari_medgen.viewer.work.queue import WorkQueue, file_queue, shared_queue
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image, Layer, Shapes
+    from napari.layers import Image, Shapes
     from napari.utils.events import Event
 
-_NEAR = 6.0  # points of the screen that are taken for one place
 _SETTLE = 40  # milliseconds without a further change before values follow
-_SKETCH = "being drawn"
 
 
 class MeasureCoordinator(Coordinator):
@@ -75,13 +65,10 @@ class MeasureCoordinator(Coordinator):
         super().__init__(view, viewer, queue, files)
         self.view = view
         self.rows: list[Row] = []
-        self._layers: weakref.WeakKeyDictionary[Image, Shapes] = weakref.WeakKeyDictionary()
+        self.sheets = Sheets(self.viewer, self._working, self._hear)
+        self.drawing = Drawing(self.viewer, self._working, self._finished, self.sorry)
         self._heard: weakref.WeakSet[Shapes] = weakref.WeakSet()
         self._tool = ""
-        self._pencil: Pencil | None = None
-        self._plane: tuple[int, int] = (0, 1)
-        self._sketch: Shapes | None = None
-        self._held: weakref.ref[Layer] | None = None  # whose picture is not moved by dragging now
         self._busy = False
         self._timer = self.settled(_SETTLE, self._recount)
         for signal, slot in (
@@ -96,7 +83,6 @@ class MeasureCoordinator(Coordinator):
             (view.row_chosen, self._mark_shapes),
         ):
             signal.connect(slot)
-        self.touch = touch_of(self.viewer)
         self.images = self.choose_among(can_be_explained, self._layers_changed)
         self.listen(self.viewer.layers.events.inserted, self._inserted)
         self.listen(self.viewer.layers.events.removed, self._removed)
@@ -113,37 +99,61 @@ class MeasureCoordinator(Coordinator):
         """Draw one kind of measurement from now on, or adjust what was drawn; nothing for an empty name."""
         self._end_tool()
         image = self.images.layer
-        if tool and image is not None:
+        if tool:
             try:
-                scale_of(image)
-                if self.viewer.dims.ndisplay != 2:
-                    raise ImageError("The viewer shows volumes in 3D; switch to 2D to measure in a slice.")
+                self._take_up(tool, image)
             except MedGenError as error:
                 self.sorry(error)
-                tool = ""
-        elif tool:
-            self.sorry(ImageError("Open an image first, and choose it."))
-            tool = ""
-        if tool and image is not None:
-            self._tool = tool
-            self._panel.clear_error()
-            if self.stage.subject is not image and self.stage.owner is None:
-                self.stage.show(image)
-            self._take_up(image)
         self.view.set_tool(self._tool)
+
+    def _take_up(self, tool: str, image: Image | None) -> None:
+        if image is None:
+            raise ImageError("Open an image first, and choose it.")
+        scale_of(image)
+        if self.viewer.dims.ndisplay != 2:
+            raise ImageError("The viewer shows volumes in 3D; switch to 2D to measure in a slice.")
+        drawn = self.sheets.of(image)
+        if tool == ADJUST and drawn is None:
+            raise ImageError("Nothing was drawn on this image yet.")
+        self._panel.clear_error()
+        if self.stage.subject is not image and self.stage.owner is None:
+            self.stage.show(image)
+        self._tool = tool
+        if drawn is not None:
+            drawn.visible = True
+            drawn.mode = "pan_zoom"
+        if tool == ADJUST and drawn is not None:
+            with self._working():
+                self.viewer.layers.selection.active = drawn
+            drawn.mode = "direct"
+            return
+        self.drawing.take_up(cast(Kind, tool), image, image if drawn is None else drawn)
+
+    def _end_tool(self) -> None:
+        self._tool = ""
+        self.drawing.put_down()
+        for layer in self.sheets.layers:
+            if layer.mode == "direct":
+                layer.mode = "pan_zoom"
+
+    def _finished(self, image: Image, item: Drawn) -> None:
+        self.sheets.add(image, [item])
+        self._recount()
+        last = len(self.sheets.items(image)) - 1
+        self.view.mark(next((place for place, row in enumerate(self.rows) if last in row.shapes), 0))
 
     def put_down(self, *_: object) -> None:
         """Give up what is half drawn; what the key does. Once more, and no tool is on."""
-        if self._pencil is not None and self._pencil.begun and self._tool != ADJUST:
-            self._begin_anew()
-        else:
+        if not self.drawing.give_up():
             self.choose_tool("")
 
     def measure_joint_space(self) -> None:
         """Look for the joint of a knee and measure it, in every picture of a stack of them."""
         image = self.images.layer
         if image is None or image.rgb or has_patient_axes(image) or image.ndim not in (2, 3):
-            self.sorry(ImageError("A joint space is measured on a grey radiograph of one knee, or on what was predicted of one."))
+            self.sorry(
+                ImageError("A joint space is measured on a grey radiograph of one knee, or on what was predicted of one.")
+            )
             return
         said = image.metadata.get(SIDE) or image.metadata.get(RADIOGRAPH, {}).get("laterality", "")
         side = self.view.side or str(said)
@@ -168,7 +178,9 @@ class MeasureCoordinator(Coordinator):
     def ask_to_calibrate(self) -> None:
         """Ask how long a length is."""
         if self._length() is None:
-            self.sorry(ImageError("Draw a length of something whose size is known, such as a ball or a ruler, then calibrate."))
+            self.sorry(
+                ImageError("Draw a length of something whose size is known, such as a ball or a ruler, then calibrate.")
+            )
             return
         millimetres, said = QInputDialog.getDouble(
             self.view, "Calibrate", "This length is, in millimetres", 25.0, 0.1, 2000.0, 2
@@ -179,7 +191,7 @@ class MeasureCoordinator(Coordinator):
     def calibrate(self, millimetres: float) -> None:
         """Take a length that was drawn for so many millimetres: all lengths of this picture follow."""
         image, item = self.images.layer, self._length()
-        layer = self._layers.get(image) if image is not None else None
+        layer = self.sheets.of(image)
         if image is None or layer is None or item is None:
             return
         try:
@@ -194,13 +206,12 @@ class MeasureCoordinator(Coordinator):
     def delete(self) -> None:
         """Take the marked measurements away."""
         image = self.images.layer
-        layer = self._layers.get(image) if image is not None else None
+        layer = self.sheets.of(image)
         if layer is None:
             return
         shapes = {shape for row in self.view.marked if row < len(self.rows) for shape in self.rows[row].shapes}
-        if shapes:
-            layer.selected_data = shapes
-            layer.remove_selected()
+        if image is not None and shapes:
+            self.sheets.drop(image, shapes)
             self._recount()
 
     def ask_and_save(self) -> None:
@@ -241,12 +252,12 @@ class MeasureCoordinator(Coordinator):
             self.sorry(error)
             return
         self._panel.clear_error()
-        image = self._image_of(kept.shape, kept.content)
-        if image is None or self._layers.get(image) is None:
+        image = self.sheets.image_among(self.images.layers, kept.shape, kept.content)
+        if image is None or self.sheets.of(image) is None:
             data, options = layer_of(kept)
-            self.viewer.add_shapes(data, **options)  # it is taken for its image when it is heard of
+            add_shapes(self.viewer, data, **options)  # it is taken for its image when it is heard of
             return
-        self._add(self._layers[image], kept.items)
+        self.sheets.add(image, kept.items)
         self._choose(image)
 
     def close(self) -> None:
@@ -254,151 +265,9 @@ class MeasureCoordinator(Coordinator):
         self._end_tool()
         super().close()
 
-    # -- drawing --------------------------------------------------------------------------------------------------------
-
-    def _take_up(self, image: Image) -> None:
-        drawn = self._layers.get(image)
-        if self._tool == ADJUST and drawn is None:
-            self._tool = ""
-            self.sorry(ImageError("Nothing was drawn on this image yet."))
-            return
-        with self._working():
-            active: Layer = image if drawn is None else drawn
-            self.viewer.layers.selection.active = active
-            if drawn is not None:
-                drawn.visible = True
-                drawn.mode = "direct" if self._tool == ADJUST else "pan_zoom"
-            if self._tool == ADJUST:
-                return
-            # What is dragged over the picture is a line and not the picture.
-            active.mouse_pan = False
-            self._held = weakref.ref(active)
-        self._begin_anew()
-        self.touch.take(self._tapped)
-
-    def _end_tool(self) -> None:
-        self.touch.leave(self._tapped)
-        self._tool, self._pencil = "", None
-        self._drop_sketch()
-        held, self._held = self._held() if self._held is not None else None, None
-        if held is not None:
-            held.mouse_pan = True
-        for layer in list(self._layers.values()):
-            if layer.mode == "direct":
-                layer.mode = "pan_zoom"
-
-    def _begin_anew(self) -> None:
-        kind: Any = self._tool
-        self._pencil = Pencil(kind)
-        self._drop_sketch()
-
-    def _tapped(self, tap: Tap) -> None:
-        """Follow the pointer with the tool that is on."""
-        image, pencil = self.images.layer, self._pencil
-        if image is None or pencil is None:
-            return
-        found = self._place(image, tap)
-        if found is None:
-            return
-        place, plane = found
-        if pencil.begun and (plane != self._plane or _elsewhere(place, pencil.points[0], plane)):
-            self._begin_anew()  # it was begun in another slice
-            pencil = self._pencil
-        self._plane = plane
-        reach = _NEAR * tap.point / float(np.min(np.abs(np.asarray(image.scale)[list(plane)])))
-        whole = False
-        if tap.what == "press":
-            whole = pencil.press(place, reach)
-        elif tap.what == "release":
-            whole = pencil.release(place, reach)
-        elif tap.what == "double":
-            whole = pencil.double()
-        elif pencil.begun and tap.live:
-            pencil.move(place)
-        else:
-            return
-        if whole:
-            self._finish(image, pencil)
-        else:
-            self._show_sketch(image, pencil)
-
-    def _place(self, image: Image, tap: Tap) -> tuple[NDArray[np.float64], tuple[int, int]] | None:
-        """Where a tap is in the image's indices, and the plane; None where that slice is none of the image's."""
-        axes = image.ndim
-        if max(-axis for axis in tap.shown) > axes or len(tap.world) < axes:
-            return None
-        place = np.asarray(image.world_to_data(tap.world[-axes:]), float)
-        rows, columns = (axes + axis for axis in tap.shown)
-        shape = np.shape(image.data)
-        for axis in range(axes):
-            if axis not in (rows, columns):
-                place[axis] = round(float(place[axis]))
-                if not 0 <= place[axis] < shape[axis]:
-                    return None
-        return place, (rows, columns)
-
-    def _finish(self, image: Image, pencil: Pencil) -> None:
-        self._drop_sketch()
-        try:
-            item = Drawn(pencil.kind, pencil.result(self._plane), self._plane)
-        except MedGenError as error:
-            self.sorry(error)
-            return
-        finally:
-            self._begin_anew()
-        self._add(self._layer(image), [item])
-        self._recount()
-        self.view.mark(next((n for n, row in enumerate(self.rows) if len(self._layer(image).data) - 1 in row.shapes), 0))
-
-    def _show_sketch(self, image: Image, pencil: Pencil) -> None:
-        points = pencil.sketch
-        if len(points) < 2:
-            return
-        shape = "path"
-        if pencil.kind == "ellipse":
-            drawn = Pencil("ellipse")
-            drawn.points = list(points[:2])
-            points, shape = drawn.result(self._plane), "ellipse"
-        with self._working():
-            if self._sketch is None or self._sketch not in self.viewer.layers:
-                _, options = measured_layer(image)
-                options |= {"name": _SKETCH, "metadata": {}}
-                for key in ("features", "text", "shape_type"):
-                    options.pop(key)
-                active = self.viewer.layers.selection.active
-                self._sketch = self.viewer.add_shapes([points], shape_type=shape, **options)
-                self.viewer.layers.selection.active = active
-            else:
-                self._sketch.data = [(points, shape)]
-
-    def _drop_sketch(self) -> None:
-        sketch, self._sketch = self._sketch, None
-        if sketch is not None and sketch in self.viewer.layers:
-            with self._working():
-                active = self.viewer.layers.selection.active
-                self.viewer.layers.remove(sketch)
-                if active is not sketch and active in self.viewer.layers:
-                    self.viewer.layers.selection.active = active
-
-    def _add(self, layer: Shapes, items: Sequence[Drawn]) -> None:
-        """Add measurements to a layer."""
-        with self._working():
-            before = len(layer.data)
-            known = drawn_in(layer.data, layer.features, layer.shape_type)
-            for shape in dict.fromkeys(shape_of(item) for item in items):
-                alike = [item for item in items if shape_of(item) == shape]
-                layer.add(
-                    [item.points for item in alike],
-                    shape_type=shape,
-                    edge_color=[colour_of(item) for item in alike],
-                    edge_width=layer.current_edge_width,
-                    face_color=[0.0, 0.0, 0.0, 0.0],
-                )
-            order = [item for shape in dict.fromkeys(map(shape_of, items)) for item in items if shape_of(item) == shape]
-            self._say(layer, [*known[:before], *order], [""] * (before + len(order)))
+    # -- joint spaces ---------------------------------------------------------------------------------------------------
 
     def _show_joint_space(self, image: Image, found: list[tuple[Gap, ...]]) -> None:
-        layer = self._layer(image)
         items: list[Drawn] = []
         for frame, gaps in enumerate(found):
             before = (float(frame),) if image.ndim == 3 else ()
@@ -414,19 +283,15 @@ class MeasureCoordinator(Coordinator):
                 if gap.found
             ]
         old = {
-            place
-            for place, item in enumerate(drawn_in(layer.data, layer.features, layer.shape_type))
-            if item is not None and item.kind == "joint space"
+            place for place, item in enumerate(self.sheets.items(image)) if item is not None and item.kind == "joint space"
         }
-        if old:
-            layer.selected_data = old
-            layer.remove_selected()
+        self.sheets.drop(image, old)
         if not items:
             self.sorry(ImageError(f"No joint space was found on {image.name}; measure it with Length."))
             self._recount()
             return
-        self._add(layer, items)
-        layer.visible = True
+        self.sheets.add(image, items)
+        self.sheets.begin(image).visible = True
         if self.stage.subject is not image and self.stage.owner is None:
             self.stage.show(image)
         self._recount()
@@ -436,7 +301,7 @@ class MeasureCoordinator(Coordinator):
     def _recount(self) -> None:
         """Make the table, and the words beside the drawings, of the shapes as they are."""
         image = self.images.layer
-        layer = self._layers.get(image) if image is not None else None
+        layer = self.sheets.of(image)
         self.rows = []
         note = ""
         if image is not None and layer is not None:
@@ -445,15 +310,14 @@ class MeasureCoordinator(Coordinator):
             except MedGenError as error:
                 self.sorry(error)
                 return
-            items = drawn_in(layer.data, layer.features, layer.shape_type)
+            items = self.sheets.items(image)
             where = ["" if item is None else self._where(image, item) for item in items]
-            pixels = None if image.multiscale or image.rgb else np.asarray(image.data)
+            pixels = None if image.rgb else finest(image)
             self.rows = rows_of(items, pixels, scale, where)
             texts = [""] * len(items)
             for shape, text in (label for row in self.rows for label in row.labels.items()):
                 texts[shape] = text
-            with self._working():
-                self._say(layer, items, texts)
+            self.sheets.say(layer, items, texts)
             if any(row.what.startswith("Joint space") for row in self.rows):
                 rows, columns = np.shape(image.data)[-2:]
                 own = scale.along((len(scale.steps) - 2, len(scale.steps) - 1))
@@ -462,24 +326,17 @@ class MeasureCoordinator(Coordinator):
         self.view.set_note(note)
         self._show_scale()
 
-    def _say(self, layer: Shapes, items: Sequence[Drawn | None], texts: Sequence[str]) -> None:
-        """Put kinds, names and words beside the shapes."""
-        known = features_of([item for item in items if item is not None], ["" for item in items if item is not None])
-        places = [place for place, item in enumerate(items) if item is not None]
-        columns = {key: np.array([""] * len(items), object) for key in known}
-        for key, values in known.items():
-            columns[key][places] = values
-        columns["text"] = np.array(list(texts), object)
-        layer.features = columns
-        layer.refresh_text()
-
     def _where(self, image: Image, item: Drawn) -> str:
         words = []
         for axis, place in enumerate(item.slice):
             if place is None:
                 continue
             label, step = str(image.axis_labels[axis]), float(image.scale[axis])
-            words.append(f"month {place * step:g}" if str(image.units[axis]) == "month" else f"{_SLICE.get(label, '')}slice {place + 1}")
+            words.append(
+                f"month {place * step:g}"
+                if str(image.units[axis]) == "month"
+                else f"{_SLICE.get(label, '')}slice {place + 1}"
+            )
         return ", ".join(words)
 
     def _show_scale(self) -> None:
@@ -492,10 +349,12 @@ class MeasureCoordinator(Coordinator):
         except MedGenError as error:
             self.view.set_image(str(error), has_any=False)
             return
-        notes = " ".join(note for note in image.metadata.get(RADIOGRAPH, {}).get("notes", ()) if note.startswith("Distances"))
+        notes = " ".join(
+            note for note in image.metadata.get(RADIOGRAPH, {}).get("notes", ()) if note.startswith("Distances")
+        )
         words = {
             "file": f"Lengths in millimetres, by the file's spacing. {notes}".strip(),
-            "calibration": f"Lengths in millimetres, by a known length; they hold where that lay, as far from the detector.",
+            "calibration": "Lengths in millimetres, by a known length; they hold where that lay, as far from the detector.",
             "unknown": "Lengths in pixels: the picture has no spacing. Calibrate it by something of a known size.",
         }[scale.source]
         of_a_model = OF_A_MODEL if provenance_of(image).synthetic else ""
@@ -505,10 +364,10 @@ class MeasureCoordinator(Coordinator):
     def _length(self) -> Drawn | None:
         """The length that is marked in the table, or else the last one."""
         image = self.images.layer
-        layer = self._layers.get(image) if image is not None else None
+        layer = self.sheets.of(image)
         if layer is None:
             return None
-        items = drawn_in(layer.data, layer.features, layer.shape_type)
+        items = self.sheets.items(image)
         marked = [shape for row in self.view.marked if row < len(self.rows) for shape in self.rows[row].shapes]
         lengths = [place for place, item in enumerate(items) if item is not None and item.kind == "length"]
         chosen = next((place for place in marked if place in lengths), lengths[-1] if lengths else None)
@@ -516,32 +375,15 @@ class MeasureCoordinator(Coordinator):
 
     def _kept(self) -> tuple[Measurements | None, NDArray[Any] | None]:
         image = self.images.layer
-        layer = self._layers.get(image) if image is not None else None
+        layer = self.sheets.of(image)
         if image is None or layer is None:
             self.sorry(ImageError("Nothing was measured yet."))
             return None, None
-        return measurements_in(layer, image), None if image.multiscale or image.rgb else np.asarray(image.data)
+        return measurements_in(layer, image), None if image.rgb else finest(image)
 
     # -- layers ---------------------------------------------------------------------------------------------------------
 
-    def _layer(self, image: Image) -> Shapes:
-        """The measurements of an image, in a layer that is made where there is none."""
-        layer = self._layers.get(image)
-        if layer is None or layer not in self.viewer.layers:
-            data, options = measured_layer(image)
-            with self._working():
-                active = self.viewer.layers.selection.active
-                layer = self.viewer.add_shapes(data, **options)
-                if active is not None and self._tool:
-                    self.viewer.layers.selection.active = active  # the tool goes on as it began
-            self._hear(image, layer)
-        return layer
-
-    def _hear(self, image: Image, layer: Shapes) -> None:
-        self._layers[image] = layer
-        known = layer.metadata[MEASURED].get("calibrated")
-        if known and CALIBRATED not in image.metadata:
-            image.metadata[CALIBRATED] = known
+    def _hear(self, layer: Shapes) -> None:
         if layer in self._heard:
             return
         self._heard.add(layer)
@@ -558,28 +400,26 @@ class MeasureCoordinator(Coordinator):
     def _adopt(self, layer: Any) -> None:
         """Take a layer of measurements for the image that it was made on, if that is open."""
         about = layer.metadata.get(MEASURED)
-        if not isinstance(about, dict) or layer in self._layers.values():
+        if not isinstance(about, dict) or layer in self.sheets.layers:
             return
-        image = self._image_of(about.get("shape", ()), str(about.get("content", "")))
+        image = self.sheets.image_among(self.images.layers, about.get("shape", ()), str(about.get("content", "")))
         if image is None:
-            self.view.set_note(f"The image that {layer.name} belongs to is not open: its grey values are needed for regions.")
-        elif self._layers.get(image) is None:
-            self._hear(image, layer)
+            self.view.set_note(
+                f"The image that {layer.name} belongs to is not open: its grey values are needed for regions."
+            )
+        elif self.sheets.of(image) is None:
+            self.sheets.take(image, layer)
             self._choose(image)
         else:
             # A file that was dropped beside what is there already; napari is still busy with it.
             QTimer.singleShot(0, partial(self._join, image, layer))
 
-    def _image_of(self, shape: Sequence[int], content: str) -> Image | None:
-        """The open image with these grey values."""
-        alike = [image for image in self.images.layers if list(np.shape(image.data)) == list(shape)]
-        return next((image for image in alike if content_of(image.data) == content), None)
-
     def _join(self, image: Image, layer: Shapes) -> None:
-        known = self._layers.get(image)
+        known = self.sheets.of(image)
         if known is None or layer not in self.viewer.layers or known not in self.viewer.layers:
             return
-        self._add(known, [item for item in drawn_in(layer.data, layer.features, layer.shape_type) if item is not None])
+        items = drawn_in(layer.data, layer.features, layer.shape_type)
+        self.sheets.add(image, [item for item in items if item is not None])
         self.viewer.layers.remove(layer)
         self._choose(image)
 
@@ -588,10 +428,8 @@ class MeasureCoordinator(Coordinator):
             self._adopt(event.value)
 
     def _removed(self, event: Event) -> None:
-        if event.value in list(self._layers.values()):
+        if self.sheets.forget(event.value):
             self.choose_tool("")
-            for image in [image for image, layer in self._layers.items() if layer is event.value]:
-                del self._layers[image]
             self._recount()
 
     def _layers_changed(self, added: Image | None) -> None:
@@ -626,7 +464,7 @@ class MeasureCoordinator(Coordinator):
     def _selection_changed(self, event: Event) -> None:
         """Who chooses another layer wants to do something else."""
         active = self.viewer.layers.selection.active
-        if self._busy or not self._tool or active is None or active in list(self._layers.values()):
+        if self._busy or not self._tool or active is None or active in self.sheets.layers:
             return
         if active is self.images.layer:
             return
@@ -638,7 +476,7 @@ class MeasureCoordinator(Coordinator):
 
     def _mark_shapes(self, rows: list[int]) -> None:
         image = self.images.layer
-        layer = self._layers.get(image) if image is not None else None
+        layer = self.sheets.of(image)
         if image is None or layer is None:
             return
         shapes = {shape for row in rows if row < len(self.rows) for shape in self.rows[row].shapes}
@@ -648,7 +486,7 @@ class MeasureCoordinator(Coordinator):
 
     def _go_to(self, image: Image, layer: Shapes, shape: int) -> None:
         """Show the slice of a drawing."""
-        item = drawn_in(layer.data, layer.features, layer.shape_type)[shape]
+        item = self.sheets.items(image)[shape]
         if item is None or image.ndim == 2:
             return
         world = np.asarray(image.data_to_world(item.points[0]), float)
@@ -665,11 +503,6 @@ class MeasureCoordinator(Coordinator):
             yield
         finally:
             self._busy = before
-
-
-def _elsewhere(one: NDArray[np.float64], other: NDArray[np.float64], plane: tuple[int, int]) -> bool:
-    across = [axis for axis in range(len(one)) if axis not in plane]
-    return bool((one[across] != other[across]).any())
 
 
 _SLICE = {"S": "axial ", "P": "coronal ", "L": "sagittal "}

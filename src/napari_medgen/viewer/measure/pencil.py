@@ -14,8 +14,8 @@ _BY_DRAGGING = ("length", "ellipse", "Cobb angle", "angle", "hip-knee-ankle angl
 class Pencil:
     """Collects points until a measurement is whole.
 
-    A line can be clicked, one end after the other, or dragged. An outline is closed by a click on its first point or a double
-    click.
+    A line can be clicked, one end after the other, or dragged. An outline is closed by a click on its first point or a
+    double click.
 
     Parameters
     ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -48,9 +49,7 @@ def gap_of(item: Drawn) -> Gap | None:
         return None
 
 
-def rows_of(
-    items: Sequence[Drawn | None], pixels: np.ndarray | None, scale: Scale, where: Sequence[str]
-) -> list[Row]:
+def rows_of(items: Sequence[Drawn | None], pixels: Any, scale: Scale, where: Sequence[str]) -> list[Row]:
     """Lines for drawings, in their order.
 
     Parameters

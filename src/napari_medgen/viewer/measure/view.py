@@ -19,7 +19,11 @@ _TO_CONTENTS = QHeaderView.ResizeMode.ResizeToContents
 _TOOLS: dict[str, tuple[Kind, str, str]] = {
     "Length": ("length", "Distance of two points", "Click both ends, or drag from one to the other."),
     "Angle": ("angle", "Angle at a corner", "Click an arm's end, the corner, and the other arm's end."),
-    "Cobb angle": ("Cobb angle", "Angle between two lines that need not meet", "Click both ends of one line, then of the other."),
+    "Cobb angle": (
+        "Cobb angle",
+        "Angle between two lines that need not meet",
+        "Click both ends of one line, then of the other.",
+    ),
     "Hip-knee-ankle": (
         "hip-knee-ankle angle",
         "How far the leg's axis is from straight: 0° for a straight leg",

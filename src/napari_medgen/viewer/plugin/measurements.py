@@ -6,23 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.measurements import Measurements, is_measurements, read_measurements, write_measurements
-from napari_medgen.viewer.layers.measured import MEASURED, content_of, layer_of, measurements_in
+from napari_medgen.viewer.layers.finest import finest
+from napari_medgen.viewer.layers.measured import MEASURED, content_of, layer_of, measurements_in, shape_of_image
 from napari_medgen.viewer.layers.proxy import unwrapped
-from napari_medgen.viewer.layers.volumes import LayerData
 
 
-def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerData]] | None:
+def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[tuple[list[Any], dict[str, Any], str]]] | None:
     """The reader of measurements, for files that hold some; other JSON files are somebody else's."""
     paths = [path] if isinstance(path, str) else path
     return read_layers if all(is_measurements(one) for one in paths) else None
 
 
-def read_layers(path: str | list[str]) -> list[LayerData]:
+def read_layers(path: str | list[str]) -> list[tuple[list[Any], dict[str, Any], str]]:
     """A layer of shapes for each file, where they were drawn.
 
     Raises
@@ -49,7 +46,7 @@ def write_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     return [str(write_measurements(Path(path), kept, pixels))]
 
 
-def _kept(data: Any, meta: dict[str, Any], about: dict[str, Any]) -> tuple[Measurements, NDArray[Any] | None]:
+def _kept(data: Any, meta: dict[str, Any], about: dict[str, Any]) -> tuple[Measurements, Any]:
     import napari
     from napari.layers import Image, Shapes
 
@@ -58,8 +55,8 @@ def _kept(data: Any, meta: dict[str, Any], about: dict[str, Any]) -> tuple[Measu
         one
         for one in (viewer.layers if viewer is not None else ())
         if isinstance(one, Image)
-        and list(np.shape(one.data)) == list(about.get("shape", ()))
-        and content_of(one.data) == about.get("content")
+        and shape_of_image(one) == list(about.get("shape", ()))
+        and content_of(finest(one)) == about.get("content")
     ]
     image = alike[0] if alike else None
-    return measurements_in(Shapes(data, **meta), image), None if image is None else np.asarray(image.data)
+    return measurements_in(Shapes(data, **meta), image), None if image is None or image.rgb else finest(image)

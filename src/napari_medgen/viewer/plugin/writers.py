@@ -55,10 +55,12 @@ def _write_pictures(folder: Path, data: NDArray[Any], meta: dict[str, Any]) -> l
         raise ImageError(f"{folder.name} exists and is not an empty folder.")
     side = meta["metadata"].get(SIDE, "")
     about = meta["metadata"].get(RADIOGRAPH, {}) | {"laterality": side, "identity": "removed"}
-    flat = {key: list(meta[key])[-2:] for key in ("scale", "translate", "units", "axis_labels") if meta.get(key) is not None}
+    flat: dict[str, Any] = {
+        key: list(meta[key])[-2:] for key in ("scale", "translate", "units", "axis_labels") if meta.get(key) is not None
+    }
     flat |= {"name": meta.get("name", ""), "contrast_limits": meta.get("contrast_limits")}
     flat["metadata"] = meta["metadata"] | {RADIOGRAPH: about}
-    step, name = float(list(meta.get("scale", (1,)))[0]), str(meta.get("name", "predicted"))
+    step, name = float(next(iter(meta.get("scale", (1,))))), str(meta.get("name", "predicted"))
     pictures = [Picture(radiograph_of(frame, flat), f"{name}, {n * step:g} months") for n, frame in enumerate(data)]
 
     def write() -> list[Path]:

@@ -221,9 +221,7 @@ class KneeBoxes:
         lines.append(_HOW)
         if two:
             lines.append("Where right and left are not as on the boxes, swap them.")
-            offers = [
-                Offer(f"Use the {_NAMES[side]}", place, side) for place, side in enumerate(self._sides)
-            ]
+            offers = [Offer(f"Use the {_NAMES[side]}", place, side) for place, side in enumerate(self._sides)]
         elif image.side in ("L", "R"):
             offers = [Offer(f"Use the {_NAMES[image.side]}", 0, image.side)]
         else:
@@ -246,13 +244,10 @@ class KneeBoxes:
             self._coordinator.sorry(ImageError("That box was deleted; press the button again for a new one."))
             self.end()
             return
-        pixels, options = cut_out(
-            plane, box_of(layer, offer.box), offer.side, f"{plane.layer.name}, {_NAMES[offer.side]}"
-        )
+        pixels, options = cut_out(plane, box_of(layer, offer.box), offer.side, f"{plane.layer.name}, {_NAMES[offer.side]}")
         self.end()
         self._use(add_image(self._coordinator.viewer, pixels, **options), offer.side)
 
     def _removed(self, event: Event) -> None:
         if event.value is self.layer or (self._plane is not None and event.value is self._plane.layer):
             self.end()
-
