@@ -80,12 +80,6 @@ def test_monochrome1_is_inverted_so_that_bone_is_bright(tmp_path: Path) -> None:
     assert inverted.grey() == pytest.approx(1 - plain.grey(), abs=1e-6)
 
 
-def test_spacing_at_the_detector_is_noted(tmp_path: Path) -> None:
-    image = read_dicom(write(tmp_path / "a.dcm", RAMP, ImagerPixelSpacing=["0.2", "0.3"]))
-    assert image.spacing == (0.2, 0.3)
-    assert "at the detector" in image.notes[0]
-
-
 def test_side_and_view_are_read(tmp_path: Path) -> None:
     image = read_dicom(
         write(tmp_path / "a.dcm", RAMP, Laterality="R", ViewPosition="PA", Modality="DX", BodyPartExamined="KNEE")

@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.dicom_file import frame_count, is_dicom, open_dataset, stored_values
 from napari_medgen.imaging.dicom_grey import asks_for_sigmoid, grey_values, quiet
+from napari_medgen.imaging.dicom_spacing import pixel_spacing
 from napari_medgen.imaging.geometry import plausible, spoken
 from napari_medgen.imaging.opening import opened_image
 from napari_medgen.imaging.provenance import Provenance
@@ -25,11 +26,6 @@ from napari_medgen.validity import numbers, single_precision, spacing, without_g
 
 __all__ = ["is_dicom", "read_dicom", "write_secondary_capture"]
 
-_SPACINGS = {
-    "PixelSpacing": "",
-    "ImagerPixelSpacing": "Distances are at the detector, so what lies in front of it is a little smaller than it seems.",
-    "NominalScannedPixelSpacing": "",
-}
 _SIDES: dict[str, Laterality] = {"L": "L", "R": "R", "B": "B"}
 
 
@@ -64,7 +60,7 @@ def read_dicom(path: str | Path) -> Radiograph:
 def _radiograph(data: Dataset, stored: NDArray[Any], notes: list[str]) -> Radiograph:
     """The image that stored values (rows, columns) or (rows, columns, 3) stand for."""
     pixels, shown, coloured, changed = grey_values(data, stored)
-    steps, said = _spacing(data)
+    steps, said = pixel_spacing(data)
     aspect = 1.0 if steps else _aspect(data)
     pixels, turned, transposed = upright_pixels(pixels, _directions(data), slices="ImageOrientationPatient" in data)
     if transposed:
@@ -139,17 +135,6 @@ def _pixels(data: Dataset, path: Path) -> tuple[NDArray[Any], list[str]]:
             raise ImageError(f"{path.name} holds no finite grey value.") from None
         notes += [text for text in (rounded, note) if text]
     return pixels, notes
-
-
-def _spacing(data: Dataset) -> tuple[tuple[float, float] | None, str]:
-    for keyword, note in _SPACINGS.items():
-        try:
-            found = spacing(tuple(data.get(keyword) or ()), 2)
-        except (ValueError, TypeError):
-            continue
-        if found is not None:
-            return (found[0], found[1]), note
-    return None, ""
 
 
 def _first(data: Dataset, *keywords: str) -> str:
