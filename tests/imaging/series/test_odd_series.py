@@ -20,7 +20,7 @@ from napari_medgen.imaging.series import writing
 from napari_medgen.imaging.series.finding import Found, dicom_files, find_series
 from napari_medgen.imaging.series.grouping import Series
 from napari_medgen.imaging.series.headers import read_frames
-from napari_medgen.imaging.series.reading import name_of, read_stack
+from napari_medgen.imaging.series.reading import name_of, read_stack, thumbnails
 from napari_medgen.imaging.series.writing import write_series as write_volume
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.running.progress import drive
@@ -263,6 +263,7 @@ def test_real_values_that_are_no_numbers_become_background_and_are_told(tmp_path
         del data.PixelData, data.BitsStored, data.HighBit, data.PixelRepresentation
         data.BitsAllocated, data.FloatPixelData = 32, values.tobytes()
         data.save_as(path)
+    assert thumbnails([found(tmp_path).series[0].stacks[0].frames])[0] is not None
     (volume,) = volumes(found(tmp_path).series[0])
     assert np.isfinite(volume.voxels).all()
     assert volume.remarks

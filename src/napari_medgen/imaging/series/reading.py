@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,7 @@ from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.validity import single_precision, without_gaps
 
 Voxels = NDArray[Any]
+_LOOK, _LOOK_SIZE = 0.2, 192  # seconds between two slices to look at, and their size in pixels
 
 
 def read_stack(series: Series, stack: Stack, *, even: bool = False) -> Steps[Volume]:
@@ -47,7 +49,7 @@ def read_stack(series: Series, stack: Stack, *, even: bool = False) -> Steps[Vol
     Yields
     ------
     Progress
-        A step a file.
+        A step a file, the middle one first; now and then with a slice to look at, (192, 192) 8-bit grey.
 
     Raises
     ------
@@ -110,9 +112,10 @@ def thumbnails(stacks: Sequence[tuple[Frame, ...]], side: int = 72) -> list[NDAr
 
 
 def _small(pixels: Voxels, side: int) -> NDArray[np.uint8]:
-    grey = pixels.astype(np.float64)
-    every = max(1, -(-max(grey.shape) // side))
-    small = grey[::every, ::every]
+    every = max(1, -(-max(pixels.shape) // side))
+    small = pixels[::every, ::every].astype(np.float64)
+    known = small[np.isfinite(small)]
+    small = np.nan_to_num(small, nan=known.min() if known.size else 0.0, posinf=0.0, neginf=0.0)
     low, high = np.percentile(small, (1, 99))
     shown = ((small - low) / max(high - low, 1e-6)).clip(0, 1) * 255
     page = np.zeros((side, side), np.uint8)
@@ -127,16 +130,25 @@ def name_of(series: Series) -> str:
 
 
 def _read(stack: Stack) -> Steps[list[Voxels]]:
-    """Values of each frame, in the order of the stack; a file of many frames is opened once."""
+    """Values of each frame, in the order of the stack; a file of many frames is opened once.
+
+    The middle is read first, so that there is something to look at, then the rest.
+    """
     files: dict[Path, list[int]] = {}
     for place, frame in enumerate(stack.frames):
         files.setdefault(frame.path, []).append(place)
     found: list[Voxels] = [np.empty(0)] * len(stack.frames)
-    for done, (path, places) in enumerate(files.items(), 1):
+    middle = stack.frames[len(stack.frames) // 2].path
+    shown = 0.0
+    for done, path in enumerate([middle, *(path for path in files if path != middle)], 1):
+        places = files[path]
         frames = [stack.frames[place] for place in places]
         for place, values in zip(places, _values(path, frames), strict=True):
             found[place] = values
-        yield Progress(done, len(files), "Reading slices")
+        preview = None
+        if (now := time.monotonic()) - shown > _LOOK:
+            shown, preview = now, _small(found[places[len(places) // 2]], _LOOK_SIZE)
+        yield Progress(done, len(files), "Reading slices", preview)
     return found
 
 

@@ -17,11 +17,11 @@ from napari_medgen.imaging.listing import is_meant
 from napari_medgen.imaging.series.finding import Entry, Found, dicom_files, find_series, unpacked
 from napari_medgen.imaging.series.headers import read_frames
 from napari_medgen.imaging.series.reading import name_of, read_stack, thumbnails
-from napari_medgen.running.progress import drive
+from napari_medgen.running.progress import Steps, drive
 from napari_medgen.viewer.layers.owner import MODALITY
 from napari_medgen.viewer.layers.volumes import LayerData, image_options
 from napari_medgen.viewer.plugin.series_dialog import SeriesDialog
-from napari_medgen.viewer.work.aside import Cancelled, aside
+from napari_medgen.viewer.work.aside import Cancelled, aside, aside_steps
 
 _INDEX = "DICOMDIR"
 _LOOKED_AT = 40  # files of a folder, and folders of a level: one of the first is DICOM where it is a disc
@@ -112,7 +112,7 @@ def read_series(paths: Sequence[Path], pictures: Pictures) -> tuple[list[LayerDa
             files = sorted({frame.path for entry in entries for frame in entry.frames})
             return aside(lambda: _pictures(files, pictures), f"Reading pictures in {where}")
         chosen, even = _choose(entries, thumbnails, where, len(found.failures))
-        return aside(lambda: _layers(chosen, even, pictures), f"Reading {name_of(chosen[0].series)}")
+        return aside_steps(lambda: _layers(chosen, even, pictures), f"Reading {name_of(chosen[0].series)}")
 
 
 def _opens_otherwise(paths: Sequence[Path]) -> bool:
@@ -163,7 +163,7 @@ def _choose(
     return chosen, even
 
 
-def _layers(chosen: list[Entry], even: bool, pictures: Pictures) -> tuple[list[LayerData], list[str]]:
+def _layers(chosen: list[Entry], even: bool, pictures: Pictures) -> Steps[tuple[list[LayerData], list[str]]]:
     layers: list[LayerData] = []
     remarks: list[str] = []
     faults: list[str] = []
@@ -174,7 +174,7 @@ def _layers(chosen: list[Entry], even: bool, pictures: Pictures) -> tuple[list[L
                 layers += shown
                 faults += said
                 continue
-            volume = drive(read_stack(entry.series, entry.stack, even=even))
+            volume = yield from read_stack(entry.series, entry.stack, even=even)
         except ImageError as error:
             faults.append(f"{name_of(entry.series)}: {error}")
             continue
