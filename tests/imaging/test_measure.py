@@ -148,3 +148,23 @@ def test_what_is_no_measurement_is_one_sentence(call: object, says: str) -> None
 
 def test_an_angle_at_a_point_on_itself_is_not_defined() -> None:
     assert angle((1, 1), (1, 1), (2, 2), Scale.of(None, 2)).text == "not defined"
+
+
+def test_what_is_no_number_is_left_out_of_a_region() -> None:
+    pixels = np.ones((20, 20), np.float32)
+    pixels[5, 5], pixels[6, 6] = np.nan, np.inf
+    found = region(pixels, [[2, 2], [2, 12], [12, 12], [12, 2]], Scale((1.0, 1.0)))
+    assert [value.value for value in found[:4]] == [1, 0, 1, 1]
+
+
+@pytest.mark.parametrize("move", [-500.0, -5.0, 15.0, 500.0])
+def test_an_outline_may_reach_beyond_the_picture(move: float) -> None:
+    pixels = np.arange(400, dtype=np.float32).reshape(20, 20)
+    outline = np.array([[2.0, 2], [2, 12], [12, 12], [12, 2]]) + move
+    found = region(pixels, outline, Scale((1.0, 1.0)))
+    inside = pixels[within(pixels.shape, outline)]
+    assert found[4].value == 100
+    if inside.size:
+        assert found[0].value == pytest.approx(inside.mean())
+    else:
+        assert np.isnan(found[0].value)

@@ -147,6 +147,9 @@ def test_a_table_has_a_line_a_value(tmp_path: Path) -> None:
         ({"measurements": "none"}, "cannot be read"),
         ({"scale": {"steps": [1, 1, -1], "unit": "mm", "source": "file"}}, "its scale is none"),
         ({"image": {"name": "x", "shape": "large"}}, "cannot be read"),
+        ({"image": {"name": "x", "shape": [-5, -1]}}, "no size"),
+        ({"image": {"name": "x", "shape": [1e308, 1, 1]}}, "no size"),
+        ({"measurements": [{"kind": "length", "name": "", "plane": [1, 2], "points": [[10**400, 0, 0]]}]}, "cannot be read"),
     ],
 )
 def test_a_file_that_says_what_cannot_be_is_a_sentence(tmp_path: Path, change: dict, words: str) -> None:
@@ -164,6 +167,15 @@ def test_another_file_holds_no_measurements(tmp_path: Path, content: bytes) -> N
     assert not is_measurements(path)
     with pytest.raises(ImageError, match="holds no measurements"):
         read_measurements(path)
+
+
+def test_words_of_a_file_are_of_one_line(tmp_path: Path) -> None:
+    path = write_measurements(tmp_path / "knee.json", kept())
+    said = json.loads(path.read_text())
+    said["image"] |= {"model": "\n=HYPERLINK(1)", "name": "a\nb"}
+    path.write_text(json.dumps(said))
+    found = read_measurements(path)
+    assert "\n" not in found.model + found.image
 
 
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """NIfTI as the tools of the field write it: every voxel at the place, and with the value, that the tool meant.
 
-The grey values of a file say where each voxel lies, so that nothing of its header can be misread without a difference. What
-cannot be installed from a registry (FSL, ANTs, FreeSurfer, SPM, AFNI) is written as its source and its documentation say that
-it writes; ANTs and Slicer write through ITK, and so does SimpleITK here; dcm2niix is run where it is installed.
+The grey values of a file say where each voxel lies, so that nothing of its header can be misread without a difference.
+What cannot be installed from a registry (FSL, ANTs, FreeSurfer, SPM, AFNI) is written as its source and its documentation
+say that it writes; ANTs and Slicer write through ITK, and so does SimpleITK here; dcm2niix is run where it is installed.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -67,3 +68,17 @@ def test_dciodvfy_finds_no_error(tmp_path: Path, spacing: tuple[float, float] | 
     done = subprocess.run(["dciodvfy", str(written(tmp_path, spacing))], capture_output=True, text=True, check=False)
     assert "ParametricMap" in done.stderr + done.stdout
     assert "Error" not in done.stderr + done.stdout
+
+
+def test_of_a_synthetic_picture_it_says_so_where_the_standard_has_a_place() -> None:
+    data = pydicom.dcmread(BytesIO(parametric_map(VALUES, image(), Provenance(synthetic=True), WHAT)))
+    assert data.ImageType[2] == "SYNTHETIC"
+    assert data.SeriesDescription.startswith("SYNTHETIC")
+    assert "Made by a generative model" in str(data.DerivationCodeSequence)
+
+
+def test_words_with_backslashes_and_lines_are_one_value(tmp_path: Path) -> None:
+    odd = Quantity("of a\\b\nc", "x\\y", "z")
+    data = pydicom.dcmread(BytesIO(parametric_map(VALUES * 1e37, image(), Provenance(model="m\\n\n"), odd)))
+    assert "\\" not in data.SeriesDescription + data.ManufacturerModelName
+    assert data.SeriesDescription.startswith("of a b c")

@@ -84,14 +84,21 @@ def code(value: str, scheme: str, meaning: str) -> Dataset:
     return item
 
 
-def plain_text(text: str) -> str:
-    """Plain ASCII, since no character set is declared, as long as the standard lets it be."""
-    return text.encode("ascii", "replace").decode()[:_LONG_STRING]
+def plain_text(text: str, most: int = _LONG_STRING) -> str:
+    """Plain ASCII, since no character set is declared, as long as the standard lets it be; one value, and of one line."""
+    plain = "".join(" " if character == "\\" or not character.isprintable() else character for character in text)
+    return " ".join(plain.encode("ascii", "replace").decode().split())[:most]
 
 
-def stored_steps(pixels: NDArray[Any]) -> tuple[NDArray[Any], float, float]:
-    """Values of a type that DICOM stores, and slope and intercept that give the values back."""
-    low, high = float(pixels.min()), float(pixels.max())
+def stored_steps(pixels: NDArray[Any], limits: tuple[float, float] | None = None) -> tuple[NDArray[Any], float, float]:
+    """Values of a type that DICOM stores, and slope and intercept that give the values back.
+
+    Parameters
+    ----------
+    limits
+        Smallest and largest value of several images that share slope and intercept.
+    """
+    low, high = limits or (float(pixels.min()), float(pixels.max()))
     if np.issubdtype(pixels.dtype, np.integer):
         if pixels.dtype in (np.uint8, np.uint16, np.int16):
             return pixels, 1.0, 0.0

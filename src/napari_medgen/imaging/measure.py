@@ -144,7 +144,8 @@ def region(pixels: NDArray[Any], outline: ArrayLike, scale: Scale) -> tuple[Meas
     -------
     tuple
         Mean, standard deviation (of the pixels, divided by their number), smallest, largest, area. The grey values are of
-        the pixels whose centres lie inside; the area is the polygon's own, not that of whole pixels.
+        the pixels whose centres lie inside, but for those that are no finite number; the area is the polygon's own, not
+        that of whole pixels.
 
     Raises
     ------
@@ -154,7 +155,11 @@ def region(pixels: NDArray[Any], outline: ArrayLike, scale: Scale) -> tuple[Meas
     corners = _points(outline, 2)
     if len(corners) < 3:
         raise ImageError("A region needs an outline of three corners or more.")
-    inside = pixels[within(pixels.shape, corners)].astype(np.float64)
+    top, left = (max(int(edge), 0) for edge in np.floor(corners.min(0)))
+    bottom, right = (max(int(edge) + 1, 0) for edge in np.ceil(corners.max(0)))
+    part = pixels[top:bottom, left:right]  # an outline is small beside its picture
+    inside = part[within(part.shape, corners - (top, left))].astype(np.float64)
+    inside = inside[np.isfinite(inside)]
     found = (inside.mean(), inside.std(), inside.min(), inside.max()) if inside.size else (np.nan,) * 4
     names = ("mean", "standard deviation", "smallest", "largest")
     greys = [Measurement(name, float(value), "") for name, value in zip(names, found, strict=True)]

@@ -51,7 +51,7 @@ _COLUMNS = (
     "scale from",
     "points",
 )
-_MOST = 10_000
+_MOST, _MOST_POINTS, _LONGEST = 10_000, 1_000_000, 2**31
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +150,7 @@ class Measurements:
     items
         In the order in which they were drawn.
     image
-        What the image is called.
+        What the image is called where it travels: by its content, never by its file's name, which may be a patient's.
     shape
         Of the image.
     scale
@@ -241,7 +241,7 @@ def read_measurements(path: str | Path) -> Measurements:
         raise ImageError(f"{path.name} was written by a newer version of this program.")
     try:
         return _kept(said)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ImageError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ImageError) as error:
         why = str(error) if isinstance(error, ImageError) else "something in it is missing or of the wrong kind"
         raise ImageError(f"{path.name} cannot be read as measurements: {why.rstrip('.')}.") from None
 
@@ -249,29 +249,37 @@ def read_measurements(path: str | Path) -> Measurements:
 def _kept(said: dict[str, Any]) -> Measurements:
     image, scale = said["image"], said["scale"]
     shape = tuple(int(n) for n in image["shape"])
+    if not shape or not all(1 <= n <= _LONGEST for n in shape):
+        raise ImageError("its image has no size")
     steps = spacing(tuple(scale["steps"]), len(shape))
     if steps is None or scale["unit"] not in ("mm", "px") or scale["source"] not in ("file", "calibration", "unknown"):
         raise ImageError("its scale is none")
-    if len(said["measurements"]) > _MOST:
-        raise ImageError(f"it holds more than {_MOST} of them")
+    if len(said["measurements"]) > _MOST or sum(len(item["points"]) for item in said["measurements"]) > _MOST_POINTS:
+        raise ImageError(f"it holds more than {_MOST} of them, or than {_MOST_POINTS} points")
     items = []
     for item in said["measurements"]:
         points = np.asarray(item["points"], np.float64)
         if item["kind"] not in KINDS or points.ndim != 2 or points.shape[1] != len(shape):
             raise ImageError("one of them is of no kind that is known, or not of this image")
         first, second = (int(axis) for axis in item["plane"])
-        items.append(Drawn(item["kind"], points, (first, second), shown(str(item["name"])) if item["name"] else ""))
+        items.append(Drawn(item["kind"], points, (first, second), _line(item["name"])))
     layer = said.get("layer")
     return Measurements(
         tuple(items),
-        shown(str(image["name"])),
+        _line(image["name"]),
         shape,
         Scale(steps, scale["unit"], scale["source"]),
         str(image.get("content", "")),
         bool(image.get("synthetic", False)),
-        str(image.get("model", "")),
+        _line(image.get("model", "")),
         layer if isinstance(layer, dict) else {},
     )
+
+
+def _line(text: object) -> str:
+    """A text of a file as one line that can be shown."""
+    plain = "".join(character if character.isprintable() else " " for character in str(text))
+    return shown(" ".join(plain.split())) if plain.strip() else ""
 
 
 def write_table(path: str | Path, kept: Measurements, pixels: Any = None) -> Path:
@@ -288,7 +296,7 @@ def write_table(path: str | Path, kept: Measurements, pixels: Any = None) -> Pat
     for number, item in enumerate(kept.items, 1):
         common = {
             "image": harmless(kept.image),
-            "made by a model": f"yes: {kept.model}" if kept.synthetic else "no",
+            "made by a model": harmless(f"yes: {kept.model}") if kept.synthetic else "no",
             "number": number,
             "measurement": item.kind,
             "name": harmless(item.name),

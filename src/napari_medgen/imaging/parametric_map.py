@@ -16,7 +16,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ParametricMapStorage, generate_uid
 
 from napari_medgen.errors import ImageError
-from napari_medgen.imaging.derived_dicom import code, decimal, derived_dataset, plain_text
+from napari_medgen.imaging.derived_dicom import SYNTHETIC, code, decimal, derived_dataset, plain_text
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
 
@@ -64,11 +64,12 @@ def parametric_map(values: NDArray[np.float32], image: Radiograph, made: Provena
     data = derived_dataset(made, ParametricMapStorage, "removed")
     data.SeriesNumber, data.InstanceNumber, data.Modality = 1, 1, "OT"
     data.Laterality = image.laterality if image.laterality in ("L", "R") else ""
-    data.SeriesDescription = plain_text(f"{quantity.name}, not for diagnosis")
+    kind = ["DERIVED", "PRIMARY", SYNTHETIC if made.synthetic else "OTHER", "NONE"]
+    of_a_model = f"{SYNTHETIC}, " if made.synthetic else ""
+    data.SeriesDescription = plain_text(f"{of_a_model}{quantity.name}, not for diagnosis")
     data.FrameOfReferenceUID, data.PositionReferenceIndicator = generate_uid(), ""
     data.ManufacturerModelName, data.DeviceSerialNumber = plain_text(made.model or "napari-medgen"), "none"
     data.SoftwareVersions = plain_text(made.software or "napari-medgen")
-    kind = ["DERIVED", "PRIMARY", "OTHER", "NONE"]
     data.ImageType, data.BurnedInAnnotation, data.LossyImageCompression = kind, "NO", "00"
     data.RecognizableVisualFeatures = "NO"
     data.ContentLabel, data.ContentDescription, data.ContentCreatorName = "MAP", plain_text(quantity.name), ""
@@ -114,7 +115,7 @@ def _shared(values: NDArray[np.float32], image: Radiograph, quantity: Quantity, 
     identity = Dataset()
     identity.RescaleIntercept, identity.RescaleSlope, identity.RescaleType = "0", "1", "US"
     group.PixelValueTransformationSequence = Sequence([identity])
-    largest = float(np.abs(values).max()) or 1.0
+    largest = min(float(np.abs(values).max()) or 1.0, 1e38)  # readers take the window for a number in single precision
     window = Dataset()
     window.WindowCenter, window.WindowWidth = decimal(0.0), decimal(2 * largest)
     window.VOILUTFunction = "LINEAR_EXACT"  # the numbers may be far below one

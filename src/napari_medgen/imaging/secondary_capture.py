@@ -99,13 +99,16 @@ def capture_series(pictures: Sequence[Picture], description: str) -> list[bytes]
     """
     now = datetime.datetime.now()
     study, series = generate_uid(), generate_uid()
+    grey = [picture.image.pixels for picture in pictures if picture.colours is None]
+    # One slope for all, so that stored values of two pictures can be compared.
+    limits = (float(min(one.min() for one in grey)), float(max(one.max() for one in grey))) if grey else None
     contents = []
     for number, picture in enumerate(pictures, 1):
-        data = _capture(picture.image, picture.colours, now)
+        data = _capture(picture.image, picture.colours, now, limits)
         data.StudyInstanceUID, data.SeriesInstanceUID, data.InstanceNumber = study, series, number
         data.SeriesDescription = plain_text(f"{data.SeriesDescription.split(',')[0]}, {description}, not for diagnosis")
         if picture.comment:
-            data.ImageComments = picture.comment.encode("ascii", "replace").decode()
+            data.ImageComments = plain_text(picture.comment, 1024)
         contents.append(_content(data))
     return contents
 
@@ -117,7 +120,10 @@ def _content(data: Dataset) -> bytes:
 
 
 def _capture(
-    radiograph: Radiograph, colours: NDArray[np.uint8] | None = None, at: datetime.datetime | None = None
+    radiograph: Radiograph,
+    colours: NDArray[np.uint8] | None = None,
+    at: datetime.datetime | None = None,
+    limits: tuple[float, float] | None = None,
 ) -> Dataset:
     data = _of_nobody(radiograph, at)
     if radiograph.spacing:
@@ -125,7 +131,7 @@ def _capture(
     elif radiograph.aspect != 1:
         data.PixelAspectRatio = [round(radiograph.aspect * 1000), 1000]
     if colours is None:
-        pixels = _add_grey(data, radiograph)
+        pixels = _add_grey(data, radiograph, limits)
     else:
         pixels = np.ascontiguousarray(colours)
         data.SamplesPerPixel, data.PhotometricInterpretation, data.PlanarConfiguration = 3, "RGB", 0
@@ -139,9 +145,9 @@ def _capture(
     return data
 
 
-def _add_grey(data: Dataset, radiograph: Radiograph) -> NDArray[Any]:
+def _add_grey(data: Dataset, radiograph: Radiograph, limits: tuple[float, float] | None) -> NDArray[Any]:
     """Describe the grey values; what is stored of them."""
-    pixels, slope, intercept = stored_steps(radiograph.pixels)
+    pixels, slope, intercept = stored_steps(radiograph.pixels, limits)
     low, high = radiograph.window
     if (slope, intercept) != (1.0, 0.0):
         data.RescaleSlope, data.RescaleIntercept, data.RescaleType = decimal(slope), decimal(intercept), "US"

@@ -38,7 +38,8 @@ def test_napari_s_pointer_is_told_while_a_tool_has_it() -> None:
     drag = touch._dragged(viewer, Event("mouse_press", 1, 2, 3))
     assert list(drag) == []  # nobody has it
     tool = heard.append
-    touch.take(tool)
+    displaced: list[str] = []
+    touch.take(tool, lambda: displaced.append("first"))
     event = Event("mouse_press", 1, 2, 3)
     drag = touch._dragged(viewer, event)
     next(drag)
@@ -56,6 +57,11 @@ def test_napari_s_pointer_is_told_while_a_tool_has_it() -> None:
     viewer.dims.ndisplay = 3
     touch._moved(viewer, Event("mouse_move", 1, 7, 8))
     assert len(heard) == 5  # there is no slice to draw in
+    other = list[Tap]().append
+    touch.take(other, lambda: displaced.append("second"))
+    assert displaced == ["first"]
+    touch.take(tool, lambda: displaced.append("third"))
+    assert displaced == ["first", "second"]
     touch.leave(print)
     assert touch.taken  # it was another's
     touch.leave(tool)

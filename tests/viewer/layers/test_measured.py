@@ -100,6 +100,17 @@ def test_what_a_layer_holds_comes_back_from_a_file() -> None:
         {},
         {"scale": [1], "translate": [0, 0, 0], "affine": [[1]], "rotate": [1, 2], "shear": [9] * 7, "units": []},
         {"scale": [2, 2], "affine": np.eye(3).tolist(), "rotate": np.eye(2).tolist(), "shear": [0.0], "calibrated": "x"},
+        {"scale": ["a", "b"]},
+        {"scale": [0, 0]},
+        {"scale": [float("nan"), 1]},
+        {"scale": 5},
+        {"units": ["furlong", "x"]},
+        {"units": ["???", "5"]},
+        {"axis_labels": [1, 1]},
+        {"affine": np.zeros((3, 3)).tolist()},
+        {"affine": "text"},
+        {"affine": [[1], [1, 2]]},
+        {"rotate": [[float("nan")] * 2] * 2},
     ],
 )
 def test_a_file_with_a_place_that_does_not_fit_opens_all_the_same(layer: dict) -> None:

@@ -17,7 +17,8 @@ from PIL import Image as Pictures
 from pytestqt.qtbot import QtBot
 
 from napari_medgen.imaging.knee_boxes import KneeBox
-from napari_medgen.imaging.measurements import OF_A_MODEL
+from napari_medgen.imaging.measure import Scale
+from napari_medgen.imaging.measurements import OF_A_MODEL, Drawn
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.imaging.volume import Volume
@@ -29,6 +30,7 @@ from napari_medgen.viewer.layers.plane import Plane
 from napari_medgen.viewer.layers.radiographs import radiograph_layer
 from napari_medgen.viewer.layers.volumes import image_options
 from napari_medgen.viewer.measure.coordinator import MeasureCoordinator
+from napari_medgen.viewer.measure.rows import rows_of
 from napari_medgen.viewer.measure.view import ADJUST, MeasureView
 from napari_medgen.viewer.work.queue import WorkQueue
 
@@ -407,3 +409,197 @@ def test_what_was_drawn_stays_when_the_widget_is_closed(desk: Desk) -> None:
     assert not desk.coordinator.drawing.touch.taken
     assert len(desk.layer.data) == 1
     assert "being drawn" not in desk.viewer.layers
+
+
+# -- what a second pair of eyes found ------------------------------------------------------------------------------------
+
+
+def draw(desk: Desk, *ends: tuple[float, float], tool: str = "length") -> None:
+    desk.coordinator.choose_tool(tool)
+    for end in ends:
+        desk.click(*end)
+    desk.coordinator.choose_tool("")
+
+
+def test_how_a_picture_is_windowed_changes_no_joint_space(desk: Desk) -> None:
+    data, options, _ = radiograph_layer(Radiograph(knee(), (0, 255), spacing=(0.4, 0.4), laterality="L", name="knee"))
+    layer = desk.viewer.add_image(data, **options)
+    found = []
+    for limits in ((0, 255), (0, 120), (100, 255)):
+        layer.contrast_limits = limits
+        desk.coordinator.measure_joint_space()
+        desk.idle()
+        found.append(desk.view.rows)
+    assert found[0] == found[1] == found[2]
+
+
+def test_the_side_of_a_knee_is_the_file_s(desk: Desk) -> None:
+    for side in ("L", "R"):
+        data, options, _ = radiograph_layer(Radiograph(knee(), (0, 255), laterality=side, name=side))
+        desk.viewer.add_image(data, **options)
+    desk.coordinator._choose(desk.viewer.layers["L"])
+    desk.view._side.value = "right"
+    desk.coordinator.measure_joint_space()
+    assert "this is a left knee" in desk.view.work.error
+    desk.coordinator._choose(desk.viewer.layers["R"])
+    assert desk.view.side == ""  # what was said of the one before holds no more
+
+
+def test_months_are_no_lengths(desk: Desk) -> None:
+    frames = np.zeros((5, 40, 40), np.float32)
+    units, labels = ("month", "mm", "mm"), ("months", "row", "column")
+    layer = desk.viewer.add_image(frames, scale=(12, 0.5, 0.5), units=units, axis_labels=labels, name="frames")
+    desk.coordinator._choose(layer)
+    desk.coordinator.choose_tool("length")
+    desk.click(0, 5, 5)
+    desk.click(0, 5, 10)
+    assert desk.view.rows[0][1] == "5.0 mm"
+    desk.click(0, 5, 5, shown=(-3, -1))
+    assert "Nothing is measured in this plane" in desk.view.work.error
+    desk.layer.add(np.array([[0, 10, 10], [3, 10, 10.0]]), shape_type="line")
+    desk.idle()
+    assert len(desk.view.rows) == 1
+
+
+def test_of_two_images_with_the_same_grey_values_the_one_in_the_same_place_is_meant(desk: Desk, tmp_path: Path) -> None:
+    first = desk.radiograph(spacing=(0.5, 0.5))
+    second = desk.radiograph(spacing=(0.1, 0.1))
+    desk.coordinator._choose(second)
+    draw(desk, (2, 2), (2, 4))
+    assert desk.view.rows[0][1] == "2.0 mm"
+    desk.coordinator.save_as(tmp_path / "mine.json")
+    desk.idle()
+    desk.viewer.layers.remove(desk.layer)
+    desk.coordinator._choose(first)
+    desk.coordinator.open(tmp_path / "mine.json")
+    assert desk.coordinator.images.layer is second
+    assert desk.view.rows[0][1] == "2.0 mm"
+
+
+def test_measurements_go_with_an_image_that_is_moved_or_scaled(desk: Desk) -> None:
+    layer = desk.radiograph()
+    draw(desk, (10, 10), (10, 40))
+    layer.translate, layer.scale = (50, 50), (1, 1)
+    desk.idle()
+    assert desk.view.rows[0][1] == "60.0 mm"
+    np.testing.assert_allclose(desk.layer.data_to_world((0, 0)), layer.data_to_world((0, 0)))
+    draw(desk, (60, 60), (60, 70))
+    np.testing.assert_allclose(desk.layer.data_to_world(desk.layer.data[1][0]), (60, 60))
+
+
+def test_other_grey_values_are_measured_anew_and_known_again(desk: Desk, tmp_path: Path) -> None:
+    layer = desk.radiograph()
+    desk.coordinator.choose_tool("ellipse")
+    desk.tap("press", 5, 5)
+    desk.tap("release", 15, 25)
+    before = desk.view.rows[0][1]
+    layer.data = layer.data // 2
+    desk.idle()
+    assert desk.view.rows[0][1] != before
+    desk.coordinator.save_as(tmp_path / "mine.json")
+    desk.idle()
+    desk.viewer.layers.remove(desk.layer)
+    desk.coordinator.open(tmp_path / "mine.json")
+    assert desk.view.note == ""
+
+
+def test_months_stand_in_the_order_of_time_beside_their_baseline(desk: Desk) -> None:
+    scale = Scale((1.0, 1.0, 1.0))
+
+    def gap(frame: int, width: float) -> list[Drawn]:
+        ends = [np.array([[frame, 10, column], [frame, 10 + width, column]], float) for column in (1, 2, 3)]
+        return [Drawn("joint space", points, (1, 2), f"medial 0.{place}0") for place, points in enumerate(ends, 1)]
+
+    items = [*gap(1, 4), *gap(0, 6), *gap(2, 3)]
+    rows = rows_of(items, None, scale, [f"month {12 * item.slice[0]}" for item in items])
+    assert [(row.where, row.value) for row in rows] == [
+        ("month 0", "medial 6.0 mm"),
+        ("month 12", "medial 4.0 mm (-2.0)"),
+        ("month 24", "medial 3.0 mm (-3.0)"),
+    ]
+    without = rows_of(gap(1, 4) + gap(2, 3), None, scale, [""] * 6)
+    assert [row.value for row in without] == ["medial 4.0 mm", "medial 3.0 mm"]  # there is no baseline
+
+
+def test_what_is_pasted_is_measured(desk: Desk) -> None:
+    desk.radiograph()
+    draw(desk, (10, 10), (10, 40))
+    desk.layer.selected_data = {0}
+    desk.layer._copy_data()
+    desk.layer._paste_data()
+    desk.idle()
+    assert len(desk.view.rows) == 2
+
+
+def test_a_tool_goes_with_its_image_and_with_the_slice(desk: Desk) -> None:
+    layer = desk.radiograph()
+    desk.coordinator.choose_tool("length")
+    desk.click(10, 10)
+    desk.tap("move", 10, 20)
+    desk.viewer.layers.remove(layer)
+    assert not desk.coordinator.drawing.touch.taken
+    assert len(desk.viewer.layers) == 0
+    desk.viewer.add_image(np.zeros((5, 20, 20)), name="volume")
+    desk.coordinator._choose(desk.viewer.layers["volume"])
+    desk.coordinator.choose_tool("length")
+    desk.viewer.dims.ndisplay = 3
+    assert not desk.coordinator.drawing.touch.taken
+    assert desk.viewer.layers["volume"].mouse_pan
+
+
+def test_of_two_widgets_one_has_the_pointer(desk: Desk, qtbot: QtBot) -> None:
+    layer = desk.radiograph()
+    other = MeasureView()
+    qtbot.addWidget(other)
+    second = MeasureCoordinator(other, desk.viewer, WorkQueue())
+    desk.coordinator.choose_tool("length")
+    second.choose_tool("angle")
+    assert desk.view.hint == ""
+    assert other.hint != ""
+    assert not layer.mouse_pan
+    second.close()
+    assert layer.mouse_pan
+    assert not desk.coordinator.drawing.touch.taken
+
+
+def test_a_tool_of_napari_s_own_puts_ours_down(desk: Desk) -> None:
+    desk.radiograph()
+    draw(desk, (10, 10), (10, 40))
+    desk.coordinator.choose_tool("length")
+    desk.viewer.layers.selection.active = desk.layer
+    assert not desk.layer.mouse_pan
+    desk.layer.mode = "add_line"
+    assert not desk.coordinator.drawing.touch.taken
+    assert desk.layer.mode == "add_line"
+
+
+def test_what_was_sheared_is_refused_and_no_old_number_stays(desk: Desk, tmp_path: Path) -> None:
+    layer = desk.radiograph()
+    draw(desk, (10, 10), (10, 40))
+    layer.shear = [0.4]
+    desk.idle()
+    assert desk.view.rows == []
+    desk.coordinator.save_as(tmp_path / "mine.json")
+    assert "make it upright" in desk.view.work.error
+    desk.view.row_chosen.emit([3])  # a line that is gone
+
+
+def test_no_file_holds_the_name_of_a_layer(desk: Desk, tmp_path: Path) -> None:
+    desk.radiograph()
+    desk.viewer.layers["picture"].name = "MUELLER^HANS_19500101"
+    draw(desk, (10, 10), (10, 40))
+    desk.coordinator.save_as(tmp_path / "mine.json")
+    desk.coordinator.write_table(tmp_path / "mine.csv")
+    desk.idle()
+    for path in tmp_path.iterdir():
+        assert "MUELLER" not in path.read_text(), path.name
+    assert "MUELLER" in desk.layer.name  # on screen it is called as its image is
+
+
+def test_words_beside_a_drawing_go_when_nobody_counts_any_more(desk: Desk) -> None:
+    desk.radiograph()
+    draw(desk, (10, 10), (10, 40))
+    layer = desk.layer
+    desk.coordinator.close()
+    layer.add(np.array([[0, 0], [0, 9.0]]), shape_type="line")
+    assert list(layer.features["text"]) == ["", ""]

@@ -83,7 +83,7 @@ def test_predicted_frames_are_saved_as_a_series_of_pictures(tmp_path: Path) -> N
     frames = np.random.default_rng(0).random((3, 40, 50)).astype(np.float32)
     made = Provenance(synthetic=True, model="knees", operation="predicted")
     meta = {
-        "name": "predicted",
+        "name": "MUELLER^HANS\\x",
         "scale": (12.0, 0.5, 0.5),
         "translate": (0.0, 3.0, 4.0),
         "units": ("month", "mm", "mm"),
@@ -96,8 +96,12 @@ def test_predicted_frames_are_saved_as_a_series_of_pictures(tmp_path: Path) -> N
     again = read_radiograph(Path(paths[2]))
     np.testing.assert_allclose(again.pixels, frames[2], atol=2e-5)
     assert (again.laterality, again.spacing, again.provenance.synthetic) == ("L", (0.5, 0.5), True)
+    assert not any(b"MUELLER" in Path(path).read_bytes() for path in paths)
+    assert len({str(pydicom.dcmread(path).RescaleSlope) for path in paths}) == 1  # stored values can be compared
     with pytest.raises(ImageError, match="not an empty folder"):
         write_radiograph(str(tmp_path / "knee.dcm"), frames, meta)
+    with pytest.raises(ImageError, match="were turned"):
+        write_radiograph(str(tmp_path / "other.dcm"), frames, meta | {"rotate": np.eye(3)[::-1]})
 
 
 def test_a_saliency_map_is_saved_as_its_numbers(tmp_path: Path) -> None:

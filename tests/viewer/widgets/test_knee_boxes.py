@@ -135,3 +135,22 @@ def test_what_is_no_radiograph_gets_a_sentence(bench: Bench) -> None:
     assert "is not a radiograph" in bench.view.work.error
     bench.begin(bench.viewer.add_image(np.zeros((10, 10)), name="stamp"))
     assert "too small" in bench.view.work.error
+
+
+def test_a_box_that_is_deleted_takes_its_offer_with_it(bench: Bench) -> None:
+    bench.begin(bench.open("knee-both"))
+    bench.boxes.layer.selected_data = {0}
+    bench.boxes.layer.remove_selected()
+    assert bench.view.knees.offered == ["Use the left knee", "Swap sides", "No box"]
+    bench.view.knees.press("Use the left knee")
+    ((piece, side),) = bench.used
+    assert side == "L"
+    assert piece.translate[1] > 0.8 * piece.data.shape[1]
+
+
+def test_a_picture_of_several_levels_of_detail_is_cut_at_its_finest(bench: Bench) -> None:
+    pixels = bench.open("knee-left", "L").data
+    bench.viewer.layers.clear()
+    bench.begin(bench.viewer.add_image([pixels, pixels[::2, ::2]], multiscale=True, contrast_limits=(0, 255), name="levels"))
+    bench.view.knees.press("Use as a left knee")
+    assert bench.used[0][0].data.shape[0] > 200

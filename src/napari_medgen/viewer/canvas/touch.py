@@ -63,6 +63,7 @@ class Touch:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = weakref.ref(viewer)
         self._tool: Tool | None = None
+        self._displaced: Callable[[], None] | None = None
         viewer.mouse_drag_callbacks.append(self._dragged)
         viewer.mouse_move_callbacks.append(self._moved)
         viewer.mouse_double_click_callbacks.append(self._doubled)
@@ -72,14 +73,23 @@ class Touch:
         """Whether a tool has the button."""
         return self._tool is not None
 
-    def take(self, tool: Tool) -> None:
-        """Give a tool the button."""
-        self._tool = tool
+    def take(self, tool: Tool, displaced: Callable[[], None]) -> None:
+        """Give a tool the button.
+
+        Parameters
+        ----------
+        displaced
+            Called when another tool takes it.
+        """
+        before, self._displaced = self._displaced, displaced
+        if self._tool is not None and self._tool != tool and before is not None:
+            before()
+        self._tool, self._displaced = tool, displaced
 
     def leave(self, tool: Tool) -> None:
         """Give the button back, if it is this tool's."""
         if self._tool == tool:
-            self._tool = None
+            self._tool = self._displaced = None
 
     def tell(self, tap: Tap) -> bool:
         """Tell the tool; whether there is one."""

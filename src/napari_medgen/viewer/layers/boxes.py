@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_medgen.imaging.knee_boxes import KneeBox
 from napari_medgen.imaging.radiograph import Laterality
 from napari_medgen.viewer.layers.adding import add_shapes
+from napari_medgen.viewer.layers.finest import finest
 from napari_medgen.viewer.layers.owner import RADIOGRAPH
 from napari_medgen.viewer.layers.plane import Plane
 
@@ -80,7 +81,7 @@ def cut_out(plane: Plane, box: KneeBox, side: Laterality, name: str) -> tuple[ND
     tuple
         Pixels, and the options of a layer.
     """
-    data, options, _ = plane.layer.as_layer_data_tuple()
+    data, (_, options, _) = finest(plane.layer), plane.layer.as_layer_data_tuple()
     kept = ("colormap", "contrast_limits", "gamma", "rgb", "interpolation2d")
     made: dict[str, Any] = {key: options[key] for key in kept if options.get(key) is not None}
     if made.get("rgb"):
@@ -108,5 +109,7 @@ def _part(pixels: NDArray[Any], top: int, left: int, width: int, dark: float) ->
     if np.issubdtype(kind, np.integer):
         dark = float(np.clip(round(dark), np.iinfo(kind).min, np.iinfo(kind).max))
     whole = np.full((width, width, *pixels.shape[2:]), dark, kind)
+    if pixels.ndim == 3 and pixels.shape[-1] == 4:
+        whole[..., 3] = np.iinfo(kind).max if np.issubdtype(kind, np.integer) else 1  # black, and not transparent
     whole[inside[0] - top : inside[0] - top + part.shape[0], inside[1] - left : inside[1] - left + part.shape[1]] = part
     return whole

@@ -37,6 +37,7 @@ _COLOURS: dict[str, str] = {"medial": "#ff5d5d", "lateral": "#5dff8f"}
 _COLOUR = "#ffe14d"
 _THICKNESS = 300  # of them in the shorter side of a picture
 _SAMPLED = 2**20
+_NO_LENGTHS = ("month",)
 _PLACED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
@@ -71,6 +72,12 @@ def scale_of(layer: Layer, calibrated: float | None = None) -> Scale:
     return Scale(tuple(float(step) * (length or 1.0) for step, length in zip(steps, lengths, strict=True)), "mm", "file")
 
 
+def measurable(layer: Layer, plane: tuple[int, int]) -> bool:
+    """Whether lengths in a plane of a layer mean something: both axes are lengths, or both are counted alike."""
+    units = [str(layer.units[axis]) for axis in plane]
+    return all(unit in LENGTHS for unit in units) or (units[0] == units[1] and units[0] not in _NO_LENGTHS)
+
+
 def content_of(pixels: Any) -> str:
     """Says which image it is by a part of its grey values, evenly spread: quick also for a large one.
 
@@ -79,9 +86,9 @@ def content_of(pixels: Any) -> str:
     shape = np.shape(pixels)
     values = pixels if isinstance(pixels, np.ndarray) or len(shape) < 3 else pixels[shape[0] // 2]
     values = np.asarray(values)
-    step = max(values.size // _SAMPLED, 1)
+    every = max(int(np.ceil((values.size / _SAMPLED) ** (1 / max(values.ndim, 1)))), 1)
     digest = hashlib.sha256(f"{shape} {values.dtype.str}".encode())
-    digest.update(np.ascontiguousarray(values.reshape(-1)[::step]).data)
+    digest.update(np.ascontiguousarray(values[(slice(None, None, every),) * values.ndim]).data)
     return digest.hexdigest()[:16]
 
 
@@ -91,10 +98,11 @@ def measured_layer(image: Image) -> tuple[list[Any], dict[str, Any]]:
     options: dict[str, Any] = {key: getattr(image, key) for key in _PLACED}
     options["affine"] = np.asarray(image.affine.affine_matrix)
     shape = shape_of_image(image)
+    content = content_of(finest(image))
     about = {
-        "image": image.name,
+        "image": f"image {content[:8]}",  # never the layer's name, which may be a patient's
         "shape": shape,
-        "content": content_of(finest(image)),
+        "content": content,
         "synthetic": made.synthetic,
         "model": made.model or "",
         "calibrated": image.metadata.get(CALIBRATED),
@@ -171,6 +179,12 @@ def drawn_in(data: Sequence[Any], features: Any, shape_types: Sequence[str]) -> 
     return items
 
 
+def items_in(layer: Shapes) -> list[Drawn | None]:
+    """The measurements that a layer's shapes are, None where one is none: also in a plane without lengths."""
+    items = drawn_in(layer.data, layer.features, layer.shape_type)
+    return [item if item is not None and measurable(layer, item.plane) else None for item in items]
+
+
 def _kind(said: str, points: NDArray[np.float64], shape_type: str) -> Kind | None:
     for kind in KINDS:
         fits = len(points) == POINTS[kind] if POINTS[kind] is not None else len(points) >= 3
@@ -207,7 +221,7 @@ def measurements_in(layer: Shapes, image: Image | None) -> Measurements:
     }
     of = image if image is not None else layer
     return Measurements(
-        tuple(item for item in drawn_in(layer.data, layer.features, layer.shape_type) if item is not None),
+        tuple(item for item in items_in(layer) if item is not None),
         str(about.get("image", layer.name)),
         tuple(int(n) for n in about.get("shape", ())) or (1,) * layer.ndim,
         scale_of(of, _known(about, image)),
@@ -218,6 +232,31 @@ def measurements_in(layer: Shapes, image: Image | None) -> Measurements:
     )
 
 
+def _place_said(kept: Measurements) -> dict[str, Any]:
+    """Where a file says that its layer lies; nothing where what it says is no place."""
+    from napari.layers import Shapes
+
+    axes = len(kept.shape)
+    placed = {key: kept.layer[key] for key in _PLACED if key in kept.layer}
+    try:
+        for key in ("scale", "translate", "rotate", "shear", "affine"):
+            if key in placed and not np.isfinite(np.asarray(placed[key], float)).all():
+                return {}
+        if (np.asarray(placed.get("scale", [1.0]), float) == 0).any():
+            return {}
+        if np.linalg.matrix_rank(np.asarray(placed.get("affine", np.eye(axes + 1)), float)) < axes + 1:
+            return {}
+        for key in ("units", "axis_labels"):
+            if key in placed and not all(isinstance(one, str) and one.isascii() for one in placed[key]):
+                return {}
+        tried = Shapes(ndim=axes, **placed)
+        if tried.ndim != axes or not np.isfinite(tried._transforms["data2physical"].affine_matrix).all():
+            return {}
+    except Exception:  # napari and its units raise whatever theirs raise
+        return {}
+    return placed
+
+
 def _known(about: dict[str, Any], image: Image | None) -> float | None:
     """The calibration of an image, or what a layer noted of one that is not open."""
     found: float | None = about.get("calibrated") if image is None else image.metadata.get(CALIBRATED)
@@ -226,17 +265,7 @@ def _known(about: dict[str, Any], image: Image | None) -> float | None:
 
 def layer_of(kept: Measurements) -> tuple[list[Any], dict[str, Any]]:
     """Measurements that were read as a layer where they were drawn: data and options of ``add_shapes``."""
-    placed = {key: kept.layer[key] for key in _PLACED if key in kept.layer}
-    axes = len(kept.shape)
-    for key in ("scale", "translate", "units", "axis_labels"):
-        if len(placed.get(key, ())) != axes:
-            placed.pop(key, None)
-    if np.shape(placed.get("affine", ())) != (axes + 1, axes + 1):
-        placed.pop("affine", None)
-    if np.shape(placed.get("rotate", ())) != (axes, axes):
-        placed.pop("rotate", None)
-    if np.shape(placed.get("shear", ()))[:1] not in ((axes,), (axes * (axes - 1) // 2,)):
-        placed.pop("shear", None)
+    placed = _place_said(kept)
     about = {
         "image": kept.image,
         "shape": list(kept.shape),

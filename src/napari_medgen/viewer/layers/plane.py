@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Laterality, Radiograph, natural_window
+from napari_medgen.viewer.layers.finest import finest
 from napari_medgen.viewer.layers.owner import RADIOGRAPH, provenance_of
 from napari_medgen.viewer.layers.place import has_patient_axes
 from napari_medgen.viewer.layers.radiographs import aspect, pixel_spacing, plain
@@ -149,7 +150,7 @@ class Plane:
         on_screen = as_on_screen and not layer.rgb
         return Excerpt(
             name=f"{layer.name}, slice {' '.join(places)}" if places else layer.name,
-            pixels=layer.data[tuple(slice(None) if place is None else place for place in self.index)],
+            pixels=finest(layer)[tuple(slice(None) if place is None else place for place in self.index)],
             rgb=bool(layer.rgb),
             whole=not places,
             upright=self.upright,

@@ -74,7 +74,7 @@ def radiograph_of(data: Any, meta: dict[str, Any]) -> Radiograph:
     """
     name = str(meta.get("name", "radiograph"))
     pixels = np.asarray(data)
-    if not _is_upright(meta):
+    if not is_upright(meta):
         raise ImageError(f"{name} was turned in the window; set its rotation, shear and affine back before it is written.")
     if meta.get("rgb") or pixels.ndim != 2:
         raise ImageError(f"{name} has the shape {pixels.shape}: only grey images with rows and columns can be written so.")
@@ -106,7 +106,7 @@ def plain(pixels: NDArray[Any]) -> NDArray[Any]:
     return pixels if np.issubdtype(pixels.dtype, np.integer) else pixels.astype(np.float32)
 
 
-def _is_upright(meta: dict[str, Any]) -> bool:
+def is_upright(meta: dict[str, Any]) -> bool:
     """Whether nobody turned, sheared or mirrored a layer."""
     ones = (meta.get(key) for key in ("rotate", "affine"))
     plain = all(one is None or np.allclose(one, np.eye(len(one))) for one in ones)

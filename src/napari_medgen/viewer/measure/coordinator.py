@@ -26,6 +26,7 @@ from napari_medgen.imaging.measurements import (
     write_measurements,
     write_table,
 )
+from napari_medgen.imaging.radiograph import natural_window
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.viewer.layers.adding import add_shapes
 from napari_medgen.viewer.layers.finest import finest
@@ -34,7 +35,7 @@ from napari_medgen.viewer.layers.owner import CALIBRATED, FUTURE, RADIOGRAPH, SI
 from napari_medgen.viewer.layers.place import has_patient_axes
 from napari_medgen.viewer.measure.drawing import Drawing
 from napari_medgen.viewer.measure.rows import Row, joint_note, rows_of
-from napari_medgen.viewer.measure.sheets import Sheets
+from napari_medgen.viewer.measure.sheets import Sheets, forget_words
 from napari_medgen.viewer.measure.view import ADJUST, MeasureView
 from napari_medgen.viewer.widgets.coordinator import Coordinator
 from napari_medgen.viewer.widgets.dock import DockWidget
@@ -42,7 +43,7 @@ from napari_medgen.viewer.work.queue import WorkQueue, file_queue, shared_queue
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image, Shapes
+    from napari.layers import Image, Layer, Shapes
     from napari.utils.events import Event
 
 _SETTLE = 40  # milliseconds without a further change before values follow
@@ -66,8 +67,9 @@ class MeasureCoordinator(Coordinator):
         self.view = view
         self.rows: list[Row] = []
         self.sheets = Sheets(self.viewer, self._working, self._hear)
-        self.drawing = Drawing(self.viewer, self._working, self._finished, self.sorry)
+        self.drawing = Drawing(self.viewer, self._working, self._finished, self.sorry, self._displaced)
         self._heard: weakref.WeakSet[Shapes] = weakref.WeakSet()
+        self._counted: weakref.WeakKeyDictionary[Shapes, int] = weakref.WeakKeyDictionary()
         self._tool = ""
         self._busy = False
         self._timer = self.settled(_SETTLE, self._recount)
@@ -87,6 +89,7 @@ class MeasureCoordinator(Coordinator):
         self.listen(self.viewer.layers.events.inserted, self._inserted)
         self.listen(self.viewer.layers.events.removed, self._removed)
         self.listen(self.viewer.layers.selection.events.active, self._selection_changed)
+        self.listen(self.viewer.dims.events.ndisplay, self._displaced)
         self.bind("Escape", self.put_down)
         for layer in list(self.viewer.layers):
             self._adopt(layer)
@@ -136,6 +139,11 @@ class MeasureCoordinator(Coordinator):
             if layer.mode == "direct":
                 layer.mode = "pan_zoom"
 
+    def _displaced(self, event: object = None) -> None:
+        """Another tool has the button, or there is no slice to draw in any more."""
+        if self._tool:
+            self.choose_tool("")
+
     def _finished(self, image: Image, item: Drawn) -> None:
         self.sheets.add(image, [item])
         self._recount()
@@ -155,13 +163,21 @@ class MeasureCoordinator(Coordinator):
                 ImageError("A joint space is measured on a grey radiograph of one knee, or on what was predicted of one.")
             )
             return
-        said = image.metadata.get(SIDE) or image.metadata.get(RADIOGRAPH, {}).get("laterality", "")
-        side = self.view.side or str(said)
-        limits = tuple(float(value) for value in image.contrast_limits)
-        pixels = np.asarray(image.data)
+        about = image.metadata.get(RADIOGRAPH, {})
+        said = str(image.metadata.get(SIDE) or about.get("laterality", ""))
+        if said in ("L", "R") and self.view.side not in ("", said):
+            self.sorry(
+                ImageError(f"The file says that this is a {_KNEES[said]}; which compartment is medial follows from that.")
+            )
+            return
+        side, pixels = said if said in ("L", "R") else self.view.side, finest(image)
+        # The file's own black and white: how the picture is windowed now must change no number.
+        window = about.get("window") or natural_window(np.asarray(pixels))
+        limits = float(window[0]), float(window[1])
 
         def steps() -> Steps[list[tuple[Gap, ...]]]:
-            frames = pixels if pixels.ndim == 3 else pixels[None]
+            values = np.asarray(pixels)
+            frames = values if values.ndim == 3 else values[None]
             found = []
             for number, frame in enumerate(frames):
                 yield Progress(number, len(frames), "Measuring the joint space")
@@ -252,9 +268,9 @@ class MeasureCoordinator(Coordinator):
             self.sorry(error)
             return
         self._panel.clear_error()
-        image = self.sheets.image_among(self.images.layers, kept.shape, kept.content)
+        data, options = layer_of(kept)
+        image = self._image_of(options["metadata"][MEASURED], options)
         if image is None or self.sheets.of(image) is None:
-            data, options = layer_of(kept)
             add_shapes(self.viewer, data, **options)  # it is taken for its image when it is heard of
             return
         self.sheets.add(image, kept.items)
@@ -309,6 +325,9 @@ class MeasureCoordinator(Coordinator):
                 scale = scale_of(image)
             except MedGenError as error:
                 self.sorry(error)
+                self.view.set_rows([])
+                self.view.set_note("")
+                self._show_scale()
                 return
             items = self.sheets.items(image)
             where = ["" if item is None else self._where(image, item) for item in items]
@@ -318,6 +337,7 @@ class MeasureCoordinator(Coordinator):
             for shape, text in (label for row in self.rows for label in row.labels.items()):
                 texts[shape] = text
             self.sheets.say(layer, items, texts)
+            self._counted[layer] = len(items)
             if any(row.what.startswith("Joint space") for row in self.rows):
                 rows, columns = np.shape(image.data)[-2:]
                 own = scale.along((len(scale.steps) - 2, len(scale.steps) - 1))
@@ -379,15 +399,39 @@ class MeasureCoordinator(Coordinator):
         if image is None or layer is None:
             self.sorry(ImageError("Nothing was measured yet."))
             return None, None
-        return measurements_in(layer, image), None if image.rgb else finest(image)
+        try:
+            return measurements_in(layer, image), None if image.rgb else finest(image)
+        except MedGenError as error:
+            self.sorry(error)
+            return None, None
 
     # -- layers ---------------------------------------------------------------------------------------------------------
 
-    def _hear(self, layer: Shapes) -> None:
+    def _hear(self, image: Image, layer: Shapes) -> None:
+        layer.name = f"Measurements of {image.name}"
         if layer in self._heard:
             return
         self._heard.add(layer)
+        layer.events.data.disconnect(forget_words)
+        self._undo.append(lambda: layer.events.data.connect(forget_words))
         self.listen(layer.events.data, self._shapes_changed)
+        self.listen(layer.events.set_data, self._shapes_pasted)
+        self.listen(layer.events.mode, self._mode_changed)
+        weak_image = weakref.ref(image)
+
+        def moved(event: Event) -> None:
+            if (one := weak_image()) is not None:
+                self.sheets.follow(one)
+                self._timer.start()
+
+        def renewed(event: Event) -> None:
+            if (one := weak_image()) is not None:
+                self.sheets.renew(one)
+                self._timer.start()
+
+        for what in ("scale", "translate", "rotate", "shear", "affine"):
+            self.listen(getattr(image.events, what), moved)
+        self.listen(image.events.data, renewed)
         weak = weakref.ref(self)
 
         def escape(_: object) -> None:
@@ -402,7 +446,7 @@ class MeasureCoordinator(Coordinator):
         about = layer.metadata.get(MEASURED)
         if not isinstance(about, dict) or layer in self.sheets.layers:
             return
-        image = self.sheets.image_among(self.images.layers, about.get("shape", ()), str(about.get("content", "")))
+        image = self._image_of(about, {"scale": layer.scale, "translate": layer.translate})
         if image is None:
             self.view.set_note(
                 f"The image that {layer.name} belongs to is not open: its grey values are needed for regions."
@@ -413,6 +457,12 @@ class MeasureCoordinator(Coordinator):
         else:
             # A file that was dropped beside what is there already; napari is still busy with it.
             QTimer.singleShot(0, partial(self._join, image, layer))
+
+    def _image_of(self, about: dict[str, Any], placed: dict[str, Any]) -> Image | None:
+        """The open image that measurements are of; the chosen one where several are alike."""
+        chosen = self.images.layer
+        images = [image for image in self.images.layers if image is not chosen]
+        return self.sheets.image_among([*([chosen] if chosen is not None else []), *images], about, placed)
 
     def _join(self, image: Image, layer: Shapes) -> None:
         known = self.sheets.of(image)
@@ -436,6 +486,7 @@ class MeasureCoordinator(Coordinator):
         if hasattr(self, "images"):
             self.view.set_images(self.images.names, self.images.name)
             if self.images.layer is None:
+                self.choose_tool("")
                 self._show_image()
 
     def subject_chosen(self, event: Event | None = None) -> None:
@@ -446,11 +497,14 @@ class MeasureCoordinator(Coordinator):
         self._choose(subject)
 
     def _choose(self, image: Image) -> None:
+        if image is not self.images.layer:
+            self.view.begin_anew()
         self.images.choose(image)
         self._show_image()
 
     def _image_chosen(self) -> None:
         self.choose_tool("")
+        self.view.begin_anew()
         self.images.choose_name(self.view.image)
         image = self.images.layer
         if image is not None and FUTURE not in image.metadata:
@@ -464,15 +518,32 @@ class MeasureCoordinator(Coordinator):
     def _selection_changed(self, event: Event) -> None:
         """Who chooses another layer wants to do something else."""
         active = self.viewer.layers.selection.active
-        if self._busy or not self._tool or active is None or active in self.sheets.layers:
+        if self._busy or not self._tool or active is None:
             return
-        if active is self.images.layer:
-            return
-        self.choose_tool("")
+        image = self.images.layer
+        own: list[Layer | None] = [] if image is None else [image, self.sheets.of(image)]
+        if active not in own:
+            self.choose_tool("")
+        elif self.drawing.on:
+            self.drawing.hold(active)
 
     def _shapes_changed(self, event: Event) -> None:
         if not self._busy:
             self._timer.start()
+
+    def _shapes_pasted(self, event: Event) -> None:
+        """Napari says nothing of shapes that are pasted but that the layer looks otherwise."""
+        layer = event.source
+        if not self._busy and len(layer.data) != self._counted.get(layer, len(layer.data)):
+            self._timer.start()
+
+    def _mode_changed(self, event: Event) -> None:
+        """Who takes one of napari's own tools has put ours down."""
+        layer = event.source
+        if not self._busy and self.drawing.on and str(layer.mode) != "pan_zoom":
+            mode = layer.mode
+            self.choose_tool("")
+            layer.mode = mode
 
     def _mark_shapes(self, rows: list[int]) -> None:
         image = self.images.layer
@@ -481,12 +552,14 @@ class MeasureCoordinator(Coordinator):
             return
         shapes = {shape for row in rows if row < len(self.rows) for shape in self.rows[row].shapes}
         layer.selected_data = {shape for shape in shapes if shape < len(layer.data)}
-        if rows and self.rows[rows[0]].shapes:
-            self._go_to(image, layer, self.rows[rows[0]].shapes[0])
+        first = next((self.rows[row].shapes[0] for row in rows if row < len(self.rows)), None)
+        if first is not None:
+            self._go_to(image, layer, first)
 
     def _go_to(self, image: Image, layer: Shapes, shape: int) -> None:
         """Show the slice of a drawing."""
-        item = self.sheets.items(image)[shape]
+        items = self.sheets.items(image)
+        item = items[shape] if shape < len(items) else None
         if item is None or image.ndim == 2:
             return
         world = np.asarray(image.data_to_world(item.points[0]), float)
@@ -505,6 +578,7 @@ class MeasureCoordinator(Coordinator):
             self._busy = before
 
 
+_KNEES = {"L": "left knee", "R": "right knee"}
 _SLICE = {"S": "axial ", "P": "coronal ", "L": "sagittal "}
 
 

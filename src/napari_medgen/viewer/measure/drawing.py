@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medgen.errors import MedGenError
+from napari_medgen.errors import ImageError, MedGenError
 from napari_medgen.imaging.measurements import Drawn, Kind
 from napari_medgen.viewer.canvas.touch import Tap, touch_of
 from napari_medgen.viewer.layers.adding import add_shapes
-from napari_medgen.viewer.layers.measured import measured_layer
+from napari_medgen.viewer.layers.measured import measurable, measured_layer, shape_of_image
 from napari_medgen.viewer.measure.pencil import Pencil
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class Drawing:
         Called with what was drawn.
     sorry
         Called where it cannot be.
+    displaced
+        Called when another widget's tool takes the button.
     """
 
     def __init__(
@@ -46,14 +48,17 @@ class Drawing:
         working: Callable[[], AbstractContextManager[None]],
         finished: Callable[[Image, Drawn], None],
         sorry: Callable[[Exception], None],
+        displaced: Callable[[], None],
     ) -> None:
         self._viewer, self._working, self._finished, self._sorry = viewer, working, finished, sorry
+        self._displaced = displaced
         self.touch = touch_of(viewer)
         self._image: weakref.ref[Image] | None = None
         self._pencil: Pencil | None = None
         self._plane: tuple[int, int] = (0, 1)
         self._sketch: Shapes | None = None
-        self._held: weakref.ref[Layer] | None = None  # whose picture is not moved by dragging now
+        # Whose picture is not moved by dragging now, and whether it could be before.
+        self._held: tuple[weakref.ref[Layer], bool] | None = None
 
     @property
     def on(self) -> bool:
@@ -69,21 +74,33 @@ class Drawing:
             The layer that is made the active one: what is dragged over its picture is a line, and not the picture.
         """
         self.put_down()
+        self.touch.take(self._tapped, self._displaced)
+        self._image, self._pencil = weakref.ref(image), Pencil(kind)
         with self._working():
             self._viewer.layers.selection.active = over
-        over.mouse_pan = False
-        self._held, self._image = weakref.ref(over), weakref.ref(image)
-        self._pencil = Pencil(kind)
-        self.touch.take(self._tapped)
+        self.hold(over)
+
+    @property
+    def image(self) -> Image | None:
+        """What is drawn on."""
+        return self._image() if self._image is not None else None
+
+    def hold(self, layer: Layer) -> None:
+        """Another layer is the active one now: its picture is not moved by dragging."""
+        self._let_go()
+        self._held, layer.mouse_pan = (weakref.ref(layer), bool(layer.mouse_pan)), False
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, None
+        if held is not None and (layer := held[0]()) is not None:
+            layer.mouse_pan = held[1]
 
     def put_down(self) -> None:
         """Draw no more; what is half drawn is gone."""
         self.touch.leave(self._tapped)
         self._pencil = self._image = None
         self._drop_sketch()
-        held, self._held = self._held() if self._held is not None else None, None
-        if held is not None:
-            held.mouse_pan = True
+        self._let_go()
 
     def give_up(self) -> bool:
         """Forget what is half drawn, and go on; whether there was something."""
@@ -106,6 +123,9 @@ class Drawing:
         if found is None:
             return
         place, plane = found
+        if not measurable(image, plane):
+            self._sorry(ImageError("Nothing is measured in this plane: one of its axes is no length, or of another unit."))
+            return
         if pencil.begun and (plane != self._plane or _elsewhere(place, pencil.points[0], plane)):
             pencil = self._begin_anew()  # it was begun in another slice
         self._plane = plane
@@ -175,7 +195,7 @@ def _place(image: Image, tap: Tap) -> tuple[NDArray[np.float64], tuple[int, int]
         return None
     place = np.asarray(image.world_to_data(tap.world[-axes:]), float)
     rows, columns = (axes + axis for axis in tap.shown)
-    shape = np.shape(image.data)
+    shape = shape_of_image(image)
     for axis in range(axes):
         if axis not in (rows, columns):
             place[axis] = round(float(place[axis]))

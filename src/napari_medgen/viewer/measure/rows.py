@@ -60,25 +60,27 @@ def rows_of(items: Sequence[Drawn | None], pixels: Any, scale: Scale, where: Seq
         The slice of each, in words.
     """
     rows: list[Row] = []
-    joints: dict[str, list[int]] = {}
+    joints: dict[tuple[int, ...], list[int]] = {}
     for place, item in enumerate(items):
         if item is None:
             continue
         gap = gap_of(item)
         if gap is not None:
-            joints.setdefault(where[place], []).append(place)
+            joints.setdefault(tuple(at for at in item.slice if at is not None), []).append(place)
             continue
         text = spoken(item.values(pixels, scale))
         what = f"{item.kind[:1].upper()}{item.kind[1:]}"
         rows.append(Row(what, text, where[place], (place,), {place: text}))
-    return rows + _joint_rows(items, joints, scale)
+    return rows + _joint_rows(items, joints, scale, where)
 
 
-def _joint_rows(items: Sequence[Drawn | None], joints: Mapping[str, list[int]], scale: Scale) -> list[Row]:
-    """A line a picture, with both compartments and their change from the first picture."""
+def _joint_rows(
+    items: Sequence[Drawn | None], joints: Mapping[tuple[int, ...], list[int]], scale: Scale, where: Sequence[str]
+) -> list[Row]:
+    """A line a picture in the order of time, with both compartments and their change from the first picture of the stack."""
     rows: list[Row] = []
     first: dict[Compartment, float] = {}
-    for where, places in joints.items():
+    for at, places in sorted(joints.items()):
         lines: list[str] = []
         labels: dict[int, str] = {}
         for compartment in COMPARTMENTS:
@@ -90,10 +92,12 @@ def _joint_rows(items: Sequence[Drawn | None], joints: Mapping[str, list[int]], 
             steps = scale.along(drawn.plane)
             width = compartment_width([gap for _, gap in own], compartment, steps)
             text = f"{compartment} {Measurement('', width, steps.unit).text}"
-            change = width - first.setdefault(compartment, width)
-            lines.append(f"{text} ({round(change, 1) + 0.0:+.1f})" if rows and np.isfinite(change) else text)
+            if at == (0,):
+                first[compartment] = width
+            change = width - first.get(compartment, np.nan)
+            lines.append(f"{text} ({round(change, 1) + 0.0:+.1f})" if at > (0,) and np.isfinite(change) else text)
             labels[own[0][0]] = text
-        rows.append(Row("Joint space", "\n".join(lines), where, tuple(places), labels))
+        rows.append(Row("Joint space", "\n".join(lines), where[places[0]], tuple(places), labels))
     return rows
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,8 +16,8 @@ from napari_medgen.viewer.layers.measured import (
     MEASURED,
     colour_of,
     content_of,
-    drawn_in,
     features_of,
+    items_in,
     measured_layer,
     shape_of,
     shape_of_image,
@@ -27,6 +27,7 @@ from napari_medgen.viewer.layers.owner import CALIBRATED
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Shapes
+    from napari.utils.events import Event
 
 
 class Sheets:
@@ -43,7 +44,10 @@ class Sheets:
     """
 
     def __init__(
-        self, viewer: ViewerModel, working: Callable[[], AbstractContextManager[None]], heard: Callable[[Shapes], None]
+        self,
+        viewer: ViewerModel,
+        working: Callable[[], AbstractContextManager[None]],
+        heard: Callable[[Image, Shapes], None],
     ) -> None:
         self._viewer, self._working, self._heard = viewer, working, heard
         self._layers: weakref.WeakKeyDictionary[Image, Shapes] = weakref.WeakKeyDictionary()
@@ -77,7 +81,7 @@ class Sheets:
         known = layer.metadata[MEASURED].get("calibrated")
         if known and CALIBRATED not in image.metadata:
             image.metadata[CALIBRATED] = known
-        self._heard(layer)
+        self._heard(image, layer)
 
     def forget(self, layer: object) -> bool:
         """A layer was removed; whether it was one of these."""
@@ -89,7 +93,7 @@ class Sheets:
     def items(self, image: Image | None) -> list[Drawn | None]:
         """What the shapes of an image's layer measure, in their order; None where one measures nothing."""
         layer = self.of(image)
-        return drawn_in(layer.data, layer.features, layer.shape_type) if layer is not None else []
+        return items_in(layer) if layer is not None else []
 
     def add(self, image: Image, items: Sequence[Drawn]) -> None:
         """Add measurements to an image's layer."""
@@ -129,7 +133,52 @@ class Sheets:
             layer.refresh_text()
 
     @staticmethod
-    def image_among(images: Iterable[Image], shape: Sequence[int], content: str) -> Image | None:
-        """The image with these grey values; None where it is not open."""
-        alike = [image for image in images if shape_of_image(image) == list(shape)]
-        return next((image for image in alike if content_of(finest(image)) == content), None)
+    def image_among(images: Sequence[Image], about: Mapping[str, Any], placed: Mapping[str, Any]) -> Image | None:
+        """The image with these grey values; None where it is not open.
+
+        Parameters
+        ----------
+        images
+            To choose from; of several that are alike, one that lies as the layer does, and then the first.
+        about
+            Shape and content of the one that is looked for.
+        placed
+            Scale and place of the layer.
+        """
+        shape, content = list(about.get("shape", ())), about.get("content", "")
+        alike = [image for image in images if shape_of_image(image) == shape and content_of(finest(image)) == content]
+
+        def apart(image: Image) -> int:
+            there = [key for key in ("scale", "translate") if len(placed.get(key, ())) == image.ndim]
+            return sum(not np.allclose(getattr(image, key), np.asarray(placed[key], float)) for key in there)
+
+        return min(alike, key=apart, default=None)
+
+    def follow(self, image: Image) -> None:
+        """Lay an image's measurements where the image lies now."""
+        layer = self.of(image)
+        if layer is None:
+            return
+        with self._working():
+            for key in ("scale", "translate", "rotate", "shear"):
+                setattr(layer, key, getattr(image, key))
+            layer.affine = np.asarray(image.affine.affine_matrix)
+            layer.units, layer.axis_labels = image.units, image.axis_labels
+
+    def renew(self, image: Image) -> None:
+        """Other grey values stand in an image: its measurements are of those from now on."""
+        layer = self.of(image)
+        if layer is not None:
+            content = content_of(finest(image))
+            new = {"content": content, "image": f"image {content[:8]}", "shape": shape_of_image(image)}
+            layer.metadata[MEASURED] = layer.metadata[MEASURED] | new
+
+
+def forget_words(event: Event) -> None:
+    """Words beside drawings that somebody changes while nobody counts: none rather than wrong ones."""
+    layer = event.source
+    if "text" in layer.features:
+        layer.features = {
+            key: ([""] * len(layer.data) if key == "text" else list(layer.features[key])) for key in layer.features
+        }
+        layer.refresh_text()

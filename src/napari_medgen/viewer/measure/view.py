@@ -124,6 +124,10 @@ class MeasureView(QWidget):
             self._image.choices = list(names) if chosen in names else ["", *names]
             self._image.value = chosen if chosen in names else ""
 
+    def begin_anew(self) -> None:
+        """For another image: the side that was said is not this one's."""
+        self._side.value = next(iter(self._side.choices))
+
     def set_image(self, scale: str, *, has_any: bool, of_a_model: str = "", can_calibrate: bool = False) -> None:
         """What is known of the chosen image.
 

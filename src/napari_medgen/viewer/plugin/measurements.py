@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.measurements import Measurements, is_measurements, read_measurements, write_measurements
 from napari_medgen.viewer.layers.finest import finest
@@ -57,6 +59,7 @@ def _kept(data: Any, meta: dict[str, Any], about: dict[str, Any]) -> tuple[Measu
         if isinstance(one, Image)
         and shape_of_image(one) == list(about.get("shape", ()))
         and content_of(finest(one)) == about.get("content")
+        and np.allclose(one.scale, meta.get("scale", 1))
     ]
     image = alike[0] if alike else None
     return measurements_in(Shapes(data, **meta), image), None if image is None or image.rgb else finest(image)

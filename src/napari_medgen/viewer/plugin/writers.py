@@ -18,7 +18,7 @@ from napari_medgen.running.writing import write_all, write_whole
 from napari_medgen.viewer.layers.owner import FUTURE, KEY, MODALITY, RADIOGRAPH, SALIENCY, SIDE, UNIT
 from napari_medgen.viewer.layers.place import UNSURE
 from napari_medgen.viewer.layers.proxy import unwrapped
-from napari_medgen.viewer.layers.radiographs import radiograph_of
+from napari_medgen.viewer.layers.radiographs import is_upright, radiograph_of
 from napari_medgen.viewer.layers.volumes import volume_of
 from napari_medgen.viewer.work.aside import aside
 
@@ -53,18 +53,21 @@ def _write_pictures(folder: Path, data: NDArray[Any], meta: dict[str, Any]) -> l
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ImageError(f"{folder.name} exists and is not an empty folder.")
+    if not is_upright(meta):
+        raise ImageError("These pictures were turned in the window; set their rotation, shear and affine back first.")
     side = meta["metadata"].get(SIDE, "")
     about = meta["metadata"].get(RADIOGRAPH, {}) | {"laterality": side, "identity": "removed"}
     flat: dict[str, Any] = {
         key: list(meta[key])[-2:] for key in ("scale", "translate", "units", "axis_labels") if meta.get(key) is not None
     }
-    flat |= {"name": meta.get("name", ""), "contrast_limits": meta.get("contrast_limits")}
+    flat |= {"name": "predicted", "contrast_limits": meta.get("contrast_limits")}
     flat["metadata"] = meta["metadata"] | {RADIOGRAPH: about}
-    step, name = float(next(iter(meta.get("scale", (1,))))), str(meta.get("name", "predicted"))
-    pictures = [Picture(radiograph_of(frame, flat), f"{name}, {n * step:g} months") for n, frame in enumerate(data)]
+    step = float(next(iter(meta.get("scale", (1,)))))
+    # Not by the layer's name, which somebody may have chosen after a patient.
+    pictures = [Picture(radiograph_of(frame, flat), f"predicted, {n * step:g} months") for n, frame in enumerate(data)]
 
     def write() -> list[Path]:
-        contents = capture_series(pictures, name)
+        contents = capture_series(pictures, "predicted")
         return write_all({folder / f"IM{n:05d}.dcm": one for n, one in enumerate(contents, 1)}, ImageError)
 
     return _while_the_window_lives(write, str(folder))

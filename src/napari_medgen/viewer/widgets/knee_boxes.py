@@ -42,13 +42,13 @@ class Offer:
     text
         On it.
     box
-        Which box is cut out along.
+        The name of the box that is cut out along; empty for the only one.
     side
         What the piece is said to show.
     """
 
     text: str
-    box: int
+    box: str
     side: Laterality
 
 
@@ -143,7 +143,7 @@ class KneeBoxes:
         self._coordinator, self.panel, self._use = coordinator, panel, use
         self._plane: Plane | None = None
         self._image: Excerpt | None = None
-        self._swapped = False
+        self._swapped = self._two = False
         self._sure, self._why = True, ""
         self.layer: Shapes | None = None
         panel.taken.connect(self._take)
@@ -187,17 +187,21 @@ class KneeBoxes:
         layer, self.layer = self.layer, None
         self._plane = self._image = None
         self.panel.clear()
+        if layer is not None:
+            layer.events.data.disconnect(self._changed)
         if layer is not None and layer in self._coordinator.viewer.layers:
             self._coordinator.viewer.layers.remove(layer)
 
     def _show(self, plane: Plane, excerpt: Excerpt, found: tuple[KneeBox, ...], why: str) -> None:
         self._plane, self._image, self._swapped = plane, excerpt, False
+        self._two = len(found) == 2
         self._sure = all(box.sure for box in found)
         if self._coordinator.stage.subject is not plane.layer or self._coordinator.stage.owner is not None:
             self._coordinator.stage.show(plane.layer)
         fit_view(self._coordinator.viewer, [plane.layer])  # both knees, also where a dock has taken some of the window
         self.layer = add_boxes(self._coordinator.viewer, plane, found, self._names(len(found)))
         self._why = why
+        self.layer.events.data.connect(self._changed)  # a box may be deleted with napari's own tools
         self._say()
 
     def _names(self, count: int) -> list[str]:
@@ -214,37 +218,45 @@ class KneeBoxes:
         layer, image = self.layer, self._image
         if layer is None or image is None:
             return
-        two = len(layer.data) == 2
+        there = [str(name) for name in layer.features["knee"]]
+        two = self._two
         lines = [self._why] if self._why else []
         if not self._sure:
             lines.append("Nothing here looks much like a knee: the box is a guess.")
         lines.append(_HOW)
         if two:
             lines.append("Where right and left are not as on the boxes, swap them.")
-            offers = [Offer(f"Use the {_NAMES[side]}", place, side) for place, side in enumerate(self._sides)]
+            offers = [Offer(f"Use the {_NAMES[side]}", _NAMES[side], side) for side in self._sides if _NAMES[side] in there]
         elif image.side in ("L", "R"):
-            offers = [Offer(f"Use the {_NAMES[image.side]}", 0, image.side)]
+            offers = [Offer(f"Use the {_NAMES[image.side]}", "", image.side)]
         else:
             lines.append("The file does not say which knee it is.")
-            offers = [Offer("Use as a right knee", 0, "R"), Offer("Use as a left knee", 0, "L")]
+            offers = [Offer("Use as a right knee", "", "R"), Offer("Use as a left knee", "", "L")]
         self.panel.show_offers(" ".join(lines), offers, swap=two)
 
     def _swap(self) -> None:
         self._swapped = not self._swapped
         if self.layer is not None:
-            name_boxes(self.layer, self._names(len(self.layer.data)))
+            other = {_NAMES["L"]: _NAMES["R"], _NAMES["R"]: _NAMES["L"]}
+            name_boxes(self.layer, [other[str(name)] for name in self.layer.features["knee"]])
         self._say()
+
+    def _changed(self, event: Event) -> None:
+        if self.layer is not None:
+            self._say()
 
     def _take(self, offer: Offer) -> None:
         layer, plane = self.layer, self._plane
         if layer is None or plane is None or plane.layer not in self._coordinator.viewer.layers:
             self.end()
             return
-        if offer.box >= len(layer.data):
+        names = [str(name) for name in layer.features["knee"]]
+        box = names.index(offer.box) if offer.box in names else 0
+        if not len(layer.data) or (offer.box and offer.box not in names):
             self._coordinator.sorry(ImageError("That box was deleted; press the button again for a new one."))
             self.end()
             return
-        pixels, options = cut_out(plane, box_of(layer, offer.box), offer.side, f"{plane.layer.name}, {_NAMES[offer.side]}")
+        pixels, options = cut_out(plane, box_of(layer, box), offer.side, f"{plane.layer.name}, {_NAMES[offer.side]}")
         self.end()
         self._use(add_image(self._coordinator.viewer, pixels, **options), offer.side)
 
