@@ -9,11 +9,14 @@ import argparse
 import sys
 import tempfile
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import napari
 import numpy as np
 from PIL import Image
+from qtpy.QtCore import QBuffer
+from qtpy.QtWidgets import QWidget
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "viewer"))
 from user_paths import PATHS, User
@@ -24,14 +27,25 @@ TUTORIALS = {
     "radiologist": ("2-axial", "4-sagittal", "7-saved"),
     "researcher": ("2-map", "4-methods", "6-models"),
     "reader": ("1-a-head-in-four-views", "6-a-ct-in-its-lung-window", "7-a-knee", "9-swipe"),
+    "archive": ("3-a-region",),
     "clinician": ("1-is-the-side-right", "2-month-48", "4-neighbour", "5-both-knees"),
 }
 
 
-def shoot(user: User, shots: dict[str, np.ndarray], name: str) -> None:
-    """A picture of the window."""
+def shoot(user: User, shots: dict[str, np.ndarray], name: str, dialog: QWidget | None = None) -> None:
+    """A picture of the window, with a dialog in its middle where there is one."""
     user.settle(0.4)
-    shots[name] = user.viewer.screenshot(canvas_only=False, flash=False)
+    shot = user.viewer.screenshot(canvas_only=False, flash=False)
+    if dialog is not None:
+        page, own = Image.fromarray(shot).convert("RGB"), BytesIO()
+        buffer = QBuffer()
+        buffer.open(QBuffer.OpenModeFlag.WriteOnly)
+        dialog.grab().save(buffer, "PNG")
+        own.write(bytes(buffer.data()))
+        picture = Image.open(own)
+        page.paste(picture, ((page.width - picture.width) // 2, (page.height - picture.height) // 2))
+        shot = np.asarray(page)
+    shots[name] = shot
 
 
 def main() -> None:

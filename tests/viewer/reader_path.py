@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import nibabel as nib
 import numpy as np
+from napari.layers import Image
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtTest import QTest
@@ -138,10 +139,10 @@ def reader(user: User) -> None:
 
     measure = user.widget("Measure")
     user.click(measure, "Length")
-    for view in (0, 2):
-        centre = mouse.canvas(view).rect().center()
-        mouse.click(view, centre + QPoint(-40, -10))
-        mouse.click(view, centre + QPoint(40, 20))
+    for number in (0, 2):
+        centre = mouse.canvas(number).rect().center()
+        mouse.click(number, centre + QPoint(-40, -10))
+        mouse.click(number, centre + QPoint(40, 20))
     (_, axial, at_axial), (_, coronal, at_coronal) = measure.view.rows
     assert axial.endswith(" mm")
     assert axial == coronal  # one zoom, one scale
@@ -202,7 +203,10 @@ def reader(user: User) -> None:
     user.wait(lambda: [layer.name for layer in user.viewer.layers if layer.visible] == ["scan"])
     mouse.key(Qt.Key.Key_PageDown)
     user.wait(lambda: [pane.plane.name for pane in room.panes] == ["picture"])
-    assert len(user.viewer.layers) == 1  # what was paged past is gone
+    images = [layer for layer in user.viewer.layers if isinstance(layer, Image)]
+    assert len(images) == 1  # what was paged past is gone
+    (drawn,) = [layer for layer in user.viewer.layers if layer not in images]
+    assert not drawn.visible  # and what was drawn on it waits
     user.shoot("7-a-knee")
     mouse.key(Qt.Key.Key_PageDown)
     assert view.work.status == "This is the last case."

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from archive_path import archive
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QAction, QWheelEvent
 from qtpy.QtTest import QTest
@@ -22,7 +23,7 @@ from napari_medgen.viewer.explain.map_layers import is_map
 from napari_medgen.viewer.work.queue import file_queue, shared_queue
 
 OURS = "Radiology generative models"
-Shoot = Callable[[str], None]
+Shoot = Callable[..., None]
 
 
 class User:
@@ -35,12 +36,14 @@ class User:
     folder
         Where files may be written.
     shoot
-        Takes a picture of the window under a name.
+        Takes a picture of the window under a name; of a dialog before it, where one is given.
     sketch
         Sample in a few steps, where nobody looks.
     """
 
-    def __init__(self, viewer: Any, folder: Path, shoot: Shoot = lambda name: None, *, sketch: bool = False) -> None:
+    def __init__(
+        self, viewer: Any, folder: Path, shoot: Shoot = lambda name, dialog=None: None, *, sketch: bool = False
+    ) -> None:
         self.viewer, self.folder, self.shoot, self.sketch = viewer, folder, shoot, sketch
         self.window = viewer.window._qt_window
 
@@ -70,6 +73,7 @@ class User:
             "Overlay saliency": "OverlaySaliency",
             "Extrapolate radiograph": "ExtrapolateRadiograph",
             "Reading room": "ReadingRoom",
+            "Measure": "Measure",
         }[title]
         (found,) = [one for one in self.window.findChildren(QWidget) if type(one).__name__ == kind]
         return found
@@ -389,4 +393,5 @@ PATHS: dict[str, Callable[[User], None]] = {
     "researcher": researcher,
     "newcomer": newcomer,
     "reader": reader,
+    "archive": archive,
 }

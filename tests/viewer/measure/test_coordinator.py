@@ -603,3 +603,17 @@ def test_words_beside_a_drawing_go_when_nobody_counts_any_more(desk: Desk) -> No
     desk.coordinator.close()
     layer.add(np.array([[0, 0], [0, 9.0]]), shape_type="line")
     assert list(layer.features["text"]) == ["", ""]
+
+
+def test_an_image_that_is_opened_again_has_what_was_drawn_on_it(desk: Desk) -> None:
+    layer = desk.radiograph()
+    draw(desk, (10, 10), (10, 40))
+    drawn = desk.layer
+    desk.viewer.layers.remove(layer)
+    assert not drawn.visible  # over another image it would mislead
+    assert desk.view.rows == []
+    again = desk.radiograph()
+    desk.coordinator._choose(again)
+    assert desk.view.rows == [("Length", "30.0 mm", "")]
+    assert drawn.visible
+    assert sum(MEASURED in one.metadata for one in desk.viewer.layers) == 1

@@ -441,19 +441,25 @@ class MeasureCoordinator(Coordinator):
         layer.bind_key("Escape", escape, overwrite=True)
         self._undo.append(lambda: layer.bind_key("Escape", None, overwrite=True))
 
-    def _adopt(self, layer: Any) -> None:
-        """Take a layer of measurements for the image that it was made on, if that is open."""
+    def _adopt(self, layer: Any, only: Image | None = None) -> None:
+        """Take a layer of measurements for the image that it was made on, if that is open, or is a certain one."""
         about = layer.metadata.get(MEASURED)
         if not isinstance(about, dict) or layer in self.sheets.layers:
             return
         image = self._image_of(about, {"scale": layer.scale, "translate": layer.translate})
+        if only is not None and image is not only:
+            return
         if image is None:
             self.view.set_note(
                 f"The image that {layer.name} belongs to is not open: its grey values are needed for regions."
             )
         elif self.sheets.of(image) is None:
             self.sheets.take(image, layer)
-            self._choose(image)
+            if only is None:
+                self._choose(image)
+            else:
+                layer.visible = bool(image.visible)
+                self._recount()
         else:
             # A file that was dropped beside what is there already; napari is still busy with it.
             QTimer.singleShot(0, partial(self._join, image, layer))
@@ -474,11 +480,16 @@ class MeasureCoordinator(Coordinator):
         self._choose(image)
 
     def _inserted(self, event: Event) -> None:
-        if not self._busy:
-            self._adopt(event.value)
+        if self._busy:
+            return
+        self._adopt(event.value)
+        if can_be_explained(event.value):
+            # An image that is opened again, as from a work list, has what was drawn on it.
+            for layer in [one for one in self.viewer.layers if MEASURED in one.metadata]:
+                self._adopt(layer, event.value)
 
     def _removed(self, event: Event) -> None:
-        if self.sheets.forget(event.value):
+        if self.sheets.forget(event.value) or self.sheets.leave(event.value) is not None:
             self.choose_tool("")
             self._recount()
 

@@ -90,6 +90,15 @@ class Sheets:
             del self._layers[image]
         return bool(gone)
 
+    def leave(self, image: object) -> Shapes | None:
+        """An image was removed: what was drawn on it waits, hidden, for the image to be opened again."""
+        layer = next((known for one, known in self._layers.items() if one is image), None)
+        if layer is not None:
+            self.forget(layer)
+            if layer in self._viewer.layers:
+                layer.visible = False
+        return layer
+
     def items(self, image: Image | None) -> list[Drawn | None]:
         """What the shapes of an image's layer measure, in their order; None where one measures nothing."""
         layer = self.of(image)
