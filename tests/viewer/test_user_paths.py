@@ -11,6 +11,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from user_paths import PATHS, User
 
+from napari_medgen.viewer.widgets.dock import DockWidget
+
 
 @pytest.mark.parametrize("who", PATHS)
 def test_a_user_gets_where_they_want(who: str, make_napari_viewer: Any, tmp_path: Path) -> None:
@@ -19,6 +21,5 @@ def test_a_user_gets_where_they_want(who: str, make_napari_viewer: Any, tmp_path
     user = User(viewer, tmp_path, sketch=True)
     user.settle(0.2)
     PATHS[who](user)
-    for widget in list(viewer.window._qt_window.findChildren(object)):
-        if hasattr(widget, "end") and hasattr(widget, "coordinator"):
-            widget.end()
+    for widget in viewer.window._qt_window.findChildren(DockWidget):
+        widget.end()
