@@ -83,7 +83,7 @@ def test_training_learns_what_a_spot_is_and_everything_measures_it(
 ) -> None:
     models = tmp_path / "models"
     for way in ("standard", "dual"):
-        wanted = recipe(tmp_path, f"training={way}", "optimiser.epochs=12", "attack.epsilon=0.01")
+        wanted = recipe(tmp_path, f"training={way}", "optimiser.epochs=8", "attack.epsilon=0.01")
         folder = drive(train_saliency(wanted, data, tmp_path / way, models / wanted.model_name))
         assert folder.name == wanted.model_name
     model = load(models / "spots")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -10,6 +12,7 @@ from napari.layers import Image, Shapes
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.measure import Scale
 from napari_medgen.imaging.measurements import Drawn, Measurements
+from napari_medgen.imaging.volume import Volume
 from napari_medgen.viewer.layers.measured import (
     content_of,
     drawn_in,
@@ -19,6 +22,7 @@ from napari_medgen.viewer.layers.measured import (
     scale_of,
 )
 from napari_medgen.viewer.layers.owner import CALIBRATED
+from napari_medgen.viewer.layers.volumes import image_options
 
 
 def test_a_scale_is_in_millimetres_where_the_units_are_lengths() -> None:
@@ -123,3 +127,26 @@ def test_content_tells_images_apart_by_their_grey_values() -> None:
     image = np.arange(100, dtype=np.uint8).reshape(10, 10)
     assert content_of(image) == content_of(image.copy())
     assert len({content_of(one) for one in (image, image + 1, image.astype(np.uint16), image.reshape(5, 20))}) == 4
+
+
+@pytest.mark.parametrize("axes", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("signs", [(1, 1, 1), (-1, 1, 1), (1, -1, -1), (-1, -1, -1)])
+@pytest.mark.parametrize("turn", [0.0, 25.0])
+def test_lengths_are_the_patient_s_in_every_orientation(
+    axes: tuple[int, int, int], signs: tuple[int, int, int], turn: float
+) -> None:
+    steps, angle = np.array([0.7, 1.1, 2.9]), np.deg2rad(turn)
+    rotation = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    affine = np.eye(4)
+    affine[:3, :3] = rotation @ np.eye(3)[:, list(axes)] @ np.diag(steps * signs)
+    affine[:3, 3] = (10, -20, 30)
+    volume = Volume.of(np.zeros((8, 9, 10), np.int16), affine)
+    layer = Image(volume.voxels, **image_options(volume))
+    scale = scale_of(layer)
+    for plane in ((1, 2), (0, 2), (0, 1)):
+        one, other = np.array([2.0, 3, 4]), np.array([2.0, 3, 4])
+        other[list(plane)] += (3, 4)
+        true = np.linalg.norm(volume.affine[:3, :3] @ (other - one))
+        (found,) = Drawn("length", np.stack([one, other]), plane).values(None, scale)
+        assert found.value == pytest.approx(true, rel=1e-6)
+        assert found.unit == "mm"

@@ -119,12 +119,12 @@ def test_a_folder_becomes_a_model_that_samples_and_is_measured(recipe: Recipe, f
     assert sample.volume.spacing == pytest.approx((2, 2, 2))
     assert sample.nearest is not None
     assert sample.nearest.name.startswith("person")
-    report = drive(evaluate_volumes(generator, folder, count=3, pairs=4, request=SampleRequest(steps=2)))
+    report = drive(evaluate_volumes(generator, folder, count=2, pairs=4, request=SampleRequest(steps=2)))
     assert report["reconstruction"]["volumes"] == 2
     assert report["reconstruction"]["held_out"]
     assert report["ms_ssim"]["real"]["pairs"] == 4
-    assert report["ms_ssim"]["synthetic"]["pairs"] == 3
-    assert report["memorisation"]["volumes"] == 3
+    assert report["ms_ssim"]["synthetic"]["pairs"] == 1
+    assert report["memorisation"]["volumes"] == 2
     assert {"reconstruction PSNR", "kernel distance", "near copies", "seconds per step"} <= set(figures(report))
 
 

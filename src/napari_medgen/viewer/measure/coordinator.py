@@ -15,7 +15,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 from napari_medgen.errors import ImageError, MedGenError
-from napari_medgen.imaging.joint_space import Gap, joint_space
+from napari_medgen.imaging.joint_space import Gap
 from napari_medgen.imaging.measure import Scale
 from napari_medgen.imaging.measurements import (
     OF_A_MODEL,
@@ -26,17 +26,17 @@ from napari_medgen.imaging.measurements import (
     write_measurements,
     write_table,
 )
-from napari_medgen.imaging.radiograph import natural_window
-from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.viewer.layers.adding import add_shapes
 from napari_medgen.viewer.layers.finest import finest
 from napari_medgen.viewer.layers.measured import MEASURED, drawn_in, layer_of, measurements_in, scale_of
-from napari_medgen.viewer.layers.owner import CALIBRATED, FUTURE, RADIOGRAPH, SIDE, can_be_explained, provenance_of
+from napari_medgen.viewer.layers.owner import CALIBRATED, FUTURE, can_be_explained, provenance_of
 from napari_medgen.viewer.layers.place import has_patient_axes
 from napari_medgen.viewer.measure.drawing import Drawing
+from napari_medgen.viewer.measure.joints import Joint, drawn_of
 from napari_medgen.viewer.measure.rows import Row, joint_note, rows_of
 from napari_medgen.viewer.measure.sheets import Sheets, forget_words
 from napari_medgen.viewer.measure.view import ADJUST, MeasureView
+from napari_medgen.viewer.measure.words import scale_words, where
 from napari_medgen.viewer.widgets.coordinator import Coordinator
 from napari_medgen.viewer.widgets.dock import DockWidget
 from napari_medgen.viewer.work.queue import WorkQueue, file_queue, shared_queue
@@ -158,38 +158,20 @@ class MeasureCoordinator(Coordinator):
     def measure_joint_space(self) -> None:
         """Look for the joint of a knee and measure it, in every picture of a stack of them."""
         image = self.images.layer
-        if image is None or image.rgb or has_patient_axes(image) or image.ndim not in (2, 3):
-            self.sorry(
-                ImageError("A joint space is measured on a grey radiograph of one knee, or on what was predicted of one.")
-            )
+        if image is None:
+            self.sorry(ImageError("Open a radiograph of one knee first, and choose it."))
             return
-        about = image.metadata.get(RADIOGRAPH, {})
-        said = str(image.metadata.get(SIDE) or about.get("laterality", ""))
-        if said in ("L", "R") and self.view.side not in ("", said):
-            self.sorry(
-                ImageError(f"The file says that this is a {_KNEES[said]}; which compartment is medial follows from that.")
-            )
+        try:
+            joint = Joint.of(image, self.view.side)
+        except MedGenError as error:
+            self.sorry(error)
             return
-        side, pixels = said if said in ("L", "R") else self.view.side, finest(image)
-        # The file's own black and white: how the picture is windowed now must change no number.
-        window = about.get("window") or natural_window(np.asarray(pixels))
-        limits = float(window[0]), float(window[1])
-
-        def steps() -> Steps[list[tuple[Gap, ...]]]:
-            values = np.asarray(pixels)
-            frames = values if values.ndim == 3 else values[None]
-            found = []
-            for number, frame in enumerate(frames):
-                yield Progress(number, len(frames), "Measuring the joint space")
-                grey = ((frame.astype(np.float32) - limits[0]) / max(limits[1] - limits[0], 1e-9)).clip(0, 1)
-                found.append(joint_space(grey, side))
-            return found
 
         def show(found: list[tuple[Gap, ...]]) -> None:
             if image in self.viewer.layers:
-                self._show_joint_space(image, found)
+                self._show_joint_space(image, drawn_of(found, image.ndim))
 
-        self.work.submit("joint space", f"Joint space of {image.name}", steps, show, brief=True, file=True)
+        self.work.submit("joint space", f"Joint space of {image.name}", joint.measure, show, brief=True, file=True)
 
     def ask_to_calibrate(self) -> None:
         """Ask how long a length is."""
@@ -283,21 +265,7 @@ class MeasureCoordinator(Coordinator):
 
     # -- joint spaces ---------------------------------------------------------------------------------------------------
 
-    def _show_joint_space(self, image: Image, found: list[tuple[Gap, ...]]) -> None:
-        items: list[Drawn] = []
-        for frame, gaps in enumerate(found):
-            before = (float(frame),) if image.ndim == 3 else ()
-            plane = (1, 2) if image.ndim == 3 else (0, 1)
-            items += [
-                Drawn(
-                    "joint space",
-                    np.array([[*before, *gap.femur], [*before, *gap.tibia]]),
-                    plane,
-                    f"{gap.compartment} {gap.place:.2f}",
-                )
-                for gap in gaps
-                if gap.found
-            ]
+    def _show_joint_space(self, image: Image, items: list[Drawn]) -> None:
         old = {
             place for place, item in enumerate(self.sheets.items(image)) if item is not None and item.kind == "joint space"
         }
@@ -330,9 +298,9 @@ class MeasureCoordinator(Coordinator):
                 self._show_scale()
                 return
             items = self.sheets.items(image)
-            where = ["" if item is None else self._where(image, item) for item in items]
+            places = ["" if item is None else where(image, item) for item in items]
             pixels = None if image.rgb else finest(image)
-            self.rows = rows_of(items, pixels, scale, where)
+            self.rows = rows_of(items, pixels, scale, places)
             texts = [""] * len(items)
             for shape, text in (label for row in self.rows for label in row.labels.items()):
                 texts[shape] = text
@@ -346,19 +314,6 @@ class MeasureCoordinator(Coordinator):
         self.view.set_note(note)
         self._show_scale()
 
-    def _where(self, image: Image, item: Drawn) -> str:
-        words = []
-        for axis, place in enumerate(item.slice):
-            if place is None:
-                continue
-            label, step = str(image.axis_labels[axis]), float(image.scale[axis])
-            words.append(
-                f"month {place * step:g}"
-                if str(image.units[axis]) == "month"
-                else f"{_SLICE.get(label, '')}slice {place + 1}"
-            )
-        return ", ".join(words)
-
     def _show_scale(self) -> None:
         image = self.images.layer
         if image is None:
@@ -369,17 +324,9 @@ class MeasureCoordinator(Coordinator):
         except MedGenError as error:
             self.view.set_image(str(error), has_any=False)
             return
-        notes = " ".join(
-            note for note in image.metadata.get(RADIOGRAPH, {}).get("notes", ()) if note.startswith("Distances")
-        )
-        words = {
-            "file": f"Lengths in millimetres, by the file's spacing. {notes}".strip(),
-            "calibration": "Lengths in millimetres, by a known length; they hold where that lay, as far from the detector.",
-            "unknown": "Lengths in pixels: the picture has no spacing. Calibrate it by something of a known size.",
-        }[scale.source]
         of_a_model = OF_A_MODEL if provenance_of(image).synthetic else ""
         flat = not has_patient_axes(image)
-        self.view.set_image(words, has_any=True, of_a_model=of_a_model, can_calibrate=flat)
+        self.view.set_image(scale_words(image, scale), has_any=True, of_a_model=of_a_model, can_calibrate=flat)
 
     def _length(self) -> Drawn | None:
         """The length that is marked in the table, or else the last one."""
@@ -587,10 +534,6 @@ class MeasureCoordinator(Coordinator):
             yield
         finally:
             self._busy = before
-
-
-_KNEES = {"L": "left knee", "R": "right knee"}
-_SLICE = {"S": "axial ", "P": "coronal ", "L": "sagittal "}
 
 
 class Measure(DockWidget):
