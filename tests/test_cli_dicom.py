@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 
 from napari_medgen import cli
+from napari_medgen.imaging.provenance import Provenance
+from napari_medgen.imaging.radiograph import Radiograph
+from napari_medgen.imaging.raster import write_png
 from series_support import positions, write_series, write_slice
 
 
@@ -68,3 +73,27 @@ def test_a_volume_becomes_a_series_and_comes_back(
     )
     assert status == 1
     assert "MR or CT" in err
+
+
+def test_radiographs_become_a_series_of_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pixels = np.full((120, 100), 40, np.uint8)
+    made = Radiograph(pixels, (0, 255), (0.2, 0.2), "L", provenance=Provenance(synthetic=True, model="knees"))
+    files = [write_png(replace(made, name=name), tmp_path / f"{name}.png") for name in ("a", "b")]
+    status, out, _ = call(monkeypatch, capsys, "dicom", "export", *files, "--out", tmp_path / "plain")
+    assert (status, "2 pictures" in out) == (0, True)
+    slices = [pydicom.dcmread(path) for path in sorted((tmp_path / "plain").iterdir())]
+    assert len({one.SeriesInstanceUID for one in slices}) == 1
+    assert all(one.SeriesDescription.startswith("SYNTHETIC") for one in slices)
+    np.testing.assert_array_equal(slices[0].pixel_array, pixels)
+    call(monkeypatch, capsys, "dicom", "export", files[0], "--out", tmp_path / "marked", "--mark")
+    marked = pydicom.dcmread(next((tmp_path / "marked").iterdir())).pixel_array
+    assert (marked[-20:] > 200).any()
+    status, _, err = call(monkeypatch, capsys, "dicom", "export", files[0], "--out", tmp_path / "plain")
+    assert status == 1
+    assert "not an empty folder" in err
+    nib.save(nib.Nifti1Image(np.zeros((3, 4, 5), np.int16), np.eye(4)), tmp_path / "v.nii")
+    status, _, err = call(monkeypatch, capsys, "dicom", "export", files[0], tmp_path / "v.nii", "--out", tmp_path / "z")
+    assert status == 1
+    assert "one volume, or radiographs alone" in err

@@ -222,6 +222,10 @@ def test_the_frames_are_written_as_a_dicom_series(forecast: Forecast, tmp_path: 
     assert again.laterality == "L"
     assert again.spacing == pytest.approx((80 * 0.5 / 512,) * 2)
     assert (np.abs(again.grey() - np.kron(forecast.frame(2), np.ones((16, 16)))) > 0.5)[-40:, :300].any()  # marked
+    sitk = pytest.importorskip("SimpleITK")
+    other = sitk.ReadImage(str(paths[2]))
+    np.testing.assert_allclose(other.GetSpacing()[:2], again.spacing[::-1])
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(other)[0], again.pixels)
 
 
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy of Debian's dicom3tools is not installed.")

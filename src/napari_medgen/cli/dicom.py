@@ -61,20 +61,50 @@ def convert(
 
 @app.command()
 def export(
-    image: Annotated[Path, typer.Argument(help="A volume (NIfTI, NRRD).")],
+    images: Annotated[list[Path], typer.Argument(help="A volume (NIfTI, NRRD), or radiographs (PNG, JPEG, DICOM).")],
     out: Annotated[Path, typer.Option(help="The folder to write, new or empty.")],
-    modality: Annotated[str, typer.Option(help="MR or CT: what it is of, or like.")] = "MR",
+    modality: Annotated[str, typer.Option(help="MR or CT: what a volume is of, or like.")] = "MR",
+    mark: Annotated[bool, typer.Option("--mark", help="Burn SYNTHETIC into radiographs that a model made.")] = False,
 ) -> None:
-    """Write a volume as a DICOM series of nobody; what a model made says so in every slice."""
-    from napari_medgen.imaging.files import read_volume
+    """Write a volume, or radiographs, as a DICOM series of nobody; what a model made says so in every file."""
+    from napari_medgen.imaging.files import kind_of, read_volume
     from napari_medgen.imaging.series.writing import write_series
     from napari_medgen.running.console import drive_on_console
 
     kind = modality.upper()
     if kind not in ("MR", "CT"):
         raise ImageError(f"A series is of MR or CT, not {modality}.")
-    written = drive_on_console(write_series(read_volume(image), out, kind), image.name)  # type: ignore[arg-type]
+    if all(kind_of(image) == "radiograph" for image in images):
+        print(f"{out}: {_export_pictures(images, out, mark=mark)} pictures")
+        return
+    if len(images) > 1:
+        raise ImageError("A series is one volume, or radiographs alone.")
+    written = drive_on_console(write_series(read_volume(images[0]), out, kind), images[0].name)  # type: ignore[arg-type]
     print(f"{out}: {len(written)} slices")
+
+
+def _export_pictures(images: list[Path], out: Path, *, mark: bool) -> int:
+    """Radiographs as secondary captures of one series; how many."""
+    from dataclasses import replace
+
+    from napari_medgen.imaging.files import read_radiograph
+    from napari_medgen.imaging.raster import burnt
+    from napari_medgen.imaging.secondary_capture import Picture, capture_series
+    from napari_medgen.running.writing import write_all
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ImageError(f"{out.name} exists and is not an empty folder.")
+    pictures = []
+    for path in images:
+        image = read_radiograph(path)
+        if image.identity != "removed":
+            typer.echo(f"{path.name}: look whether its pixels name a patient before you share it.", err=True)
+        if mark and image.provenance.synthetic:
+            image = replace(image, pixels=burnt(image.pixels, "SYNTHETIC", image.window))
+        pictures.append(Picture(image))
+    contents = capture_series(pictures, "radiographs")
+    write_all({out / f"IM{number:05d}.dcm": one for number, one in enumerate(contents, 1)}, ImageError)
+    return len(contents)
 
 
 def _find(source: Path) -> Found:

@@ -616,4 +616,7 @@ def test_an_image_that_is_opened_again_has_what_was_drawn_on_it(desk: Desk) -> N
     desk.coordinator._choose(again)
     assert desk.view.rows == [("Length", "30.0 mm", "")]
     assert drawn.visible
+    again.scale = (1, 1)
+    desk.idle()
+    assert desk.view.rows == [("Length", "60.0 mm", "")]
     assert sum(MEASURED in one.metadata for one in desk.viewer.layers) == 1

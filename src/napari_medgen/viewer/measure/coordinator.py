@@ -69,6 +69,7 @@ class MeasureCoordinator(Coordinator):
         self.sheets = Sheets(self.viewer, self._working, self._hear)
         self.drawing = Drawing(self.viewer, self._working, self._finished, self.sorry, self._displaced)
         self._heard: weakref.WeakSet[Shapes] = weakref.WeakSet()
+        self._followed: weakref.WeakSet[Image] = weakref.WeakSet()
         self._counted: weakref.WeakKeyDictionary[Shapes, int] = weakref.WeakKeyDictionary()
         self._tool = ""
         self._busy = False
@@ -199,6 +200,7 @@ class MeasureCoordinator(Coordinator):
             self.sorry(error)
             return
         image.metadata[CALIBRATED] = scale.steps[-1]  # what is cut out or predicted of it follows
+        layer.metadata[MEASURED] = layer.metadata[MEASURED] | {"calibrated": scale.steps[-1]}
         self._recount()
 
     def delete(self) -> None:
@@ -356,6 +358,9 @@ class MeasureCoordinator(Coordinator):
 
     def _hear(self, image: Image, layer: Shapes) -> None:
         layer.name = f"Measurements of {image.name}"
+        if image not in self._followed:
+            self._followed.add(image)
+            self._follow(image)
         if layer in self._heard:
             return
         self._heard.add(layer)
@@ -364,21 +369,6 @@ class MeasureCoordinator(Coordinator):
         self.listen(layer.events.data, self._shapes_changed)
         self.listen(layer.events.set_data, self._shapes_pasted)
         self.listen(layer.events.mode, self._mode_changed)
-        weak_image = weakref.ref(image)
-
-        def moved(event: Event) -> None:
-            if (one := weak_image()) is not None:
-                self.sheets.follow(one)
-                self._timer.start()
-
-        def renewed(event: Event) -> None:
-            if (one := weak_image()) is not None:
-                self.sheets.renew(one)
-                self._timer.start()
-
-        for what in ("scale", "translate", "rotate", "shear", "affine"):
-            self.listen(getattr(image.events, what), moved)
-        self.listen(image.events.data, renewed)
         weak = weakref.ref(self)
 
         def escape(_: object) -> None:
@@ -387,6 +377,24 @@ class MeasureCoordinator(Coordinator):
 
         layer.bind_key("Escape", escape, overwrite=True)
         self._undo.append(lambda: layer.bind_key("Escape", None, overwrite=True))
+
+    def _follow(self, image: Image) -> None:
+        """Keep what was drawn on an image where it lies, and what was counted true to its grey values."""
+        weak = weakref.ref(image)
+
+        def moved(event: Event) -> None:
+            if (one := weak()) is not None:
+                self.sheets.follow(one)
+                self._timer.start()
+
+        def renewed(event: Event) -> None:
+            if (one := weak()) is not None:
+                self.sheets.renew(one)
+                self._timer.start()
+
+        for what in ("scale", "translate", "rotate", "shear", "affine"):
+            self.listen(getattr(image.events, what), moved)
+        self.listen(image.events.data, renewed)
 
     def _adopt(self, layer: Any, only: Image | None = None) -> None:
         """Take a layer of measurements for the image that it was made on, if that is open, or is a certain one."""
