@@ -308,7 +308,7 @@ def test_a_map_is_saved_with_what_it_means(coordinator: OverlayCoordinator, qtbo
     finish(coordinator, qtbot)
     coordinator.save(tmp_path / "out")
     finish(coordinator, qtbot)
-    assert {path.suffix for path in coordinator.written} == {".png", ".npy", ".json"}
+    assert {path.suffix for path in coordinator.written} == {".png", ".npy", ".json", ".dcm"}
 
 
 def test_a_map_of_a_synthetic_image_is_marked(coordinator: OverlayCoordinator, qtbot: QtBot) -> None:

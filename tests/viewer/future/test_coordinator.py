@@ -386,8 +386,8 @@ def test_reports_are_written_as_pdf_and_html(stage: Stage, tmp_path: Path) -> No
     assert "cannot be written" in stage.view.work.error
     stage.coordinator.save(tmp_path / "out")
     stage.idle()
-    assert len(stage.coordinator.written) == 13
-    assert stage.view.work.status == f"Saved 13 files in {tmp_path / 'out'}"
+    assert len(stage.coordinator.written) == 13 + 5  # and a DICOM series
+    assert stage.view.work.status == f"Saved 18 files in {tmp_path / 'out'}"
     assert not stage.view.work._open.isHidden()
 
 
@@ -519,8 +519,8 @@ def test_cancel_ends_the_projection_and_leaves_what_is_being_saved(stage: Stage,
     stage.coordinator.project(anyway=True)
     stage.coordinator.cancel()
     stage.idle()
-    assert len(stage.coordinator.written) == 13
-    assert stage.view.work.status == f"Saved 13 files in {tmp_path / 'out'}"
+    assert len(stage.coordinator.written) == 13 + 5  # and a DICOM series
+    assert stage.view.work.status == f"Saved 18 files in {tmp_path / 'out'}"
     assert not stage.view.work._open.isHidden()
 
 
