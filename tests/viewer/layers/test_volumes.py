@@ -56,3 +56,10 @@ def test_contrast_limits_are_never_empty() -> None:
     low, high = contrast_limits(np.arange(1000.0))
     assert low == 0
     assert 990 < high < 1000
+
+
+def test_contrast_limits_of_a_large_volume_are_those_of_its_voxels() -> None:
+    voxels = np.random.default_rng(0).gamma(2.0, 100.0, (180, 200, 160)).astype(np.float32)
+    low, high = contrast_limits(voxels)
+    assert low == voxels.min()
+    assert high == pytest.approx(np.percentile(voxels, 99.8), rel=0.02)

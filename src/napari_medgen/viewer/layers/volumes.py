@@ -20,6 +20,7 @@ from napari_medgen.viewer.layers.place import UNSURE, millimetres, moved, placem
 CANONICAL_WORLD = np.eye(4)
 CANONICAL_WORLD[:3, :3] = CANONICAL_AXES
 LayerData = tuple[NDArray[Any], dict[str, Any], str]
+_SAMPLED = 2**22  # voxels that are enough for a percentile
 
 
 def layer_options(volume: Volume) -> dict[str, Any]:
@@ -64,9 +65,14 @@ def image_options(volume: Volume, limits: tuple[float, float] | None = None) -> 
 
 
 def contrast_limits(voxels: NDArray[Any]) -> tuple[float, float]:
-    """From the lowest grey value to the 99.8th percentile of what lies above it; never an empty interval."""
+    """From the lowest grey value to the 99.8th percentile of what lies above it; never an empty interval.
+
+    Of a large volume the percentile is that of evenly spread voxels: of all of 500 slices it took longer than to read them.
+    """
     low = float(voxels.min())
-    above = voxels[voxels > low]
+    every = max(int(np.ceil((voxels.size / _SAMPLED) ** (1 / voxels.ndim))), 1)
+    spread = voxels[(slice(None, None, every),) * voxels.ndim]
+    above = spread[spread > low]
     high = float(np.percentile(above, 99.8)) if above.size else low + 1
     # napari hands them to the graphics card in single precision, where close ones are equal.
     return range_of(low, high)
