@@ -17,6 +17,7 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 ABSENT = "the public data sets are not here: docs/data.md says where to get them and where to put them"
 # Set by scripts/test.sh where no window can be opened.
 NO_WINDOWS = bool(os.environ.get("NAPARI_MEDGEN_NO_WINDOWS"))
+_LONG = ("viewer/test_user_paths", "viewer/test_hostile", "running/test_processes", "test_cli_study")
 collect_ignore = ["viewer"] if NO_WINDOWS else []
 
 
@@ -24,6 +25,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Whoever asks for the public data is of that kind, whether its author marked it or not."""
     if "real_data" in getattr(item, "fixturenames", ()):
         item.add_marker("real_data")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests first: at the end one process would wait while the other follows a user through a window."""
+    items.sort(key=lambda item: not any(name in item.nodeid for name in _LONG))
 
 
 @pytest.hookimpl(tryfirst=True)
