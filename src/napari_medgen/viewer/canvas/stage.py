@@ -7,8 +7,7 @@ what is shown, and a captioned cell shows its own layers only, whatever is opene
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import MethodType
@@ -22,6 +21,7 @@ from napari_medgen.viewer.canvas.captions import set_caption
 from napari_medgen.viewer.canvas.seen import cells as cells_of
 from napari_medgen.viewer.layers.owner import is_subject
 from napari_medgen.viewer.layers.proxy import unwrapped
+from napari_medgen.viewer.work.own_doing import OwnDoing
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -77,7 +77,7 @@ class Stage:
         self._subject: Callable[[], Image | None] = lambda: None
         self._scene: _Scene | None = None
         self._fitted: tuple[object, ...] = ()
-        self._busy = False
+        self._busy = OwnDoing()
         self._holders: weakref.WeakSet[object] = weakref.WeakSet()
         # What somebody drew over a subject goes and comes with it.
         self._drawn: weakref.WeakKeyDictionary[Layer, weakref.WeakSet[Layer]] = weakref.WeakKeyDictionary()
@@ -127,7 +127,7 @@ class Stage:
         if layer not in self.viewer.layers:
             return
         before = self.subject
-        with self._working():
+        with self._busy.working():
             self._drop_scene()
             kept = {layer, *belonging}
             for other in self._visible():
@@ -180,7 +180,7 @@ class Stage:
         fit
             Whether the view is fitted to what is shown, where that has another extent than before.
         """
-        with self._working():
+        with self._busy.working():
             if self._scene is not None and self._scene.owner != owner:
                 self._drop_scene()
             scene = self._scene = _Scene(
@@ -216,7 +216,7 @@ class Stage:
         """Give the stage back: the subject alone is shown again; nothing where it is somebody else's."""
         if self._scene is None or self._scene.owner != owner:
             return
-        with self._working():
+        with self._busy.working():
             scene, self._scene = self._scene, None
             self._hide(scene)
             self._leave_grid()
@@ -301,7 +301,7 @@ class Stage:
         if scene.single is not None:
             scene.single()
         else:
-            with self._working():
+            with self._busy.working():
                 self._drop_scene()
                 self._leave_grid()
             self._show_subject()
@@ -340,7 +340,7 @@ class Stage:
             if not _is_image(layer):
                 self._draw_over(layer)
             elif layer.visible:
-                with self._working():
+                with self._busy.working():
                     layer.visible = False
                 self.viewer.status = f"{layer.name} is open, and hidden while pictures stand beside each other."
         elif self._holders and layer.visible and is_subject(layer):
@@ -360,7 +360,7 @@ class Stage:
             cells = (tuple(shown for shown in cell if shown.layer is not layer) for cell in scene.cells)
             scene.cells = [cell for cell in cells if cell]
             del scene.captions[layer]
-            with self._working():
+            with self._busy.working():
                 self._arrange(scene)
         if self._subject() is layer:
             self._subject = lambda: None
@@ -369,7 +369,7 @@ class Stage:
 
     def _reordered(self, event: Event | None = None) -> None:
         if not self._busy and self._scene is not None:
-            with self._working():
+            with self._busy.working():
                 self._arrange(self._scene)
         if not self._busy:
             self._caption()
@@ -382,7 +382,7 @@ class Stage:
             if is_subject(layer):
                 self.show(layer)
             elif _is_image(layer):
-                with self._working():
+                with self._busy.working():
                     layer.visible = False
             else:
                 self._draw_over(layer)
@@ -405,7 +405,7 @@ class Stage:
         scene, on = self._scene, self.viewer.canvas.grid.enabled
         if scene is not None and on != (len(scene.cells) > 1):
             if on:
-                with self._working():
+                with self._busy.working():
                     self._leave_grid()
             else:
                 self._one_picture()
@@ -413,15 +413,6 @@ class Stage:
 
     def _visible(self) -> list[Layer]:
         return [layer for layer in self.viewer.layers if layer.visible]
-
-    @contextmanager
-    def _working(self) -> Iterator[None]:
-        """What the stage itself changes is no wish of anybody's."""
-        before, self._busy = self._busy, True
-        try:
-            yield
-        finally:
-            self._busy = before
 
 
 def _weakly(function: Callable[[], None]) -> Callable[[], None]:

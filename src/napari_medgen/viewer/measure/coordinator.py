@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -39,6 +37,7 @@ from napari_medgen.viewer.measure.view import ADJUST, MeasureView
 from napari_medgen.viewer.measure.words import scale_words, where
 from napari_medgen.viewer.widgets.coordinator import Coordinator
 from napari_medgen.viewer.widgets.dock import DockWidget
+from napari_medgen.viewer.work.own_doing import OwnDoing
 from napari_medgen.viewer.work.queue import WorkQueue, file_queue, shared_queue
 
 if TYPE_CHECKING:
@@ -66,13 +65,13 @@ class MeasureCoordinator(Coordinator):
         super().__init__(view, viewer, queue, files)
         self.view = view
         self.rows: list[Row] = []
-        self.sheets = Sheets(self.viewer, self._working, self._hear)
-        self.drawing = Drawing(self.viewer, self._working, self._finished, self.sorry, self._displaced)
+        self._busy = OwnDoing()
+        self.sheets = Sheets(self.viewer, self._busy.working, self._hear)
+        self.drawing = Drawing(self.viewer, self._busy.working, self._finished, self.sorry, self._displaced)
         self._heard: weakref.WeakSet[Shapes] = weakref.WeakSet()
         self._followed: weakref.WeakSet[Image] = weakref.WeakSet()
         self._counted: weakref.WeakKeyDictionary[Shapes, int] = weakref.WeakKeyDictionary()
         self._tool = ""
-        self._busy = False
         self._timer = self.settled(_SETTLE, self._recount)
         for signal, slot in (
             (view.image_chosen, self._image_chosen),
@@ -127,7 +126,7 @@ class MeasureCoordinator(Coordinator):
             drawn.visible = True
             drawn.mode = "pan_zoom"
         if tool == ADJUST and drawn is not None:
-            with self._working():
+            with self._busy.working():
                 self.viewer.layers.selection.active = drawn
             drawn.mode = "direct"
             return
@@ -533,15 +532,6 @@ class MeasureCoordinator(Coordinator):
         for axis, place in enumerate(item.slice):
             if place is not None:
                 self.viewer.dims.set_point(before + axis, float(world[axis]))
-
-    @contextmanager
-    def _working(self) -> Iterator[None]:
-        """What this class changes itself is no wish of anybody's."""
-        before, self._busy = self._busy, True
-        try:
-            yield
-        finally:
-            self._busy = before
 
 
 class Measure(DockWidget):
