@@ -1,4 +1,4 @@
-"""Train a volume model or a classifier on a lent GPU from one small archive; what came of it is copied every few minutes.
+"""Train on a lent GPU from one small archive, or a folder of images; what came of it is copied every few minutes.
 
     napari-medgen prepare brain-t1 --data DATA --out brain-t1.npz            # before, where the images are
     python scripts/train_on_gpu.py brain-t1 brain-t1.npz --out results       # on the machine with the GPU
@@ -21,6 +21,13 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+_KEPT = (  # checkpoint, what of it, and what the weights are called
+    ("autoencoder", "net", "autoencoder"),
+    ("denoiser", "mean", "denoiser"),
+    ("classifier", "mean", "classifier"),
+    ("networks", "mean_generator", "generator"),
+    ("networks", "mean_encoder", "encoder"),
+)
 
 
 def main() -> int:
@@ -69,13 +76,13 @@ def bring_back(name: str, work: Path, out: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
-    for stage, kept in (("autoencoder", "net"), ("denoiser", "mean"), ("classifier", "mean")):
+    for stage, kept, called in _KEPT:
         with contextlib.suppress(OSError, RuntimeError, EOFError, KeyError):
             file = work / f"{stage}.pt"
             state = torch.load(file, map_location="cpu", weights_only=True)[kept]  # noqa: TID251  (our own)
-            part = out / f"{name}-{stage}.part"
+            part = out / f"{name}-{called}.part"
             save_file({key: value.half().contiguous() for key, value in state.items() if value.is_floating_point()}, part)
-            part.replace(out / f"{name}-{stage}.safetensors")
+            part.replace(out / f"{name}-{called}.safetensors")
     with contextlib.suppress(OSError):
         _pack_logs(name, work, out)
 
@@ -85,7 +92,7 @@ def _pack_logs(name: str, work: Path, out: Path) -> None:
     with tarfile.open(part, "w:gz") as archive:
         for path in work.glob("*.csv"):
             archive.add(path, path.name)
-        for stage in ("autoencoder", "denoiser"):
+        for stage in ("autoencoder", "denoiser", "networks"):
             for path in sorted((work / stage).glob("*.png"))[-2:]:
                 archive.add(path, f"{stage}/{path.name}")
     part.replace(out / f"{name}-logs.tar.gz")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 # Before any test imports PyTorch: threads that spin while they wait make the suite ten times slower beside other work.
 import napari_medgen  # noqa: F401
+
+if TYPE_CHECKING:
+    from pretended_gpu import PretendedGpu
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -68,3 +73,14 @@ def tiny_model(tmp_path: Path) -> Path:
     from tests_support import write_tiny_model
 
     return write_tiny_model(tmp_path / "models" / "tiny")
+
+
+@pytest.fixture
+def gpu() -> Iterator[PretendedGpu]:
+    """A GPU that is not there (``pretended_gpu.py``); the test is skipped where it cannot be pretended."""
+    from pretended_gpu import PretendedGpu, why_not
+
+    if reason := why_not():
+        pytest.skip(reason)
+    with PretendedGpu(count=2) as there:
+        yield there

@@ -49,8 +49,8 @@ def test_progress_has_a_look_when_asked(generator: VolumeGenerator) -> None:
     seen: list[Progress] = []
     drive(generator.sample(SampleRequest(steps=3, previews=True)), seen.append)
     assert [(p.step, p.total) for p in seen] == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert all(p.preview.voxels.shape == (16, 16, 32) for p in seen[:-1])
-    assert seen[0].preview.provenance.synthetic
+    assert all(p.looked_at().preview.voxels.shape == (16, 16, 32) for p in seen[:-1])
+    assert seen[0].looked_at().preview.provenance.synthetic
     drive(generator.sample(SampleRequest(steps=2)), lambda p: seen.append(p))
     assert all(p.preview is None for p in seen[4:])
 
@@ -109,8 +109,8 @@ def test_slabs_are_taken_where_memory_is_short(generator: VolumeGenerator, monke
     np.testing.assert_allclose(slabs, whole, atol=0.1)
     monkeypatch.setattr(module, "free_bytes", lambda device: 10)
     monkeypatch.setattr(devices, "free_bytes", lambda device: 10)
-    monkeypatch.setattr(module, "denoise_bytes", lambda architecture: 0)
-    with pytest.raises(MemoryShortageError, match=r"Decoding 16 x 16 x 32 voxels needs about .* 0 MiB are free"):
+    monkeypatch.setattr(module, "denoise_bytes", lambda architecture, **_: 0)
+    with pytest.raises(MemoryShortageError, match=r"Sampling 16 x 16 x 32 voxels needs about .* 0 MiB are free"):
         drive(generator.sample(SampleRequest(steps=3)))
 
 

@@ -88,6 +88,8 @@ class NetworkView:
             part = part.flip(-1)
         if part.shape[-2:] == self.size:
             return part
+        if part.device.type == "mps" and part.requires_grad:
+            return _resized(part, self.size)
         return F.interpolate(part, self.size, mode="bilinear", antialias=True, align_corners=False)
 
     def place(self, maps: Tensor) -> Tensor:
@@ -103,6 +105,19 @@ class NetworkView:
     def restore(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
         """Pictures (..., *size) as the patient's side shows them: mirrored back if they were mirrored."""
         return np.ascontiguousarray(pictures[..., ::-1]) if self.mirrored else pictures
+
+
+def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """The same resizing as two products with matrices: Apple's GPU has no gradient of the other."""
+    import torch
+    from torch.nn import functional as F
+
+    def matrix(outside: int, inside: int) -> Tensor:
+        lines = torch.eye(inside)[None, None]
+        return F.interpolate(lines, (outside, inside), mode="bilinear", antialias=True, align_corners=False)[0, 0].to(images)
+
+    rows, columns = (matrix(outside, inside) for outside, inside in zip(size, images.shape[-2:], strict=True))
+    return rows @ images @ columns.T
 
 
 def to_tensor(grey: NDArray[np.floating], channels: int = 1) -> Tensor:

@@ -111,9 +111,10 @@ class Extrapolator:
         self.folder, self.grader = folder, grader
         self.architecture = progression_architecture(folder.card)
         self.device = device or choose_device()
-        generator, encoder = load_networks(folder)
-        self.generator = _ready(generator, self.device)
-        self.encoder = _ready(encoder, self.device) if encoder is not None else None
+        with memory_guard(f"Loading {folder.name}", "Close other programs, or other widgets."):
+            generator, encoder = load_networks(folder)
+            self.generator = _ready(generator, self.device)
+            self.encoder = _ready(encoder, self.device) if encoder is not None else None
         if cohort is not None:
             require_model(cohort, folder, grader)
         self.cohort = cohort if cohort is not None else cohort_of_model(folder)

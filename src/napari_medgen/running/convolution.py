@@ -32,6 +32,18 @@ def _skips_onednn(x: torch.Tensor) -> bool:
     )
 
 
+def _spoils_gradients(x: torch.Tensor, weight: torch.Tensor) -> bool:
+    """Whether oneDNN would get the gradient of these weights wrong.
+
+    In bfloat16, where the input is two voxels deep, it is infinite, not a number or off by powers of ten (torch 2.13).
+    """
+    if x.device.type != "cpu" or x.shape[2] != 2 or not (torch.is_grad_enabled() and weight.requires_grad):
+        return False
+    return x.dtype == torch.bfloat16 or (
+        torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
+    )
+
+
 class Conv3d(nn.Conv3d):
     """``torch.nn.Conv3d`` with zero padding whose small single-precision inputs also run in oneDNN.
 
@@ -39,6 +51,10 @@ class Conv3d(nn.Conv3d):
     """
 
     def _conv_forward(self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        if _spoils_gradients(input, weight):
+            with torch.autocast("cpu", enabled=False):
+                whole = (one if one is None else one.float() for one in (input, weight, bias))
+                return F.conv3d(*whole, self.stride, self.padding, self.dilation, self.groups)
         if self.padding_mode == "zeros" and not isinstance(self.padding, str) and _skips_onednn(input):
             return cast(
                 torch.Tensor,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import json
 import os
@@ -29,37 +30,44 @@ class Device:
 
     Attributes
     ----------
-    kind
-        ``cpu``, ``cuda`` or ``mps``.
+    name
+        As PyTorch calls it: ``cpu``, ``cuda`` or ``mps``; ``cuda:1`` is the second of several.
     precision
         ``float32`` or ``bfloat16``; weights are float32 in either case.
     convolution_seconds
         How long a small 3D convolution takes: what time estimates are scaled by. Nothing else depends on it.
     chosen
         Whether somebody asked for this precision. Where nobody did, a model's card may ask for single precision.
+    remark
+        Why it is not a faster one, for a person: a GPU that is there and cannot compute.
     """
 
-    kind: str
+    name: str
     precision: str
     convolution_seconds: float
     chosen: bool = True
+    remark: str = ""
 
     @property
     def torch(self) -> torch.device:
-        """As PyTorch calls it."""
-        return torch.device(self.kind)
+        """The device itself."""
+        return torch.device(self.name)
+
+    @property
+    def kind(self) -> str:
+        """``cpu``, ``cuda`` or ``mps``."""
+        return self.torch.type
 
     @property
     def label(self) -> str:
         """What a person reads."""
-        name = torch.cuda.get_device_name() if self.kind == "cuda" else {"cpu": "CPU", "mps": "Apple GPU"}[self.kind]
-        return f"{name}, {self.precision}"
+        return f"{_called(self.name)}, {self.precision}" + (f" ({self.remark})" if self.remark else "")
 
     @property
     def identity(self) -> str:
         """What the last digits depend on beside the precision: hardware, threads and PyTorch."""
         threads = f", {torch.get_num_threads()} threads" if self.kind == "cpu" else ""
-        return f"{self.kind} {_hardware(self.kind)}{threads}, torch {torch.__version__}"
+        return f"{self.kind} {_hardware(self.name)}{threads}, torch {torch.__version__}"
 
     def at(self, precision: str) -> Device:
         """The same device in another precision, which is thereby chosen.
@@ -73,25 +81,26 @@ class Device:
             raise MedGenError(f"The precision must be auto, float32 or bfloat16, not {precision}.")
         if precision == self.precision:
             return replace(self, chosen=True)
-        return Device(self.kind, precision, _measured(self.kind, precision))
+        return replace(self, precision=precision, convolution_seconds=_measured(self.name, precision), chosen=True)
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """The context in which networks run."""
         if self.precision == "float32":
             return contextlib.nullcontext()
-        return torch.autocast(self.kind, dtype=torch.bfloat16)
+        return torch.autocast(self.torch.type, dtype=torch.bfloat16)
 
 
 def available() -> list[str]:
-    """Kinds of device on this machine, the fastest first."""
-    kinds = ["cuda"] if torch.cuda.is_available() else []
+    """Devices of this machine, the fastest first; of several GPUs each, the first of them also as ``cuda``."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    names = ["cuda", *(f"cuda:{index}" for index in range(count))] if count else []
     if torch.backends.mps.is_available():
-        kinds.append("mps")
-    return [*kinds, "cpu"]
+        names.append("mps")
+    return [*names, "cpu"]
 
 
-def choose_device(kind: str = "", precision: str = "") -> Device:
-    """The device to use: as asked, else as set, else the fastest.
+def choose_device(name: str = "", precision: str = "") -> Device:
+    """The device to use: as asked, else as set, else the fastest that computes.
 
     Where no precision is asked for, it is bfloat16 on hardware that computes in it, and float32 elsewhere. That follows
     from what the hardware is and never from how fast it was today, for a seed must give one volume.
@@ -99,26 +108,67 @@ def choose_device(kind: str = "", precision: str = "") -> Device:
     Raises
     ------
     MedGenError
-        If the device is not on this machine, or the precision is unknown.
+        If the device is not on this machine or cannot compute, or the precision is unknown.
     """
     keep_freed_memory()
+    # Single precision is what it says: an Ampere GPU would round what it convolves to ten bits, and a seed's volume would be
+    # another one by a thousandth of its range.
+    torch.backends.cudnn.allow_tf32 = False
     settings = load_settings()
-    kind, precision = kind or settings.device, precision or settings.precision
-    kinds = available()
-    if kind == "auto":
-        kind = kinds[0]
-    if kind not in kinds:
-        raise MedGenError(f"There is no device {kind} on this machine; there is: {', '.join(kinds)}.")
+    name, precision = name or settings.device, precision or settings.precision
+    names, remark = available(), ""
+    if name == "auto":
+        # A GPU that PyTorch sees may be too old or too new for it, or its driver be broken: another device works.
+        whys = {one: why_not(one) for one in names if one in ("cuda", "mps")}
+        name = next(one for one in names if ":" not in one and not whys.get(one))
+        remark = " ".join(why for why in whys.values() if why)
+    elif name not in names:
+        raise MedGenError(f"There is no device {name} on this machine; there is: {', '.join(names)}.")
+    elif why := why_not(name):
+        raise MedGenError(f"{why[0].upper()}{why[1:]}; choose another device (cpu), or a PyTorch that is made for it.")
     chosen = precision != "auto"
     if not chosen:
-        precision = "bfloat16" if computes_bfloat16(kind) else "float32"
+        precision = "bfloat16" if computes_bfloat16(name) else "float32"
     if precision not in PRECISIONS:
         raise MedGenError(f"The precision must be auto, float32 or bfloat16, not {precision}.")
-    return Device(kind, precision, _measured(kind, precision), chosen)
+    return Device(name, precision, _measured(name, precision), chosen, remark)
 
 
-def computes_bfloat16(kind: str) -> bool:
+@functools.cache
+def _trial(name: str) -> str:
+    """What PyTorch says when a device convolves and differentiates a little; empty where it can."""
+    try:
+        with torch.enable_grad():
+            x = torch.ones(1, 1, 4, 4, device=name, requires_grad=True)
+            torch.nn.functional.conv2d(x, torch.ones(1, 1, 3, 3, device=name)).sum().backward()
+        synchronise(name)
+    except torch.OutOfMemoryError:
+        return ""  # another program's memory: the work itself will say so
+    except RuntimeError as error:
+        return str(error).splitlines()[0] or "unknown error"
+    return ""
+
+
+def why_not(name: str) -> str:
+    """Why a device of this machine cannot be used, as part of a sentence; empty where it can.
+
+    PyTorch calls a GPU available whose generation it has no kernels for.
+    """
+    if torch.device(name).type == "cpu" or not (said := _trial(name)):
+        return ""
+    reason = "is too old or too new for this PyTorch" if "no kernel image" in said else f"does not compute: {said}"
+    return f"the GPU {_called(name)} {reason}"
+
+
+def _called(name: str) -> str:
+    """A device for a person."""
+    kind = torch.device(name).type
+    return torch.cuda.get_device_name(name) if kind == "cuda" else {"cpu": "CPU", "mps": "Apple GPU"}[kind]
+
+
+def computes_bfloat16(name: str) -> bool:
     """Whether the hardware has instructions for bfloat16; emulating them is many times slower than single precision."""
+    kind = torch.device(name).type
     if kind == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if kind != "cpu":
@@ -131,15 +181,15 @@ def computes_bfloat16(kind: str) -> bool:
     return any(bool(supported()) for supported in asked if supported is not None)
 
 
-def _measured(kind: str, precision: str) -> float:
+def _measured(name: str, precision: str) -> float:
     """Seconds of a small 3D convolution, measured once for each machine and PyTorch and then kept."""
     file = platformdirs.user_cache_path("napari-medgen") / "convolution-seconds.json"
-    key = f"{kind} {_hardware(kind)} threads {torch.get_num_threads()} torch {torch.__version__}"
+    key = f"{torch.device(name).type} {_hardware(name)} threads {torch.get_num_threads()} torch {torch.__version__}"
     known: dict[str, dict[str, float]] = {}
     with contextlib.suppress(OSError, ValueError):
         known = json.loads(file.read_text())
     if precision not in known.get(key, {}):
-        known.setdefault(key, {})[precision] = _time_convolution(kind, precision)
+        known.setdefault(key, {})[precision] = _time_convolution(name, precision)
         with contextlib.suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(known, indent=1))
@@ -155,18 +205,19 @@ def synchronise(device: torch.device | str) -> None:
         torch.mps.synchronize()
 
 
-def _hardware(kind: str) -> str:
-    return torch.cuda.get_device_name() if kind == "cuda" else torch.backends.cpu.get_cpu_capability()
+def _hardware(name: str) -> str:
+    is_gpu = torch.device(name).type == "cuda"
+    return torch.cuda.get_device_name(name) if is_gpu else torch.backends.cpu.get_cpu_capability()
 
 
 @torch.no_grad()
-def _time_convolution(kind: str, precision: str) -> float:
+def _time_convolution(name: str, precision: str) -> float:
     """Best of a few runs of a 48-channel convolution on 16 x 20 x 16 voxels, given up after a quarter of a second."""
-    device = torch.device(kind)
+    device = torch.device(name)
     layer = Conv3d(48, 48, 3, padding=1).to(device)
     x = torch.randn(1, 48, 16, 20, 16, device=device)
     best, deadline = float("inf"), time.perf_counter() + 0.25
-    with Device(kind, precision, 0).autocast():
+    with Device(name, precision, 0).autocast():
         for run in range(20):
             begun = time.perf_counter()
             layer(x)
@@ -182,7 +233,9 @@ def _time_convolution(kind: str, precision: str) -> float:
 def free_bytes(device: Device) -> int:
     """Memory that a computation can still have on a device."""
     if device.kind == "cuda":
-        return int(torch.cuda.mem_get_info()[0])
+        # What PyTorch keeps in reserve and nobody uses counts as taken to the driver, and is free to us.
+        kept = torch.cuda.memory_reserved(device.torch) - torch.cuda.memory_allocated(device.torch)
+        return int(torch.cuda.mem_get_info(device.torch)[0]) + max(kept, 0)
     return int(psutil.virtual_memory().available)
 
 
@@ -196,11 +249,16 @@ def free_memory(*, thoroughly: bool = False) -> None:
     """
     if thoroughly:
         gc.collect()
+    free_gpu_memory()
+    release()
+
+
+def free_gpu_memory() -> None:
+    """Give back to the driver, and thus to other programs, what PyTorch keeps in reserve on a GPU."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     if torch.backends.mps.is_available():
         torch.mps.empty_cache()
-    release()
 
 
 @contextlib.contextmanager
@@ -224,7 +282,7 @@ def memory_guard(what: str, would_fit: str = "") -> Iterator[None]:
     except (MemoryError, torch.OutOfMemoryError):
         short: Any = True
     except RuntimeError as error:
-        if "can't allocate memory" not in str(error) and "out of memory" not in str(error).lower():
+        if not _says_short(error):
             raise
         short = True
     else:
@@ -233,6 +291,37 @@ def memory_guard(what: str, would_fit: str = "") -> Iterator[None]:
         free_memory(thoroughly=True)
         advice = f" {would_fit}" if would_fit else ""
         raise MemoryShortageError(f"{what} needs more memory than is free.{advice}")
+
+
+# What PyTorch and the libraries beneath it say where memory is short; a full GPU mostly says it of its handles and engines.
+_SHORT = (
+    "can't allocate memory",
+    "out of memory",
+    "alloc_failed",
+    "cudnn_status_not_initialized",
+    "cublas_status_not_initialized",
+    "unable to find an engine",
+    "valid cudnn algorithm",
+)
+
+
+def _says_short(error: RuntimeError) -> bool:
+    return any(words in str(error).lower() for words in _SHORT)
+
+
+@contextlib.contextmanager
+def smaller_instead() -> Iterator[None]:
+    """End quietly where memory runs out, with what was held freed: something smaller is tried next."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError):
+        pass
+    except RuntimeError as error:
+        if not _says_short(error):
+            raise
+    else:
+        return
+    free_memory(thoroughly=True)
 
 
 def require_bytes(needed: int, device: Device, what: str, would_fit: str = "") -> None:

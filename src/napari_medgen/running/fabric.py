@@ -38,7 +38,9 @@ def build_fabric(precision: str = "auto", devices: int = 1, nodes: int = 1) -> F
 
         # The shapes of a training stay the same, so that trying the ways to convolve pays within its first steps.
         torch.backends.cudnn.benchmark = True
-    fabric = Fabric(accelerator=device.kind, devices=devices, num_nodes=nodes, precision=precision)
+    # One process trains where it was asked to, cuda:1 for example; of several, each has the GPU of its number.
+    places: int | list[int] = [device.torch.index] if devices * nodes == 1 and device.torch.index is not None else devices
+    fabric = Fabric(accelerator=device.kind, devices=places, num_nodes=nodes, precision=precision)
     if devices * nodes > 1:
         fabric.launch()
     return fabric

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ class Progress:
     message
         What is being done, for a person.
     preview
-        Something to look at meanwhile, for example a volume that is still noisy; or None.
+        Something to look at meanwhile, for example a volume that is still noisy, or a function that makes it; or None.
     """
 
     step: int
@@ -33,6 +33,10 @@ class Progress:
     def fraction(self) -> float:
         """Share of the work that is done, 0 to 1."""
         return min(self.step / self.total, 1.0) if self.total else 0.0
+
+    def looked_at(self) -> Progress:
+        """The same with its preview made, by whoever is going to show it: what nobody sees need not be computed."""
+        return replace(self, preview=self.preview()) if callable(self.preview) else self
 
 
 Steps = Generator[Progress, None, T]

@@ -31,7 +31,7 @@ class ResidentRows:
         self._array, self._device = array, device
         self._there: torch.Tensor | None = None
         if device.type == "cuda" and array.nbytes < _SHARE * torch.cuda.mem_get_info(device)[0]:
-            self._there = torch.from_numpy(np.ascontiguousarray(array)).to(device)
+            self._there = torch.from_numpy(np.array(array)).to(device)  # a mapped file cannot be written to
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -96,6 +96,9 @@ def run_training(
 def update(fabric: Fabric, network: Any, optimizer: Any, loss: Tensor, iteration: int, largest: float = 1.0) -> None:
     """One step of an optimiser, with gradients of at most ``largest``; a gradient that is no number ends the training.
 
+    In half precision with a scale (``16-mixed``) it does not: the scale grows until a gradient overflows, and that step is
+    left out.
+
     Raises
     ------
     RecipeError
@@ -104,8 +107,12 @@ def update(fabric: Fabric, network: Any, optimizer: Any, loss: Tensor, iteration
     optimizer.zero_grad()
     fabric.backward(loss)
     with finite_gradients(iteration):
-        fabric.clip_gradients(network, optimizer, max_norm=largest, error_if_nonfinite=True)
+        fabric.clip_gradients(network, optimizer, max_norm=largest, error_if_nonfinite=not _scales(fabric))
     optimizer.step()
+
+
+def _scales(fabric: Fabric) -> bool:
+    return getattr(fabric.strategy.precision, "scaler", None) is not None
 
 
 def set_rate(optimizer: Any, rate: float) -> None:

@@ -133,6 +133,9 @@ def holds_checkpoint(work: Path, name: str) -> bool:
     return any((work / f"{name}{ending}").is_file() for ending in (".pt", ".previous.pt"))
 
 
+_PRECISION = "precision"
+
+
 class Stage:
     """The state of one stage of training: what a checkpoint holds, where it lies, and the stage's log.
 
@@ -186,7 +189,8 @@ class Stage:
         start = int(saved["iteration"])
         self._compare(saved.get("recipe"), start)
         for name, part in self._parts.items():
-            part.load_state_dict(saved[name])
+            if name in saved or name != _PRECISION:  # checkpoints of earlier versions have none of it
+                part.load_state_dict(saved[name])
         if self._leader:
             trim_rows(self.log, start)
         return start

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from napari_medgen.errors import ModelError
 from napari_medgen.models.folder import ModelFolder, build_network
-from napari_medgen.running.devices import Device, choose_device
+from napari_medgen.running.devices import Device, choose_device, memory_guard
 from napari_medgen.saliency.architecture import CLASSIFIER_FILE, REFERENCE_FILE, classifier_architecture
 from napari_medgen.saliency.network import ResNet, channels_last
 from napari_medgen.saliency.suitability import FeatureReference
@@ -34,8 +34,9 @@ class LoadedClassifier:
         self.architecture = classifier_architecture(folder.card)
         self.device = device or choose_device()
         sizes, weights = self.architecture.network, folder.tensors(CLASSIFIER_FILE)
-        network = build_network(lambda: ResNet(sizes), weights, "classifier", missing_ok="num_batches_tracked")
-        self.network = channels_last(network).to(self.device.torch).eval()
+        with memory_guard(f"Loading {folder.name}", "Close other programs, or other widgets."):
+            network = build_network(lambda: ResNet(sizes), weights, "classifier", missing_ok="num_batches_tracked")
+            self.network = channels_last(network).to(self.device.torch).eval()
         self.network.requires_grad_(False)
         has_reference = REFERENCE_FILE in folder.card.checksums
         self.reference = FeatureReference.from_tensors(folder.tensors(REFERENCE_FILE)) if has_reference else None

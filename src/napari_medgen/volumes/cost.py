@@ -31,25 +31,32 @@ class Cost:
         return f"about {time}, {gib(self.bytes)}"
 
 
-def denoise_bytes(architecture: VolumeArchitecture) -> int:
-    """Memory of one denoiser step at its peak, beside the weights."""
+def denoise_bytes(architecture: VolumeArchitecture, *, guided: bool = False) -> int:
+    """Memory of one denoiser step at its peak, beside the weights; guidance asks for two volumes at once."""
     _, d, h, w = architecture.latent_shape
-    sizes = architecture.denoiser
+    sizes, at_once = architecture.denoiser, 2 if guided else 1
     if isinstance(sizes, ConvUNetSizes):
-        return d * h * w * sizes.widths[0] * 4 * 16
+        return at_once * d * h * w * sizes.widths[0] * 4 * 16
     # The linear attention's queries, keys and values at full resolution, their softmaxes, and the skips.
-    return d * h * w * 4 * (5 * sizes.heads * sizes.head_width + 16 * sizes.dim)
+    return at_once * d * h * w * 4 * (6 * sizes.heads * sizes.head_width + 20 * sizes.dim)
 
 
 def estimate(
-    architecture: VolumeArchitecture, card: ModelCard, device: Device, *, weights: int, calls: int, count: int = 1
+    architecture: VolumeArchitecture,
+    card: ModelCard,
+    device: Device,
+    *,
+    weights: int,
+    calls: int,
+    count: int = 1,
+    guided: bool = False,
 ) -> Cost:
     """Cost of ``count`` volumes of ``calls`` denoiser evaluations each.
 
     Seconds are those on the card times this machine's speed over the card's, both measured on one small convolution, times
     what the last samples of this model on this machine really took over what was predicted for them.
     """
-    needed = max(denoise_bytes(architecture), decode_bytes(architecture.autoencoder, architecture.shape))
+    needed = max(denoise_bytes(architecture, guided=guided), decode_bytes(architecture.autoencoder, architecture.shape))
     factor = Durations().factor(durations_key(card, device))
     known = predicted_seconds(card, device, calls)
     if factor is None and not math.isfinite(known):

@@ -53,7 +53,7 @@ def decode_in_slabs(net: VQGAN, latent: torch.Tensor, *, quantise: bool = True, 
 def _statistics(norm: nn.GroupNorm, x: torch.Tensor, slab: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Scale and shift (C,) that a group norm amounts to for this volume, from sums over slabs."""
     channels, groups = x.shape[1], norm.num_groups
-    total, squares = torch.zeros(2, groups, dtype=torch.float64, device=x.device)
+    total, squares = torch.zeros(2, groups, dtype=_sums(x), device=x.device)
     for part in x.split(slab, dim=2):
         # A channel at a time, for that reads either layout as it lies.
         total += _per_channel(part).view(groups, -1).sum(1)
@@ -68,7 +68,12 @@ def _statistics(norm: nn.GroupNorm, x: torch.Tensor, slab: int) -> tuple[torch.T
 
 def _per_channel(x: torch.Tensor) -> torch.Tensor:
     """Sums (C,) in double precision, a slice at a time: PyTorch copies what it is to add up in another precision."""
-    return torch.stack([part.sum((0, 2, 3, 4), dtype=torch.float64) for part in x.split(1, dim=2)]).sum(0)
+    return torch.stack([part.sum((0, 2, 3, 4), dtype=_sums(x)) for part in x.split(1, dim=2)]).sum(0)
+
+
+def _sums(x: torch.Tensor) -> torch.dtype:
+    """What sums are made in: double precision, which Apple's GPU has not; there a slice's sum is added to another's."""
+    return torch.float32 if x.device.type == "mps" else torch.float64
 
 
 def _room(made: torch.Tensor, depth: int, dtype: torch.dtype) -> torch.Tensor:

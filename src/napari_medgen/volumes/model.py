@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from napari_medgen.imaging.resample import foreground_centre, resample
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.models.folder import ModelFolder, build_network
 from napari_medgen.running.convolution import channels_last_3d
-from napari_medgen.running.devices import Device, choose_device, free_bytes, memory_guard, require_bytes
+from napari_medgen.running.devices import Device, choose_device, free_bytes, memory_guard, require_bytes, smaller_instead
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.volumes.architecture import (
     AUTOENCODER_FILE,
@@ -91,7 +92,7 @@ class VolumeGenerator:
 
     def calls(self, request: SampleRequest) -> int:
         """Denoiser evaluations that one volume of a request takes; guidance doubles them."""
-        return self.steps(request) * (2 if request.condition and request.guidance != 1 else 1)
+        return self.steps(request) * (2 if _guided(request) else 1)
 
     def steps(self, request: SampleRequest) -> int:
         """Steps that one volume of a request takes: the whole schedule for ``ancestral``, else no more than there are."""
@@ -110,7 +111,8 @@ class VolumeGenerator:
         weights = sum(p.numel() * 4 for net in (self.autoencoder, self.denoiser) for p in net.parameters())
         calls = self.calls(request)
         device = self.computing(request)
-        return estimate(self.architecture, self.folder.card, device, weights=weights, calls=calls, count=count)
+        own, card, guided = self.architecture, self.folder.card, _guided(request)
+        return estimate(own, card, device, weights=weights, calls=calls, count=count, guided=guided)
 
     # -- sampling -----------------------------------------------------------------------------------------------------
 
@@ -120,7 +122,8 @@ class VolumeGenerator:
         Yields
         ------
         Progress
-            A step a denoiser step and one for decoding; the preview is a :class:`Volume` or None.
+            A step a denoiser step and one for decoding; the preview is None or makes a :class:`Volume`, at a GPU's cost of
+            waiting for it.
 
         Raises
         ------
@@ -151,7 +154,10 @@ class VolumeGenerator:
         device = self.computing(request)
         begun = time.perf_counter()
         what = f"Sampling {' x '.join(map(str, self.architecture.shape))} voxels"
-        require_bytes(denoise_bytes(self.architecture), self.device, what, _ADVICE)
+        own = self.architecture
+        slabs = decode_bytes(own.autoencoder, own.shape, slabs=True)
+        # The decoding too, or hundreds of steps would be made for nothing.
+        require_bytes(max(denoise_bytes(own, guided=_guided(request)), slabs), self.device, what, _ADVICE)
         with memory_guard(what, _ADVICE):
             steps = sampler(
                 request.sampler,
@@ -162,7 +168,7 @@ class VolumeGenerator:
                 eta=request.eta,
                 start=start,
             )
-            look = self._look(f"{self.folder.name} seed {request.seed}") if request.previews else None
+            look = self._look(f"{self.folder.name} seed {request.seed}") if request.previews and self._preview else None
             total = 0
             while True:
                 try:
@@ -171,7 +177,7 @@ class VolumeGenerator:
                     latent: torch.Tensor = stop.value
                     break
                 total = progress.total + 1
-                shown = look(progress.preview) if look is not None else None
+                shown = functools.partial(look, progress.preview) if look is not None else None
                 yield Progress(progress.step, total, f"Step {progress.step} of {progress.total}", shown)
             made = self.decode(self.architecture.scale.restore(latent), device)[0, 0].cpu().numpy()
         nearest = self.reference.nearest(made) if self.reference is not None else None
@@ -216,10 +222,9 @@ class VolumeGenerator:
             network, self.schedule, self.architecture.prediction, condition, request.guidance, self.architecture.latent_limit
         )
 
-    def _look(self, name: str) -> Callable[[torch.Tensor], Volume | None]:
+    def _look(self, name: str) -> Callable[[torch.Tensor], Volume]:
         """A function from the clean estimate to a blurred volume."""
-        if self._preview is None:
-            return lambda x0: None
+        assert self._preview is not None  # or nobody would look
         weight, bias = self._preview
         provenance = Provenance(synthetic=True, operation="preview", model=self.folder.name)
 
@@ -244,9 +249,11 @@ class VolumeGenerator:
         """
         sizes, shape, quantise = self.architecture.autoencoder, self.architecture.shape, self.architecture.quantise
         with (device or self.computing()).autocast():
+            image = None
             if decode_bytes(sizes, shape) <= 0.8 * free_bytes(self.device):
-                image = self.autoencoder.decode(latent, quantise=quantise)
-            else:
+                with smaller_instead():
+                    image = self.autoencoder.decode(latent, quantise=quantise)
+            if image is None:
                 slabs = decode_bytes(sizes, shape, slabs=True)
                 require_bytes(slabs, self.device, f"Decoding {' x '.join(map(str, shape))} voxels", _ADVICE)
                 image = decode_in_slabs(self.autoencoder, latent, quantise=quantise)
@@ -327,6 +334,11 @@ class VolumeGenerator:
             affine[row, index] = step if code in "RAS" else -step
         affine[:3, 3] = -affine[:3, :3] @ ((np.asarray(self.architecture.shape) - 1) / 2)
         return affine
+
+
+def _guided(request: SampleRequest) -> bool:
+    """Whether each step asks the denoiser twice, with the condition and without."""
+    return bool(request.condition) and request.guidance != 1
 
 
 def _reference(tensors: Mapping[str, torch.Tensor]) -> TrainingReference | None:

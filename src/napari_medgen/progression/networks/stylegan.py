@@ -133,7 +133,10 @@ class SynthesisBlock(nn.Module):
             return x, self.torgb(x, ws[:, 1]).float()
         x = self.conv0(x, ws[:, 0], of("conv0"))
         x = self.conv1(x, ws[:, 1], of("conv1"))
-        return x, double(image, self.resample_filter) + self.torgb(x, ws[:, 2]).float()
+        # In single precision, also in a training in bfloat16: its eight digits are fewer than a grey value has.
+        with torch.autocast(x.device.type, enabled=False):
+            doubled = double(image, self.resample_filter)
+        return x, doubled + self.torgb(x, ws[:, 2]).float()
 
 
 class Synthesis(nn.Module):

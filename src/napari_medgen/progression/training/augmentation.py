@@ -46,20 +46,21 @@ class AugmentationControl:
 
     def __init__(self, own: AugmentationRecipe, batch: int) -> None:
         self._own, self._batch = own, batch
-        self.probability, self._signs, self._count = 0.0, 0.0, 0
+        self.probability, self._count = 0.0, 0
+        self._signs: float | Tensor = 0.0
 
-    def saw(self, mean_sign: float) -> None:
+    def saw(self, mean_sign: float | Tensor) -> None:
         """Take note of the mean sign of a batch's real scores; correct the probability every ``interval`` batches."""
         self._signs, self._count = self._signs + mean_sign, self._count + 1
         if self._count < self._own.interval:
             return
         step = self._batch * self._count / (self._own.kimg * 1000)
-        rises = self._signs / self._count > self._own.target
+        rises = float(self._signs) / self._count > self._own.target
         self.probability = min(max(self.probability + (step if rises else -step), 0.0), 1.0)
         self._signs, self._count = 0.0, 0
 
     def state_dict(self) -> dict[str, Any]:
-        return {"probability": self.probability, "signs": self._signs, "count": self._count}
+        return {"probability": self.probability, "signs": float(self._signs), "count": self._count}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.probability, self._signs, self._count = state["probability"], state["signs"], state["count"]

@@ -20,15 +20,18 @@ from napari_medgen.progression.training.augmentation import AugmentationControl,
 from napari_medgen.progression.training.losses import discriminator_loss, generator_loss, path_lengths, r1_penalty
 from napari_medgen.progression.training.monitoring import look
 from napari_medgen.progression.training.recipe import ProgressionRecipe
+from napari_medgen.progression.training.start import begin_with, start_checksum
 from napari_medgen.progression.training.trained import Trained
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.training import average
+from napari_medgen.running.resident import ResidentRows
+from napari_medgen.running.training import Span, average
 from napari_medgen.running.workspace import Stage, append_row, finite_gradients, require_finite, seed_step
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 _STAGE = 5
+_READ_EVERY = 20
 _W_AVG_DECAY, _PATH_DECAY = 0.995, 0.99
 _ADVERSARIAL_BETA2 = 0.99
 
@@ -76,12 +79,14 @@ class Trainer:
         people: str = "",
     ) -> None:
         self.recipe, self.frames, self.grader, self.fabric = recipe, frames, grader, fabric
+        self._resident = ResidentRows(frames, fabric.device)
         self.step = 0
         own, sizes = recipe.optimiser, recipe.generator
         torch.manual_seed(recipe.seed + _STAGE)
         self.generator = _placed(Generator(sizes), fabric)
         self.discriminator = _placed(Discriminator(sizes.model_copy(update=recipe.encoder.model_dump())), fabric)
         self.encoder = _placed(Encoder(sizes, recipe.encoder), fabric)
+        begin_with(recipe.start, self.generator, self.encoder)
         self.mean_generator, self.mean_encoder = _frozen_copy(self.generator), _frozen_copy(self.encoder)
         lazy = own.path_interval / (own.path_interval + 1) if own.path_length else 1.0
         self.generator_adam = _adam(self.generator, own.learning_rate, own.beta, lazy)
@@ -92,14 +97,14 @@ class Trainer:
         world = fabric.world_size
         joint = own.encoder == "joint"
         self.warmup = round(own.warmup_kimg * 1000 / (own.warmup_batch * world)) if joint else 0
-        self.adversarial = max(round(own.kimg * 1000 / (own.batch * world)), 1)
+        self.adversarial = max(round(own.kimg * 1000 / (own.batch * world)), 1) if own.kimg else 0
         self.alone = round(own.encoder_kimg * 1000 / (own.warmup_batch * world)) if own.encoder == "after" else 0
         self.total = self.warmup + self.adversarial + self.alone
         self.stage = Stage(
             work,
             "networks",
-            recipe=recipe.of_weights | {"grader": grader.checksum, "people": people},
-            may_change=("optimiser.kimg", "optimiser.encoder_kimg"),
+            recipe=recipe.of_weights | {"grader": grader.checksum, "people": people, "start": start_checksum(recipe.start)},
+            may_change=("optimiser.kimg", "optimiser.encoder_kimg", "optimiser.minutes"),
             length=self.total,
             leader=fabric.is_global_zero,
             generator=self.generator,
@@ -113,6 +118,11 @@ class Trainer:
             control=self.control,
             path_mean=self.path_mean,
         )
+
+    @property
+    def _on_cpu(self) -> bool:
+        """Whether a number can be looked at for nothing; a GPU would wait each time, and is asked every few steps."""
+        return self.fabric.device.type == "cpu"
 
     @property
     def trained(self) -> Trained:
@@ -131,6 +141,7 @@ class Trainer:
         own = self.recipe.optimiser
         world = self.fabric.world_size
         recent: dict[str, float] = {}
+        span = Span(max(self.total, 1), own.minutes, world)
         for step in range(self.stage.resume(), self.total):
             self.step = step
             generator = seed_step(self.recipe.seed, _STAGE, step, self.fabric.global_rank)
@@ -142,23 +153,27 @@ class Trainer:
                 said = self._play(images, step - self.warmup, generator)
             done = step + 1
             self._average(own.warmup_batch if warming else own.batch, done * own.batch * world, alone=alone)
-            recent = {key: 0.95 * recent.get(key, value) + 0.05 * value for key, value in said.items()}
-            last = done == self.total
+            last = done == self.total or span.share(done) >= 1
+            if self._on_cpu or done % _READ_EVERY == 0 or last:
+                read = {key: float(value) for key, value in said.items()}
+                require_finite({f"the loss ({key})": value for key, value in read.items()}, step)
+                recent = {key: 0.95 * recent.get(key, value) + 0.05 * value for key, value in read.items()}
             if self.fabric.is_global_zero:
                 if done % 20 == 0 or last:
                     row = {key: recent.get(key, float("nan")) for key in _LOGGED}
                     append_row(self.stage.log, {"iteration": done, **row, "ada": self.control.probability})
                 if done % self.recipe.save_every == 0 or last:
-                    self.stage.save(done)
+                    self.stage.save(self.total if last else done)  # a training that time ended is over
                 if done % self.recipe.look_every == 0 or last:
                     look(self.trained, self.frames, self.grader, self.stage, done, self.recipe.seed)
             yield Progress(done, self.total, ", ".join(f"{key} {value:.3f}" for key, value in recent.items()))
+            if last:
+                break
         return self.trained
 
     def _batch(self, step: int, count: int, generator: torch.Generator) -> Tensor:
         rows = torch.randint(len(self.frames), (count,), generator=generator).numpy()
-        frames = torch.from_numpy(np.ascontiguousarray(self.frames[np.sort(rows)]))
-        images = frames.to(self.fabric.device).float()[:, None] / 127.5 - 1
+        images = self._resident[np.sort(rows)][:, None] / 127.5 - 1
         return images.expand(-1, self.recipe.generator.channels, -1, -1)
 
     def _difference(self, images: Tensor, reproduced: Tensor) -> tuple[Tensor, Tensor]:
@@ -170,7 +185,7 @@ class Trainer:
         found = normalised(self.grader.features(grey))
         return (images - reproduced.float()).abs().mean(), perceptual_distance(wanted, found).mean()
 
-    def _reproduce(self, images: Tensor, *, with_generator: bool) -> dict[str, float]:
+    def _reproduce(self, images: Tensor, *, with_generator: bool) -> dict[str, Tensor]:
         """One step towards G(E(x)) = x, of both networks or of the encoder alone."""
         own = self.recipe.optimiser
         generator = self.generator if with_generator else self.mean_generator
@@ -180,15 +195,15 @@ class Trainer:
             pixel, perceptual = self._difference(images, reproduced)
         loss = own.pixel * pixel + own.perceptual * perceptual
         self._step(loss, self.encoder_adam, *([self.generator_adam] if with_generator else []))
-        return {"pixel": float(pixel.detach()), "perceptual": float(perceptual.detach())}
+        return {"pixel": pixel.detach(), "perceptual": perceptual.detach()}
 
-    def _play(self, images: Tensor, step: int, generator: torch.Generator) -> dict[str, float]:
+    def _play(self, images: Tensor, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """One step of the generator (and the encoder), and one of the discriminator on the same images."""
         own, joint = self.recipe.optimiser, self.recipe.optimiser.encoder == "joint"
         # The discriminator's own gradients are not needed while it only judges.
         self.discriminator.requires_grad_(False)
         z = torch.randn(own.batch, self.recipe.generator.z_dim, generator=generator).to(images.device)
-        said: dict[str, float] = {}
+        said: dict[str, Tensor] = {}
         with self.fabric.autocast():
             w = self.generator.mapping(z)
             self.generator.mapping.w_avg.lerp_(w.detach().float().mean(0), 1 - _W_AVG_DECAY)
@@ -204,7 +219,7 @@ class Trainer:
                 if half:
                     loss = loss + own.reproduction * generator_loss(self._judge(reproduced[:half], generator))
                     shown.append(reproduced[:half])
-                said = {"pixel": float(pixel.detach()), "perceptual": float(perceptual.detach())}
+                said = {"pixel": pixel.detach(), "perceptual": perceptual.detach()}
         self._step(loss, self.generator_adam, *([self.encoder_adam] if joint else []))
         if own.path_length and step % own.path_interval == 0:
             self._regularise_paths(z)
@@ -217,8 +232,8 @@ class Trainer:
         if own.r1_gamma and step % own.r1_interval == 0:
             self._penalise_gradient(images, generator)
         sign = self.fabric.all_reduce(real_scores.detach().float().sign().mean())
-        self.control.saw(float(sign))
-        return said | {"generator": float(loss.detach()), "discriminator": float(penalty.detach())}
+        self.control.saw(sign)
+        return said | {"generator": loss.detach(), "discriminator": penalty.detach()}
 
     def _judge(self, images: Tensor, generator: torch.Generator) -> Tensor:
         seen = augment(images, self.control.probability, self.recipe.augmentation, generator)
@@ -242,7 +257,8 @@ class Trainer:
 
     def _step(self, loss: Tensor, *optimisers: torch.optim.Optimizer) -> None:
         """Update the weights that the optimisers hold, with the mean of all processes' gradients."""
-        require_finite({"the loss": float(loss.detach())}, self.step)
+        if self._on_cpu:
+            require_finite({"the loss": float(loss.detach())}, self.step)
         for adam in (self.generator_adam, self.discriminator_adam, self.encoder_adam):
             adam.zero_grad()
         loss.backward()
@@ -254,7 +270,7 @@ class Trainer:
                 for parameter in parameters:
                     parameter.grad = self.fabric.all_reduce(parameter.grad)
             with finite_gradients(self.step):
-                torch.nn.utils.clip_grad_norm_(parameters, 100.0, error_if_nonfinite=True)
+                torch.nn.utils.clip_grad_norm_(parameters, 100.0, error_if_nonfinite=self._on_cpu)
             optimiser.step()
 
     def _average(self, batch: int, seen: int, *, alone: bool) -> None:

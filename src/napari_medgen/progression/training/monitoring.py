@@ -25,7 +25,7 @@ def pooled_features(frames: Tensor, grader: Grader) -> NDArray[np.float64]:
     for start in range(0, len(frames), _AT_ONCE):
         maps = grader.features(frames[start : start + _AT_ONCE])
         rows.append(torch.cat([part for one in maps for part in (one.mean((2, 3)), one.std((2, 3)))], 1))
-    found: NDArray[np.float64] = torch.cat(rows).double().cpu().numpy()
+    found: NDArray[np.float64] = torch.cat(rows).cpu().double().numpy()
     return found
 
 

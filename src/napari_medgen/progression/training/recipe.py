@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from napari_medgen.models.recipe import About, RecipeTable
 from napari_medgen.progression.architecture import EncoderSizes, ProgressionArchitecture, StyleGANSizes
@@ -83,7 +83,10 @@ class OptimiserRecipe(RecipeTable):
     warmup_kimg, warmup_batch
         Thousands of images, and images a step, of joint training by reproduction alone, before the discriminator begins.
     kimg, batch
-        Thousands of images shown to the discriminator, and images a step.
+        Thousands of images shown to the discriminator, and images a step; none for a model that is taken as it is (the
+        recipe's ``start``).
+    minutes
+        Time after which a training in one process ends at the latest, where a machine is lent for so long; 0 for none.
     encoder_kimg
         Thousands of images of the encoder's own training (``after``).
     learning_rate, beta
@@ -102,7 +105,8 @@ class OptimiserRecipe(RecipeTable):
     encoder: Literal["joint", "after", "none"] = "joint"
     warmup_kimg: float = Field(0.0, ge=0)
     warmup_batch: int = Field(16, ge=1)
-    kimg: float = Field(100.0, gt=0)
+    kimg: float = Field(100.0, ge=0)
+    minutes: float = Field(0.0, ge=0)
     batch: int = Field(8, ge=4)
     encoder_kimg: float = Field(50.0, gt=0)
     learning_rate: float = Field(0.0025, gt=0)
@@ -144,6 +148,9 @@ class ProgressionRecipe(RecipeTable):
         As on the card.
     save_every, look_every
         Steps between checkpoints, and between grids with a distribution distance.
+    start
+        A model's folder whose weights are begun with, wherever name and shape are the same: one of half the resolution
+        gives all but the finest level, which then adds nothing at first.
     precision
         ``auto`` measures whether bfloat16 is faster on this device.
     """
@@ -151,6 +158,7 @@ class ProgressionRecipe(RecipeTable):
     task: Literal["progression"]
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     seed: int = 0
+    start: str = ""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     classifier: str
     mirror: Literal["", "L", "R"] = ""
@@ -166,10 +174,16 @@ class ProgressionRecipe(RecipeTable):
     save_every: int = Field(500, ge=1)
     look_every: int = Field(500, ge=1)
 
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> ProgressionRecipe:
+        if not self.start and not self.optimiser.kimg:
+            raise ValueError("a training of no images needs a model to start from (start)")
+        return self
+
     @property
     def of_weights(self) -> dict[str, Any]:
         """What the weights depend on, for the checkpoint: not what is said of them, nor how the cohort is made."""
-        left_out = {"about", "body_part", "precision", "save_every", "look_every", "cohort", "task"}
+        left_out = {"about", "body_part", "precision", "save_every", "look_every", "cohort", "task", "start"}
         content = self.model_dump(mode="json", exclude=left_out)
         # The months that a surrogate is said to take change no weight.
         content["data"] = {key: value for key, value in content["data"].items() if not key.startswith("months_")}

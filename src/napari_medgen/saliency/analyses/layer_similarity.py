@@ -70,7 +70,7 @@ def gram_matrices(classifier: Classifier, inputs: Tensor, domain: int) -> dict[s
         def hook(module: nn.Module, arguments: object, output: Tensor) -> None:
             flat = output.detach().flatten(1)
             flat = flat - flat.mean(0)  # CKA does not change; single precision is then enough
-            found[name] = (flat @ flat.T).double().cpu().numpy()
+            found[name] = (flat @ flat.T).cpu().double().numpy()
 
         return hook
 

@@ -114,5 +114,5 @@ def _curve(say: Callable[[Tensor], Tensor], start: Tensor, end: Tensor, values: 
     rank[order] = torch.arange(len(order))
     share = np.linspace(0, 1, steps + 1)
     changed = torch.stack([(rank < round(s * len(order))).view(1, *values.shape) for s in share]).to(start.device)
-    probability = say(torch.where(changed, end, start)).double().cpu().numpy()
+    probability = say(torch.where(changed, end, start)).cpu().double().numpy()
     return Curve(share, probability)

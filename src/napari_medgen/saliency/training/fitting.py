@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.training import average, rise_and_fall, set_rate, update, warm_decay
+from napari_medgen.running.training import Span, average, rise_and_fall, set_rate, update, warm_decay
 from napari_medgen.running.workspace import Stage, append_row, require_finite, seed_step
 from napari_medgen.saliency.attacks.pgd import pgd
 from napari_medgen.saliency.losses import class_weights, classification_loss, soften
@@ -119,13 +119,14 @@ def train_classifier(recipe: ClassifierRecipe, dataset: Dataset, work: Path, fab
         work,
         "classifier",
         recipe=recipe.of_weights | {"people": dataset.people},
-        may_change=("optimiser.epochs", "optimiser.patience"),
+        may_change=("optimiser.epochs", "optimiser.patience", "optimiser.minutes"),
         length=total,
         leader=fabric.is_global_zero,
         network=network,
         mean=mean,
         optimizer=optimizer,
         best=best,
+        precision=fabric.strategy.precision,
     )
     trained, optimizer = fabric.setup(network, optimizer)
     start = stage.resume()
@@ -137,22 +138,24 @@ def train_classifier(recipe: ClassifierRecipe, dataset: Dataset, work: Path, fab
         build_augmentation(recipe.augmentation),
         fabric,
     )
+    span = Span(total, own.minutes, fabric.world_size)
     for step in range(start, total):
-        set_rate(optimizer, learning_rate(own, step, total))
+        set_rate(optimizer, learning_rate(own, max(step, int(span.share(step) * total)), total))
         loss = _update(run, trained, network, optimizer, _batch(rows, step, per_epoch, recipe, fabric), step)
         average(mean, network, warm_decay(own.ema, step), statistics=True)
         recent = loss if step == start else 0.95 * recent + 0.05 * loss
         done = step + 1
-        epoch, ended = done // per_epoch, done % per_epoch == 0
+        over = span.share(done) >= 1
+        epoch, ended = done // per_epoch, done % per_epoch == 0 or over
         if ended:
             # Each process has statistics of its own batches: all must come to one verdict, or some would stop alone.
             clean = float(fabric.all_reduce(torch.tensor(validation_loss(run, mean), device=fabric.device)))
             best.offer(clean, epoch, mean)
             if fabric.is_global_zero:
                 append_row(stage.log, {"iteration": done, "epoch": epoch, "loss": recent, "clean_validation_loss": clean})
-                stage.save(done)
+                stage.save(total if over else done)  # a training that time ended is over
         yield Progress(done, total, f"Epoch {epoch + (not ended)}, loss {recent:.3f}, validation {best.loss:.3f}")
-        if ended and own.patience and epoch - best.epoch >= own.patience:
+        if over or (ended and own.patience and epoch - best.epoch >= own.patience):
             break
     if best.weights:
         mean.load_state_dict(best.weights)

@@ -108,6 +108,9 @@ class OptimiserRecipe(RecipeTable):
     ----------
     epochs, batch
         Passes over the training images, images a step.
+    minutes
+        Time after which a training in one process ends at the latest, its rate having fallen to zero by then, where a machine
+        is lent for so long; 0 for none.
     learning_rate, weight_decay
         AdamW's. The published training is Adam with 1e-2 and no decay.
     schedule
@@ -127,6 +130,7 @@ class OptimiserRecipe(RecipeTable):
 
     epochs: int = Field(20, ge=1)
     batch: int = Field(64, ge=2)
+    minutes: float = Field(0.0, ge=0)
     learning_rate: float = Field(4e-3, gt=0)
     weight_decay: float = 0.05
     schedule: Literal["one-cycle", "steps"] = "one-cycle"

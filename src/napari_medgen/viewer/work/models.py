@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -31,9 +32,12 @@ class LoadedModels(Generic[K, M]):
         Makes the model of a key.
     most
         How many are kept.
+    known_as
+        A key as it is kept, so that two words for one device are not two models; called in the background.
     """
 
-    def __init__(self, load: Callable[[K], M], most: int = 1) -> None:
+    def __init__(self, load: Callable[[K], M], most: int = 1, known_as: Callable[[K], K] = lambda key: key) -> None:
+        self._known_as = known_as
         self.kept: dict[K, M] = {}
         self.load = load
         self._most = most
@@ -50,6 +54,7 @@ class LoadedModels(Generic[K, M]):
             If the model is not there or does not fit, or the device is not there.
         """
         with self._loading:
+            key = self._known_as(key)
             with self._state:
                 generation = self._generation
                 found = self.kept.pop(key, None)
@@ -76,7 +81,12 @@ class LoadedModels(Generic[K, M]):
         """Let all models go, also one that is being loaded."""
         with self._state:
             self._generation += 1
+            held = bool(self.kept)
             self.kept.clear()
+        if held and "torch" in sys.modules:
+            from napari_medgen.running.devices import free_gpu_memory
+
+            free_gpu_memory()
 
 
 def _load_generator(key: tuple[str, str]) -> VolumeGenerator:
@@ -87,6 +97,13 @@ def _load_generator(key: tuple[str, str]) -> VolumeGenerator:
 
     model, device = key
     return VolumeGenerator(find_model(model), choose_device(device))
+
+
+def _on_its_device(key: tuple[str, str]) -> tuple[str, str]:
+    preload_torch()
+    from napari_medgen.running.devices import choose_device
+
+    return key[0], str(choose_device(key[1]).torch)
 
 
 def _load_classifier(key: str) -> Classifier:
@@ -115,8 +132,8 @@ def _load_extrapolator(key: tuple[str, str]) -> Extrapolator:
     return Extrapolator(folder, grader, open_cohort(Path(cohort)) if cohort else None)
 
 
-generators: LoadedModels[tuple[str, str], VolumeGenerator] = LoadedModels(_load_generator)
-"""Volume models by name and device (empty for the fastest)."""
+generators: LoadedModels[tuple[str, str], VolumeGenerator] = LoadedModels(_load_generator, known_as=_on_its_device)
+"""Volume models by name and device (empty for the one in force)."""
 
 classifiers: LoadedModels[str, Classifier] = LoadedModels(_load_classifier, most=4)
 """Classifiers by name: the three variants of one family, and one more."""

@@ -15,6 +15,21 @@ from napari_medgen.viewer.work.queue import Wait
 from napari_medgen.viewer.work.toned import Toned
 
 
+class UnexpectedError(Exception):
+    """What went wrong, where, as text.
+
+    napari keeps the errors that it shows as long as the window is open, and an error's frames hold the model that failed:
+    gigabytes of a GPU's memory.
+    """
+
+    @classmethod
+    def of(cls, error: Exception) -> UnexpectedError:
+        """The text of an error."""
+        told = cls(f"{type(error).__name__}: {error}")
+        told.add_note("".join(traceback.format_exception(error)))
+        return told
+
+
 class WorkPanel(QWidget):
     """Shows one piece of work.
 
@@ -102,8 +117,8 @@ class WorkPanel(QWidget):
             from napari.utils.notifications import notification_manager
 
             self._error.setText(f"Something unexpected went wrong: {error}")
-            notification_manager.receive_error(type(error), error, error.__traceback__)
-            traceback.clear_frames(error.__traceback__)
+            told = UnexpectedError.of(error)
+            notification_manager.receive_error(type(told), told, None)
         self._error.show()
 
     def _show_folder(self) -> None:

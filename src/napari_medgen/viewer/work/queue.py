@@ -232,7 +232,7 @@ class WorkQueue(QObject):
                 now = _now()
                 if now - last >= _BETWEEN_REPORTS:
                     last = now
-                    self._sent.emit(number, "progress", progress)
+                    self._sent.emit(number, "progress", progress.looked_at())
         return None, False
 
     # -- in the window's thread -----------------------------------------------------------------------------------------

@@ -122,7 +122,10 @@ class _Attention(nn.Module):
         bias = None
         if depth is not None:
             q, k, bias = _rotate(q, depth), _rotate(k, depth), depth.bias.to(q.dtype)
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        # In four axes: those of PyTorch's ways to attend that need no room for all scores take no more.
+        lead = q.shape[:-3]
+        out = F.scaled_dot_product_attention(*(part.flatten(0, -4) for part in (q, k, v)), attn_mask=bias)
+        out = out.unflatten(0, lead)
         return cast(torch.Tensor, self.to_out(out.transpose(-3, -2).flatten(-2)))
 
 

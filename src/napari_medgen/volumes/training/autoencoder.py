@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
+from napari_medgen.running.devices import smaller_instead
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.resident import ResidentRows
 from napari_medgen.running.training import Span, set_rate, update
@@ -132,6 +133,7 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
         judges=judges,
         made_by=made_by,
         judged_by=judged_by,
+        precision=fabric.strategy.precision,
     )
     generator_net, made_by = fabric.setup(net, made_by)
     judge_net, judged_by = fabric.setup(judges, judged_by)
@@ -172,10 +174,12 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
         if fabric.is_global_zero:
             if done % 20 == 0 or last:
                 append_row(stage.log, row | {"used_codes": float((own.restart_below <= net.codebook.N).sum())})
-            if done % recipe.sample_every == 0 or last:
-                _picture(net, dataset, stage.pictures / f"{done:06d}.png", fabric)
             if done % recipe.save_every == 0 or last:
                 stage.save(own.iterations if last else done)  # a stage that time ended is over
+            if done % recipe.sample_every == 0 or last:
+                # After the checkpoint: a whole volume takes more memory than the patches of a step.
+                with smaller_instead():
+                    _picture(net, dataset, stage.pictures / f"{done:06d}.png", fabric)
         yield Progress(done, own.iterations, f"Autoencoder, reconstruction error {row['l1']:.4f}")
         if last:
             break
@@ -203,11 +207,13 @@ def _perceptual(recipe: AutoencoderRecipe, device: torch.device) -> nn.Module | 
 @torch.no_grad()
 def _picture(net: VQGAN, dataset: Dataset, path: Path, fabric: Fabric) -> None:
     """A validation volume, its quantised and its continuous reconstruction, below each other."""
-    net.eval()
     index = dataset.validation[0] if len(dataset.validation) else dataset.train[0]
     real = torch.from_numpy(np.asarray(dataset.volumes[index], np.float32))[None, None].to(fabric.device)
-    with fabric.autocast():
-        latent = net.encode(real)
-        rows = [real, net.decode(latent), net.decode(latent, quantise=False)]
-    save_grid(path, [row[0, 0].float().cpu().numpy() for row in rows])
-    net.train()
+    net.eval()
+    try:
+        with fabric.autocast():
+            latent = net.encode(real)
+            rows = [real, net.decode(latent), net.decode(latent, quantise=False)]
+        save_grid(path, [row[0, 0].float().cpu().numpy() for row in rows])
+    finally:
+        net.train()

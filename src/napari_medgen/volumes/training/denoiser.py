@@ -84,6 +84,7 @@ def train_denoiser(
         net=net,
         mean=mean,
         optimizer=optimizer,
+        precision=fabric.strategy.precision,
     )
     trained, optimizer = fabric.setup(net, optimizer)
     start = stage.resume()  # after the set-up, so that optimiser states land on the device

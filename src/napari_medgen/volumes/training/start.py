@@ -24,10 +24,11 @@ def start_checksum(folder: str) -> list[str]:
     Raises
     ------
     RecipeError
-        If the folder holds no such weights.
+        If the folder holds no autoencoder.
     """
+    names = [AUTOENCODER_FILE, *([DENOISER_FILE] if _has_denoiser(folder) else [])]
     try:
-        return [file_checksum(Path(folder) / name) for name in (AUTOENCODER_FILE, DENOISER_FILE)]
+        return [file_checksum(Path(folder) / name) for name in names]
     except OSError:
         raise RecipeError(f"There are no weights to start from in {folder}.") from None
 
@@ -89,9 +90,13 @@ def start_autoencoder(net: VQGAN, folder: str) -> None:
 
 
 def start_denoiser(net: nn.Module, folder: str) -> None:
-    """Fill a denoiser with the weights of a model's folder; see :func:`start_autoencoder`."""
-    if folder:
+    """Fill a denoiser with the weights of a model's folder; one that holds an autoencoder alone leaves it as it is."""
+    if folder and _has_denoiser(folder):
         load_weights(net, _read(Path(folder) / DENOISER_FILE), f"denoiser in {folder}")
+
+
+def _has_denoiser(folder: str) -> bool:
+    return (Path(folder) / DENOISER_FILE).is_file()
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:
