@@ -1,17 +1,17 @@
 """A GPU that is not there: code for ``cuda`` runs on a CPU build of PyTorch, and what a GPU refuses is refused.
 
-A tensor on the pretended device says ``cuda:0`` of itself and keeps its numbers in an ordinary one. Every operator is checked
-as a GPU would check it (tensors of two devices, a CPU's generator, ``.numpy()``, more memory than there is, what Apple's GPU
-has not), then computed by the CPU's kernel. Waits, uploads, draws from its own generator and bytes are counted by the line
-of the product that caused them. Autograd and autocast lie above and are PyTorch's own.
+A tensor on the pretended device says ``cuda:0`` of itself and keeps its numbers in an ordinary one. Every operator is
+checked as a GPU would check it (tensors of two devices, a CPU's generator, ``.numpy()``, more memory than there is, what
+Apple's GPU has not), then computed by the CPU's kernel. Waits, uploads, draws from its own generator and bytes are counted
+by the line of the product that caused them. Autograd and autocast lie above and are PyTorch's own.
 
     with PretendedGpu(memory=2**30) as gpu:
         torch.ones(3, device="cuda") + torch.ones(3)      # RuntimeError: two devices
         gpu.allocated, gpu.peak, gpu.waits, gpu.uploads, gpu.draws
 
-It cannot tell speed, the workspace of cuDNN, kernels that lack a type on CUDA, wrong numbers of a GPU's kernel, races between
-streams, nor anything of several processes. It needs a C++ compiler once, for thirty lines that say which device is the current
-one, and leans on private parts of PyTorch; :func:`why_not` says where it cannot be had.
+It cannot tell speed, the workspace of cuDNN, kernels that lack a type on CUDA, wrong numbers of a GPU's kernel, races
+between streams, nor anything of several processes. It needs a C++ compiler once, for thirty lines that say which device is
+the current one, and leans on private parts of PyTorch; :func:`why_not` says where it cannot be had.
 """
 
 from __future__ import annotations
@@ -172,7 +172,9 @@ class PretendedGpu:
                 f"{' and '.join(sorted(map(str, places)))}! (aten::{name}, {_line()})"
             )
         if name in ("index", "_unsafe_index") and ours and not isinstance(args[0], OnGpu):
-            raise RuntimeError(f"indices should be either on cpu or on the same device as the indexed tensor (cpu) ({_line()})")
+            raise RuntimeError(
+                f"indices should be either on cpu or on the same device as the indexed tensor (cpu) ({_line()})"
+            )
         generator = kwargs.get("generator")
         if generator is not None and generator.device.type == "cpu" and ours:
             raise RuntimeError(f"Expected a 'cuda' device type for generator but found 'cpu' ({_line()})")
@@ -181,7 +183,9 @@ class PretendedGpu:
         if self.mps and _target(kwargs, ours).type != "cpu":
             wanted = kwargs.get("dtype") or (ours[0].dtype if ours and "dtype" not in kwargs else None)
             if wanted == torch.float64:
-                raise TypeError(f"Cannot convert a MPS Tensor to float64 dtype as the MPS framework has no float64 ({_line()})")
+                raise TypeError(
+                    f"Cannot convert a MPS Tensor to float64 dtype as the MPS framework has no float64 ({_line()})"
+                )
 
     def note(self, name: str, args: Any, kwargs: Any, ours: list[OnGpu]) -> None:
         """Write down what the CPU waits for and what is sent up."""
@@ -193,9 +197,7 @@ class PretendedGpu:
                 self.waits[f"{_line()} to the CPU"] += 1
             elif args[1].ndim:
                 self.uploads[f"{_line()} {tuple(args[1].shape)}"] += 1
-        elif name in _WAITING:
-            self.waits[f"{_line()} {name}"] += 1
-        elif name.startswith("index") and any(getattr(i, "dtype", None) == torch.bool for i in _indices(args)):
+        elif name in _WAITING or (name.startswith("index") and _by_mask(args)):
             self.waits[f"{_line()} {name}"] += 1
 
     @contextlib.contextmanager
@@ -300,7 +302,7 @@ def _compute(func: Any, args: Any, kwargs: Any) -> Any:
     inner_args, inner_kwargs = tree_map(within, args), tree_map(within, kwargs)
     gpu.operations += not func.is_view
     draws = torch.Tag.nondeterministic_seeded in func.tags and kwargs.get("generator") is None and target.type == "cuda"
-    if name in ("_softmax", "_log_softmax") and args[2]:  # half in and single out is one kernel of a GPU's, and none of a CPU's
+    if name in ("_softmax", "_log_softmax") and args[2]:  # half in, single out: a GPU's kernel alone
         inner_args = [inner_args[0].float(), inner_args[1], False]
     with gpu.own_random(name) if draws else contextlib.nullcontext():
         if name in ("_softmax_backward_data", "_log_softmax_backward_data") and args[3] != args[0].dtype:
@@ -332,8 +334,9 @@ def _apply(module: torch.nn.Module, fn: Any, recurse: bool = True) -> Any:
     return _plain_apply(module, fn, recurse=False)
 
 
-def _indices(args: Any) -> list[Any]:
-    return list(args[1]) if len(args) > 1 and isinstance(args[1], (list, tuple)) else []
+def _by_mask(args: Any) -> bool:
+    indices = args[1] if len(args) > 1 and isinstance(args[1], (list, tuple)) else ()
+    return any(getattr(index, "dtype", None) == torch.bool for index in indices)
 
 
 def _line() -> str:

@@ -1,4 +1,4 @@
-"""Every system on a GPU that is not there: nothing mixes devices, seeds mean the same, and memory that runs out is no end."""
+"""Every system on a GPU that is not there: nothing mixes devices, seeds mean the same, memory that runs out is no end."""
 
 from __future__ import annotations
 

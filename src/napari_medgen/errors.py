@@ -48,6 +48,10 @@ class MemoryShortageError(MedGenError):
     """The device has too little memory for what was asked."""
 
 
+class ClusterError(MedGenError):
+    """A cluster is not there, was lost, or is not named as one."""
+
+
 class CohortError(MedGenError):
     """A table of visits, or a cohort built from one, cannot be used."""
 

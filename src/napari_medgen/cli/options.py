@@ -14,7 +14,15 @@ MethodName = Annotated[
     Literal["gradient", "smoothgrad", "integrated", "gradcam", "occlusion"], typer.Option(help="How the map is made.")
 ]
 SamplerName = Annotated[Literal["dpm++", "ddim", "ancestral"], typer.Option(help="Way through the noise.")]
-DeviceName = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+DeviceName = Annotated[str, typer.Option(help="auto, cpu, cuda (cuda:1 is the second) or mps.")]
+ClusterName = Annotated[
+    str,
+    typer.Option(
+        "--cluster",
+        help="local:N for N processes of this machine, tcp://HOST:8786 for a scheduler of dask, or slurm:N jobs.",
+    ),
+]
+Threads = Annotated[int, typer.Option(min=0, help="That a piece is computed with; 0 for what fits.")]
 Precision = Annotated[
     Literal["", "float32", "bfloat16"], typer.Option(help="What to compute in; by default what the model's card asks for.")
 ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from napari_medgen.cli.options import AsJson, DeviceName, Model, ModelArgument, WriteCard
+from napari_medgen.cli.options import AsJson, ClusterName, DeviceName, Model, ModelArgument, Threads, WriteCard
 from napari_medgen.cli.reports import report_figures
 from napari_medgen.errors import CohortError, MedGenError
 
@@ -35,7 +36,36 @@ Method = Annotated[
 CohortFolder = Annotated[Path | None, typer.Option("--cohort", help="A cohort's folder; the model's own by default.")]
 Classifier = Annotated[str, typer.Option(help="Name of the classifier that grades; the card's by default.")]
 
+_NAMED = 20  # images that were left out and are named on the screen; failures.csv names all
+
 app = typer.Typer(no_args_is_help=True, help="Build and inspect cohorts of visits.")
+
+
+@dataclass(frozen=True)
+class Opens:
+    """Opens a progression model on a worker, once in a process.
+
+    Attributes
+    ----------
+    model, classifier
+        Folders.
+    device
+        As it was asked for.
+    """
+
+    model: Path
+    classifier: Path
+    device: str = ""
+
+    def __call__(self) -> Extrapolator:
+        from napari_medgen.running.cluster import own_device
+
+        return _opened(str(self.model), str(self.classifier), own_device(self.device))
+
+
+@functools.lru_cache(maxsize=1)
+def _opened(model: str, classifier: str, device: str) -> Extrapolator:
+    return open_extrapolator(model, classifier=classifier, device=device)
 
 
 def open_extrapolator(name: str, *, classifier: str = "", device: str = "", cohort: Path | None = None) -> Extrapolator:
@@ -186,24 +216,36 @@ def build(
     steps: Annotated[int, typer.Option(min=0, help="Of each projection; 0 for its own number.")] = 0,
     classifier: Classifier = "",
     device: DeviceName = "",
+    cluster: ClusterName = "",
+    threads: Threads = 0,
 ) -> None:
     """Project every visit of a folder. A build that is stopped, even by a kill, goes on where it was."""
-    from napari_medgen.progression.cohort_building import BuildRequest, build_cohort
+    from napari_medgen.models.catalogue import find_model
+    from napari_medgen.progression.cohort_building import BuildRequest, Spreading, build_cohort
+    from napari_medgen.progression.model import classifier_name
     from napari_medgen.progression.request import ProjectionRequest
     from napari_medgen.progression.training.recipe import SURROGATE
+    from napari_medgen.running.cluster import Placement
     from napari_medgen.running.console import drive_on_console
+    from napari_medgen.running.folders import write_failures
 
-    extrapolator = open_extrapolator(model, classifier=classifier, device=device)
+    folder = find_model(model)
+    graded_by = find_model(classifier) if classifier else find_model(classifier_name(folder), beside=folder)
+    opens = Opens(folder.path.resolve(), graded_by.path.resolve(), device)
     layout = "table" if table else layout
     visits = _visits(images, table, layout, grades or [], model, split, first_is_baseline)
     request = BuildRequest(
         tuple(visits), images, ProjectionRequest(projection, steps), SURROGATE if layout == "surrogate" else ""
     )
-    cohort = drive_on_console(build_cohort(request, extrapolator, out), "Building")
+    spreading = Spreading(Placement(cluster, threads), opens)
+    cohort = drive_on_console(build_cohort(request, opens(), out, spreading), "Building")
     print(f"{out}: {len(cohort.visits)} visits of {len({v.patient for v in cohort.visits})} patients")
-    for image, reason in cohort.about.get("left_out", {}).items():
+    left_out: dict[str, str] = cohort.about.get("left_out", {})
+    for image, reason in list(left_out.items())[:_NAMED]:
         text = f"Left out: {image}: {reason}"
         Console(stderr=True, soft_wrap=True).print(text, style="yellow", markup=False, highlight=False)
+    if left_out:
+        print(f"{len(left_out)} left out: {write_failures(out, left_out)}")
 
 
 @app.command()

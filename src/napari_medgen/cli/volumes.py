@@ -8,12 +8,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from napari_medgen.cli.options import AsJson, Data, DeviceName, Model, ModelArgument, Precision, SamplerName, WriteCard
+from napari_medgen.cli.options import (
+    AsJson,
+    ClusterName,
+    Data,
+    DeviceName,
+    Model,
+    ModelArgument,
+    Precision,
+    SamplerName,
+    Threads,
+    WriteCard,
+)
 from napari_medgen.cli.reports import report_figures
+from napari_medgen.cli.shards import spread_on_console
 from napari_medgen.errors import MedGenError
 from napari_medgen.running.console import warn
 
 if TYPE_CHECKING:
+    from napari_medgen.volumes.many import Written
     from napari_medgen.volumes.model import Sample, VolumeGenerator
 
 
@@ -35,12 +48,13 @@ def sample(
     ] = None,
     precision: Precision = "",
     device: DeviceName = "",
+    cluster: ClusterName = "",
+    threads: Threads = 0,
 ) -> None:
-    """Sample volumes and write them as NIfTI, each with its provenance beside it."""
+    """Sample volumes and write them as NIfTI, each with its provenance beside it; what is there is not made again."""
     from napari_medgen.models.catalogue import find_model
-    from napari_medgen.running.console import drive_on_console
-    from napari_medgen.running.devices import choose_device
-    from napari_medgen.volumes.model import VolumeGenerator
+    from napari_medgen.running.cluster import Placement
+    from napari_medgen.volumes.many import SampleWriter, shards_of
     from napari_medgen.volumes.request import SampleRequest
 
     if again is not None:
@@ -53,14 +67,19 @@ def sample(
         SampleRequest(towards)  # a seed like any other
     SampleRequest(seed + count - 1)
     requests = [SampleRequest(seed + i, sampler, steps, eta, told, guidance, precision=precision) for i in range(count)]
-    generator = VolumeGenerator(find_model(model), choose_device(device))
-    cost = generator.estimate(requests[0], count)
-    where = generator.computing(requests[0]).label
-    Console(stderr=True).print(f"{count} x {generator.folder.card.title}: {cost.label} on {where}")
-    for request in requests:
-        steps_of = generator.sample(request) if towards is None else generator.interpolate(request, towards, share)
-        made = drive_on_console(steps_of, f"Seed {request.seed}")
-        _write_sample(generator, made, out)
+    folder, placement = find_model(model), Placement(cluster, threads)
+    writer = SampleWriter(folder.path.resolve(), out.resolve(), device, towards, share)
+    about = ""
+    if placement.here:  # elsewhere the workers load the model, and know their own speed
+        cost = writer.generator.estimate(requests[0], count)
+        about = f": {cost.label} on {writer.generator.computing(requests[0]).label}"
+    Console(stderr=True).print(f"{count} x {folder.card.title}{about}")
+
+    def tell(name: str, made: Written) -> None:
+        how = f"{made.seconds:.1f} s" if made.seconds else "there already"
+        print(f"{out / made.path.name} ({', '.join(part for part in (how, made.near) if part)})", flush=True)
+
+    spread_on_console(writer, shards_of(requests), placement, "Sampling", tell)
 
 
 def _sample_again(file: Path, out: Path, device: str) -> None:
@@ -83,14 +102,12 @@ def _sample_again(file: Path, out: Path, device: str) -> None:
 def _write_sample(generator: VolumeGenerator, made: Sample, out: Path, kept: Path | None = None) -> None:
     """Write a sample and say where; ``kept`` is a file that must stay as it is."""
     from napari_medgen.imaging.naming import unused
-    from napari_medgen.imaging.nifti import write_nifti
+    from napari_medgen.volumes.many import near_words, write_sample
 
     name, seed = generator.folder.name, made.volume.provenance.seed
     stem = f"{name}_seed-{seed}" if kept is None else unused(out, f"{name}_seed-{seed}", (".nii.gz", ".json"))
-    path = write_nifti(made.volume, out / f"{stem}.nii.gz")[0]
-    near = made.nearest
-    note = f", nearest training volume {near.name} at {near.distance:.3f} ({near.verdict})" if near else ""
-    print(f"{path} ({made.seconds:.1f} s{note})")
+    path, near = write_sample(made, out / f"{stem}.nii.gz"), near_words(made)
+    print(f"{path} ({made.seconds:.1f} s{near and ', '}{near})")
 
 
 def _conditions(pairs: list[str]) -> dict[str, Any]:

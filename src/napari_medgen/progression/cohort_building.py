@@ -3,15 +3,18 @@
 What is finished lies in numbered shards in the cohort's folder; each appears whole or not at all. A visit in a shard is
 known by what its latent depends on (the image's content, its side, and how it is projected), so that a build which is
 resumed makes only what is missing, whatever became of the other visits. An image that cannot be read or projected costs its
-own visit and is recorded.
+own visit and is recorded. Shards may be made on the workers of a cluster, which write them themselves: whoever makes them,
+they hold the same visits, and the cohort is the same.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_medgen.errors import CohortError, ImageError
+from napari_medgen.errors import CohortError, ImageError, WritingError
 from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.progression.cohort.cohort import Cohort
 from napari_medgen.progression.cohort.folder import ABOUT, open_cohort, save_cohort
@@ -30,6 +33,7 @@ from napari_medgen.progression.frames import frame_of
 from napari_medgen.progression.model import Extrapolator
 from napari_medgen.progression.projection import project
 from napari_medgen.progression.request import ProjectionRequest
+from napari_medgen.running.cluster import Placement, Shard, Spread, spread
 from napari_medgen.running.progress import Progress, Steps, drive
 from napari_medgen.running.stamps import combined, content_key, fingerprint
 
@@ -69,8 +73,17 @@ class _Made:
     failure: str
 
 
-def build_cohort(request: BuildRequest, extrapolator: Extrapolator, out: Path) -> Steps[Cohort]:
+def build_cohort(
+    request: BuildRequest, extrapolator: Extrapolator, out: Path, spreading: Spreading | None = None
+) -> Steps[Cohort]:
     """Project every visit, or go on where an earlier build was stopped.
+
+    Parameters
+    ----------
+    extrapolator
+        Whose latents they are; it projects, unless ``spreading`` says who does.
+    out
+        Folder of the cohort, which all workers see.
 
     Yields
     ------
@@ -86,7 +99,9 @@ def build_cohort(request: BuildRequest, extrapolator: Extrapolator, out: Path) -
     ------
     CohortError
         If ``out`` holds a cohort of other visits or unfinished work of another model, grader or projection, the request
-        asks for more than one latent an image, or no image could be projected.
+        asks for more than one latent an image, no image could be projected, or a shard was lost with its workers.
+    ClusterError
+        See :func:`~napari_medgen.running.cluster.spread`.
     """
     if request.projection.space != "W":
         raise CohortError("A cohort holds one latent for each image (W).")
@@ -100,20 +115,106 @@ def build_cohort(request: BuildRequest, extrapolator: Extrapolator, out: Path) -
         return found  # what it left out is named in it; another folder tries those images again
     _claim(out, how)
     made = _finished(out)
-    order = _order(keys, made)
-    done = len(keys) - len(order)
-    for chunk in _chunks(order):
-        results = _project_chunk([request.visits[i] for i in chunk], request, extrapolator)
-        _write_shard(out, [keys[i] for i in chunk], results)
-        made |= {keys[i]: result for i, result in zip(chunk, results, strict=True)}
-        done += len(chunk)
-        left_out = sum(bool(made[key].failure) for key in keys if key in made)
-        yield Progress(done, len(keys), "Projecting the cohort" + (f", {left_out} left out" if left_out else ""))
+    order, first = _order(keys, made), _next_number(out)
+    shards = [
+        Shard(f"Shard {number}", _Part(number, tuple(request.visits[i] for i in chunk), tuple(keys[i] for i in chunk)))
+        for number, chunk in enumerate(_chunks(order), first)
+    ]
+    before, told, shown = len(keys) - len(order), _Told(), 0
+    maker = ShardMaker(replace(request, visits=()), out.resolve(), spreading.opens if spreading else lambda: extrapolator)
+    steps = spread(maker, shards, spreading.placement if spreading else None, on_done=told)
+    with contextlib.closing(steps):
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as stop:
+                found: Spread[_Count] = stop.value
+                break
+            if spreading is None and told.visits == shown:
+                continue  # within a shard
+            shown = told.visits
+            text = "Projecting the cohort" if told.visits else progress.message
+            yield Progress(before + told.visits, len(keys), text + (f", {told.left_out} left out" if told.left_out else ""))
+    if found.failed:
+        name, why = next(iter(found.failed.items()))
+        raise CohortError(f"{len(found.failed)} of {len(shards)} shards failed ({name}: {why}); the same command goes on.")
+    made = _finished(out)
     cohort = _gathered(request, extrapolator, [made[key] for key in keys], plan)
     save_cohort(cohort, out)
     shutil.rmtree(out / _SHARDS)
     (out / _PLAN).unlink()
     return cohort
+
+
+@dataclass(frozen=True)
+class Spreading:
+    """Who projects, where it is not this process.
+
+    Attributes
+    ----------
+    placement
+        Of the shards.
+    opens
+        Makes the extrapolator on a worker, which calls it for each shard: it should keep what it made. Pickle must be able
+        to name it.
+    """
+
+    placement: Placement
+    opens: Callable[[], Extrapolator]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Visits of a shard, their keys, and the number of its file."""
+
+    number: int
+    visits: tuple[Visit, ...]
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Count:
+    """Visits of a shard, and how many of them were left out."""
+
+    visits: int
+    left_out: int
+
+
+@dataclass
+class _Told:
+    """Counts what ended."""
+
+    visits: int = 0
+    left_out: int = 0
+
+    def __call__(self, name: str, count: _Count) -> None:
+        self.visits, self.left_out = self.visits + count.visits, self.left_out + count.left_out
+
+
+@dataclass(frozen=True)
+class ShardMaker:
+    """Projects the visits of a shard and writes it.
+
+    Attributes
+    ----------
+    request
+        What is built, its visits left out.
+    out, opens
+        The cohort's folder, and what makes the extrapolator.
+    """
+
+    request: BuildRequest
+    out: Path
+    opens: Callable[[], Extrapolator]
+
+    def __call__(self, part: _Part) -> Steps[_Count]:
+        yield Progress(0, 1)
+        made = _project_chunk(part.visits, self.request, self.opens())
+        try:
+            _write_shard(self.out, part.number, part.keys, made)
+        except OSError as error:
+            raise WritingError(f"A shard of the cohort cannot be written: {error.strerror or error}.") from None
+        return _Count(len(made), sum(bool(one.failure) for one in made))
 
 
 def _how(request: BuildRequest, extrapolator: Extrapolator) -> str:
@@ -178,10 +279,12 @@ def _made(latent: NDArray[np.float32], distance: np.floating) -> _Made:
     return _Made(latent, float(distance), "")
 
 
-def _write_shard(out: Path, keys: Sequence[str], made: Sequence[_Made]) -> None:
-    folder = out / _SHARDS
-    number = 1 + max((int(path.stem) for path in folder.glob("*.npz")), default=-1)
-    part = folder / f"{number:06d}.part"
+def _next_number(out: Path) -> int:
+    return 1 + max((int(path.stem) for path in (out / _SHARDS).glob("*.npz")), default=-1)
+
+
+def _write_shard(out: Path, number: int, keys: Sequence[str], made: Sequence[_Made]) -> None:
+    part = out / _SHARDS / f"{number:06d}.{secrets.token_hex(4)}.part"
     kept = [one for one in made if not one.failure]
     latents = [one.latent for one in kept if one.latent is not None]
     with part.open("wb") as file:
@@ -191,7 +294,7 @@ def _write_shard(out: Path, keys: Sequence[str], made: Sequence[_Made]) -> None:
             error=np.array([one.error for one in kept], np.float32),
             about=np.array(json.dumps([[key, one.failure] for key, one in zip(keys, made, strict=True)])),
         )
-    os.replace(part, part.with_suffix(".npz"))
+    os.replace(part, out / _SHARDS / f"{number:06d}.npz")
 
 
 def _finished(out: Path) -> dict[str, _Made]:

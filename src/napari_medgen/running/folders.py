@@ -104,6 +104,21 @@ def work_through(files: Sequence[Path], table: Path, work: Callable[[Path], Step
     return report
 
 
+FAILURES = "failures.csv"
+
+
+def write_failures(folder: Path, failures: Mapping[str, str]) -> Path:
+    """Write which files could not be used, and why: ``failures.csv`` in a folder.
+
+    Raises
+    ------
+    WritingError
+        If it cannot be written.
+    """
+    rows = [{"file": file, "remark": why} for file, why in failures.items()]
+    return write_whole(folder / FAILURES, _csv(rows), WritingError)
+
+
 def _csv(rows: Sequence[Mapping[str, Value]]) -> bytes:
     columns = [*dict.fromkeys(column for row in rows for column in row if column != "remark"), "remark"]
     text = io.StringIO()

@@ -1,8 +1,8 @@
 """Where a network looked: attributions of a logit to the pixels of its input.
 
-The paper's map is the gradient of the chosen logits with respect to the input (Simonyan 2014), and SmoothGrad (Smilkov 2017) a
-mean of such. The others come from captum: integrated gradients (Sundararajan 2017), Grad-CAM (Selvaraju 2017) and occlusion
-(Zeiler 2014).
+The paper's map is the gradient of the chosen logits with respect to the input (Simonyan 2014), and SmoothGrad (Smilkov 2017)
+a mean of such. The others come from captum: integrated gradients (Sundararajan 2017), Grad-CAM (Selvaraju 2017) and
+occlusion (Zeiler 2014).
 """
 
 from __future__ import annotations

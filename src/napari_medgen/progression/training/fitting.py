@@ -20,7 +20,7 @@ from napari_medgen.progression.training.augmentation import AugmentationControl,
 from napari_medgen.progression.training.losses import discriminator_loss, generator_loss, path_lengths, r1_penalty
 from napari_medgen.progression.training.monitoring import look
 from napari_medgen.progression.training.recipe import ProgressionRecipe
-from napari_medgen.progression.training.start import begin_with, start_checksum
+from napari_medgen.progression.training.start import begin_with, start_of
 from napari_medgen.progression.training.trained import Trained
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.resident import ResidentRows
@@ -103,7 +103,7 @@ class Trainer:
         self.stage = Stage(
             work,
             "networks",
-            recipe=recipe.of_weights | {"grader": grader.checksum, "people": people, "start": start_checksum(recipe.start)},
+            recipe=recipe.of_weights | {"grader": grader.checksum, "people": people} | start_of(recipe.start),
             may_change=("optimiser.kimg", "optimiser.encoder_kimg", "optimiser.minutes"),
             length=self.total,
             leader=fabric.is_global_zero,

@@ -14,8 +14,8 @@ from napari_medgen.progression.networks.discriminator import Encoder
 from napari_medgen.progression.networks.stylegan import Generator, SynthesisBlock
 
 
-def start_checksum(folder: str) -> list[str]:
-    """Checksums of the weights to begin from, none where ``folder`` is empty.
+def start_of(folder: str) -> dict[str, list[str]]:
+    """Checksums of the weights to begin from, for the checkpoint; nothing where ``folder`` is empty.
 
     Raises
     ------
@@ -23,9 +23,9 @@ def start_checksum(folder: str) -> list[str]:
         If the folder holds no such weights.
     """
     if not folder:
-        return []
+        return {}
     try:
-        return [file_checksum(Path(folder) / name) for name in (GENERATOR_FILE, ENCODER_FILE)]
+        return {"start": [file_checksum(Path(folder) / name) for name in (GENERATOR_FILE, ENCODER_FILE)]}
     except OSError:
         raise RecipeError(f"There are no weights of a generator and its encoder to start from in {folder}.") from None
 

@@ -109,8 +109,8 @@ class OptimiserRecipe(RecipeTable):
     epochs, batch
         Passes over the training images, images a step.
     minutes
-        Time after which a training in one process ends at the latest, its rate having fallen to zero by then, where a machine
-        is lent for so long; 0 for none.
+        Time after which a training in one process ends at the latest, its rate having fallen to zero by then, where a
+        machine is lent for so long; 0 for none.
     learning_rate, weight_decay
         AdamW's. The published training is Adam with 1e-2 and no decay.
     schedule

@@ -1,0 +1,37 @@
+"""Work in shards at the command line: results as they come, then what failed, and an exit status that tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from napari_medgen.errors import MedGenError
+from napari_medgen.running.cluster import Placement, Shard, Spread, spread
+from napari_medgen.running.console import drive_on_console, warn
+from napari_medgen.running.progress import Steps
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+def spread_on_console(
+    work: Callable[[A], Steps[R]],
+    shards: Sequence[Shard[A]],
+    placement: Placement,
+    what: str,
+    tell: Callable[[str, R], Any],
+) -> Spread[R]:
+    """Drive :func:`~napari_medgen.running.cluster.spread` with a bar.
+
+    Raises
+    ------
+    MedGenError
+        At the end, if a shard failed; all of them have been named by then.
+    """
+    found = drive_on_console(spread(work, shards, placement, on_done=tell), what)
+    warn(f"{name}: {why}" for name, why in found.failed.items())
+    if len(found.failed) == len(shards) == 1:
+        raise MedGenError(next(iter(found.failed.values())))
+    if found.failed:
+        raise MedGenError(f"{len(found.failed)} of {len(shards)} failed; the same command tries these again.")
+    return found

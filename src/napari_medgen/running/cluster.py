@@ -1,0 +1,376 @@
+"""One way to spread work: independent shards, in this process or on the processes of a cluster.
+
+    spread(work, shards)                              # here, one after the other
+    spread(work, shards, Placement("local:4"))        # four processes of this machine
+    spread(work, shards, Placement("tcp://HOST:8786"))  # a scheduler of dask that runs already
+    spread(work, shards, Placement("slurm:8"))        # eight jobs of a batch system, as dask-jobqueue is configured
+
+Dask does what is not here (the extra ``cluster``): processes, messages, workers that are lost. Shards are small to send: a
+worker reads images and writes results itself, in a folder that all see, and keeps the model that it loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.util
+import os
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from napari_medgen.errors import ClusterError, MedGenError, WritingError
+from napari_medgen.running.progress import Progress, Steps, drive
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+_BATCH_SYSTEMS = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster", "sge": "SGECluster"}
+_AHEAD = 3  # shards a worker that are sent at a time: enough that none is idle, few enough that cancelling is quick
+_BEAT = 0.2  # seconds between two looks at what came back
+_PATIENCE = 60.0  # seconds that a scheduler may be away
+_CONNECTING = 10  # seconds
+_one_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Shard(Generic[A]):
+    """A piece of work: its name for a person, and what the work is given."""
+
+    name: str
+    what: A
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where shards are computed.
+
+    Attributes
+    ----------
+    cluster
+        Empty for this process, ``local`` or ``local:N``, the address of a scheduler (``tcp://HOST:8786``), or ``slurm``,
+        ``pbs``, ``lsf`` or ``sge``, with ``:N`` for the number of jobs.
+    threads
+        That PyTorch computes a shard with; 0 for what fits: all of this process, a local worker's share of the cores, or
+        what a worker was started with. In single precision the last digits depend on it.
+    """
+
+    cluster: str = ""
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        kind, _, count = self.cluster.partition(":")
+        known = kind in ("", "local", *_BATCH_SYSTEMS)
+        if known and (not count or (count.isdecimal() and 0 < int(count) <= 10_000)):
+            return
+        if "://" in self.cluster and not known:
+            return
+        raise ClusterError(
+            f"A cluster is local:N, the address of a scheduler (tcp://HOST:8786), or one of {', '.join(_BATCH_SYSTEMS)} "
+            f"with the number of jobs (slurm:8), not {self.cluster}."
+        )
+
+    @property
+    def here(self) -> bool:
+        """Whether this process computes."""
+        return not self.cluster
+
+    @property
+    def count(self) -> int:
+        """Workers that are asked for; 0 where nobody said."""
+        _, _, count = self.cluster.partition(":")
+        return int(count) if count.isdecimal() else 0
+
+
+@dataclass
+class Spread(Generic[R]):
+    """What came of shards, by their names.
+
+    Attributes
+    ----------
+    done
+        Results.
+    failed
+        Why there is none, a sentence each.
+    """
+
+    done: dict[str, R] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def spread(
+    work: Callable[[A], Steps[R]],
+    shards: Sequence[Shard[A]],
+    placement: Placement | None = None,
+    *,
+    on_done: Callable[[str, R], object] = lambda name, result: None,
+) -> Steps[Spread[R]]:
+    """Do the work on each shard; one that fails is named, and the others go on.
+
+    Parameters
+    ----------
+    work
+        A pure function of a shard: what it makes depends on nothing else, and it may be called again after a worker was
+        lost. For a cluster it must be one that pickle can name: a module's function, or an instance of a module's class.
+    shards
+        Whose names differ.
+    on_done
+        Told of each result as it comes, in the order in which they end.
+
+    Yields
+    ------
+    Progress
+        A step a shard; where there is one alone, its own steps. Closing the generator cancels what waits.
+
+    Raises
+    ------
+    WritingError
+        If there is no room, or no right, for a file: it would be so for every shard.
+    ClusterError
+        If the cluster cannot be reached, is lost, or the extra is not installed.
+    """
+    placement = placement or Placement()
+    found: Spread[R] = Spread()
+    outcomes = _here(work, shards, placement) if placement.here else _on_cluster(work, shards, placement)
+    with contextlib.closing(outcomes):
+        for name, outcome in outcomes:
+            if isinstance(outcome, Progress):
+                yield outcome
+                continue
+            if outcome.failure:
+                found.failed[name] = outcome.failure
+            else:
+                found.done[name] = outcome.result
+                on_done(name, outcome.result)
+            ended = len(found.done) + len(found.failed)
+            yield Progress(ended, len(shards), _said(name, found))
+    return found
+
+
+def own_device(asked: str) -> str:
+    """The device that this process computes on: of several GPUs of a machine, the one of its worker's number."""
+    if asked not in ("", "auto", "cuda"):
+        return asked
+    with contextlib.suppress(ImportError, ValueError):
+        import torch
+        from distributed import get_worker
+
+        number, count = str(get_worker().name), torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if count > 1 and number.isdecimal():
+            return f"cuda:{int(number) % count}"
+    return asked
+
+
+def _said(name: str, found: Spread[R]) -> str:
+    return f"{name} is done" + (f"; {len(found.failed)} failed" if found.failed else "")
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What came of a shard: its result, or a sentence; ``ends`` says that it would be so for every shard."""
+
+    result: Any = None
+    failure: str = ""
+    ends: bool = False
+
+
+_Outcomes = Iterator[tuple[str, "_Outcome | Progress"]]
+
+
+def _here(work: Callable[[A], Steps[R]], shards: Sequence[Shard[A]], placement: Placement) -> Any:
+    """Outcomes of shards in this process, with the steps of each between."""
+    with _threads(placement.threads):
+        for number, shard in enumerate(shards):
+            try:
+                steps = work(shard.what)
+                with contextlib.closing(steps):
+                    while True:
+                        try:
+                            progress = next(steps)
+                        except StopIteration as stop:
+                            outcome = _Outcome(stop.value)
+                            break
+                        # Where there is one alone, its own steps are what a person wants to see.
+                        inner = progress if len(shards) == 1 else Progress(number, len(shards), shard.name)
+                        yield shard.name, inner
+            except WritingError:
+                raise
+            except MedGenError as error:
+                outcome = _Outcome(failure=str(error))
+            except Exception as error:  # of a thousand shards, one that nobody foresaw must not end the others
+                outcome = _Outcome(failure=_unforeseen(error))
+            yield shard.name, outcome
+
+
+def _unforeseen(error: BaseException) -> str:
+    return f"Something unexpected went wrong: {type(error).__name__}: {error}"
+
+
+@contextlib.contextmanager
+def _threads(count: int) -> Iterator[None]:
+    if not count:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+# -- on a cluster ---------------------------------------------------------------------------------------------------------
+
+
+def _do(work: Callable[[Any], Steps[Any]], what: Any, threads: int) -> _Outcome:
+    """A shard on a worker. Errors come back as sentences: not every exception survives the way."""
+    # A worker with several threads has one model, and one device.
+    with _one_at_a_time, _threads(threads):
+        try:
+            return _Outcome(drive(work(what)))
+        except WritingError as error:
+            return _Outcome(failure=str(error), ends=True)
+        except MedGenError as error:
+            return _Outcome(failure=str(error))
+        except Exception as error:
+            return _Outcome(failure=_unforeseen(error))
+
+
+def _on_cluster(work: Callable[[A], Steps[R]], shards: Sequence[Shard[A]], placement: Placement) -> Any:
+    """Outcomes of shards on workers, as they end, with a beat of progress between."""
+    with _client(placement) as client:
+        yield "", Progress(0, len(shards), _where(client))
+        threads = placement.threads
+        waiting, sent = deque(shards), dict[Any, Shard[A]]()
+        came: queue.Queue[Any] = queue.Queue()
+        ended, away_since = 0, None
+        try:
+            while ended < len(shards):
+                room = _AHEAD * max(len(client.scheduler_info(n_workers=-1)["workers"]), 1) - len(sent)
+                while waiting and room > 0:
+                    shard = waiting.popleft()
+                    future = client.submit(_do, work, shard.what, threads, pure=False, retries=0)
+                    sent[future] = shard
+                    future.add_done_callback(came.put)
+                    room -= 1
+                try:
+                    future = came.get(timeout=_BEAT)
+                except queue.Empty:
+                    away_since = _away(client, away_since)
+                    for future in [one for one in sent if one.status in ("cancelled", "lost")]:
+                        waiting.appendleft(sent.pop(future))  # of a scheduler that was started anew
+                    yield "", Progress(ended, len(shards), _doing(client, len(sent)))
+                    continue
+                shard_of = sent.pop(future, None)
+                if shard_of is None:
+                    continue
+                outcome = _outcome(future)
+                if outcome is None:
+                    waiting.appendleft(shard_of)
+                    continue
+                if outcome.ends:
+                    raise WritingError(outcome.failure)
+                ended += 1
+                yield shard_of.name, outcome
+        finally:
+            with contextlib.suppress(Exception):
+                client.cancel(list(sent), force=True)
+
+
+def _outcome(future: Any) -> _Outcome | None:
+    """What a shard's future holds; None where it must be sent again."""
+    if future.status in ("cancelled", "lost"):
+        return None
+    if future.status == "error":
+        error = future.exception()
+        if type(error).__name__ == "KilledWorker":
+            return _Outcome(failure="The workers that computed it were lost, one after the other; was their memory short?")
+        return _Outcome(failure=_unforeseen(error))
+    result: _Outcome = future.result()
+    return result
+
+
+def _away(client: Any, since: float | None) -> float | None:
+    """Since when the scheduler has been away; None while it is there."""
+    if client.status == "running":
+        return None
+    now = time.monotonic()
+    since = now if since is None else since
+    if client.status == "closed" or now - since > _PATIENCE:
+        raise ClusterError("The scheduler was lost; what is done is kept, and the same command goes on from there.")
+    return since
+
+
+def _where(client: Any) -> str:
+    """Where shards go, and the page on which dask shows them."""
+    text = f"Computing on {client.scheduler.address}"
+    return text + (f", shown at {client.dashboard_link}" if importlib.util.find_spec("bokeh") else "")
+
+
+def _doing(client: Any, sent: int) -> str:
+    if client.status != "running":
+        return "Waiting for the scheduler"
+    workers = len(client.scheduler_info(n_workers=-1)["workers"])
+    return f"{workers} workers" if workers else f"Waiting for workers at {client.scheduler.address}"
+
+
+@contextlib.contextmanager
+def _client(placement: Placement) -> Iterator[Any]:
+    """A client of the cluster, which is closed afterwards, with what was started for it."""
+    try:
+        import distributed
+    except ImportError:
+        raise ClusterError("A cluster needs more packages: pip install 'napari-medgen[cluster]'.") from None
+    with contextlib.ExitStack() as opened:
+        if "://" in placement.cluster:
+            try:
+                client = opened.enter_context(
+                    distributed.Client(placement.cluster, timeout=_CONNECTING, set_as_default=False)
+                )
+            except (OSError, ValueError) as error:
+                raise ClusterError(f"There is no scheduler at {placement.cluster}: {error}.") from None
+        else:
+            client = distributed.Client(opened.enter_context(_started(placement)), set_as_default=False)
+        yield opened.enter_context(client)
+
+
+def _started(placement: Placement) -> Any:
+    """Workers of this machine, or jobs of a batch system."""
+    kind = placement.cluster.partition(":")[0]
+    if kind == "local":
+        import distributed
+
+        cores = _cores()
+        count = placement.count or cores
+        threads = placement.threads or max(cores // count, 1)
+        return distributed.LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=":0",
+            silence_logs="ERROR",
+            # Workers that each take all cores are slower together than one.
+            env={"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"},
+        )
+    try:
+        import dask_jobqueue
+    except ImportError:
+        raise ClusterError("Batch systems need one more package: pip install 'napari-medgen[cluster]'.") from None
+    try:
+        cluster = getattr(dask_jobqueue, _BATCH_SYSTEMS[kind])()
+    except (ValueError, TypeError, OSError) as error:
+        raise ClusterError(f"{kind} is not configured for dask-jobqueue (~/.config/dask/jobqueue.yaml): {error}.") from None
+    cluster.scale(jobs=placement.count or 1)
+    return cluster
+
+
+@functools.cache
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,50 @@
+"""Work that pickle can name, for tests of :mod:`napari_medgen.running.cluster`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import torch
+
+from napari_medgen.errors import ImageError, WritingError
+from napari_medgen.running.progress import Progress, Steps
+
+
+def square(number: int) -> Steps[int]:
+    yield Progress(0, 2, "half")
+    if number == 3:
+        raise ImageError("Three is no image.")
+    if number == 4:
+        raise RuntimeError("what nobody foresaw")
+    return number * number
+
+
+def no_room(number: int) -> Steps[int]:
+    yield Progress(0, 1)
+    raise WritingError("There is no room.")
+
+
+def threads(number: int) -> Steps[tuple[int, int]]:
+    yield Progress(0, 1)
+    return os.getpid(), torch.get_num_threads()
+
+
+def dies_once(note: Path) -> Steps[str]:
+    """Kill the worker the first time; ``note`` remembers."""
+    yield Progress(0, 1)
+    try:
+        note.touch(exist_ok=False)
+    except FileExistsError:
+        return "done"
+    os.kill(os.getpid(), signal.SIGKILL)
+    return "never"
+
+
+def slow(folder: Path) -> Steps[str]:
+    yield Progress(0, 1)
+    (folder / f"{time.monotonic_ns()}-{os.getpid()}").touch()
+    time.sleep(0.3)
+    return "slept"
