@@ -168,6 +168,11 @@ def main() -> None:
 
         series.main()
         return
+    if sys.argv[1:2] == ["gpu"]:
+        from benchmarks import gpu
+
+        gpu.main(sys.argv[2:])
+        return
     if sys.argv[1:2] == ["window"]:
         from benchmarks import window
 
@@ -176,7 +181,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog="Instead: fuzz [--minutes N] changes files at random; window measures the window's gaps; reading the room's; "
-        "study a study's; statistics how often intervals hold; series DICOM.",
+        "study a study's; statistics how often intervals hold; series DICOM; gpu what a GPU makes of each system.",
     )
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; all by default")
     parser.add_argument("--runs", type=int, default=3)

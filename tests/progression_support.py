@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,16 @@ def write_model(path: Path, shipped: Cohort | None = None, **own: Any) -> ModelF
 
 def loaded(path: Path, cohort: Cohort | None = None, **own: Any) -> Extrapolator:
     return Extrapolator(write_model(path, **own), PlainGrader(), cohort, CPU)
+
+
+@dataclass(frozen=True)
+class Opens:
+    """Opens the model of a folder, as a worker of a cluster does."""
+
+    model: Path
+
+    def __call__(self) -> Extrapolator:
+        return Extrapolator(open_folder(self.model), PlainGrader(), None, CPU)
 
 
 def three_visit_cohort(knees: int = 12, rate: float = 0.01, split: str = "train", first: int = 0) -> Cohort:

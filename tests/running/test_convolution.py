@@ -49,3 +49,18 @@ def test_a_network_laid_out_for_the_cpu_gives_the_same_numbers_and_keeps_its_lay
 def test_another_device_keeps_its_layout() -> None:
     net = channels_last_3d(Conv3d(4, 6, 3), torch.device("meta"))
     assert next(net.parameters()).is_contiguous()
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_half_precision_learns_on_a_grid_of_two_voxels_in_depth(depth: int) -> None:
+    torch.manual_seed(0)
+    layer = Conv3d(8, 8, 3, padding=1)
+    x = torch.randn(2, 8, depth, 6, 6)
+    layer(x).square().mean().backward()
+    exact = layer.weight.grad
+    layer.zero_grad()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        layer(x).float().square().mean().backward()
+    assert exact is not None
+    assert layer.weight.grad is not None
+    torch.testing.assert_close(layer.weight.grad, exact, atol=0.02 * float(exact.abs().max()), rtol=0.05)

@@ -9,7 +9,7 @@ from napari_medgen.models.card import Figure
 from napari_medgen.models.folder import open_folder
 from napari_medgen.running.devices import Device
 from napari_medgen.volumes.architecture import read_architecture
-from napari_medgen.volumes.cost import Cost, estimate, learn
+from napari_medgen.volumes.cost import Cost, denoise_bytes, estimate, learn
 
 FIGURES = {
     "seconds per step": Figure(value=0.1),
@@ -72,3 +72,8 @@ def test_a_damaged_file_of_durations_is_passed_over(tiny_model: Path) -> None:
     learn(card, device, calls=10, seconds=2.0)
     (platformdirs.user_cache_path("napari-medgen") / "durations.json").write_text("[1, 2")
     assert math.isnan(estimate(read_architecture(card), card, device, weights=0, calls=20).seconds)
+
+
+def test_guidance_asks_for_two_volumes_at_once(tiny_model: Path) -> None:
+    architecture = read_architecture(open_folder(tiny_model).card)
+    assert denoise_bytes(architecture, guided=True) == 2 * denoise_bytes(architecture)

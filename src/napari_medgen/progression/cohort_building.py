@@ -128,16 +128,18 @@ def build_cohort(
             try:
                 progress = next(steps)
             except StopIteration as stop:
-                found: Spread[_Count] = stop.value
+                spread_out: Spread[_Count] = stop.value
                 break
             if spreading is None and told.visits == shown:
                 continue  # within a shard
             shown = told.visits
             text = "Projecting the cohort" if told.visits else progress.message
             yield Progress(before + told.visits, len(keys), text + (f", {told.left_out} left out" if told.left_out else ""))
-    if found.failed:
-        name, why = next(iter(found.failed.items()))
-        raise CohortError(f"{len(found.failed)} of {len(shards)} shards failed ({name}: {why}); the same command goes on.")
+    if spread_out.failed:
+        name, why = next(iter(spread_out.failed.items()))
+        raise CohortError(
+            f"{len(spread_out.failed)} of {len(shards)} shards failed ({name}: {why}); the same command goes on."
+        )
     made = _finished(out)
     cohort = _gathered(request, extrapolator, [made[key] for key in keys], plan)
     save_cohort(cohort, out)

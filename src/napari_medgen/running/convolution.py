@@ -53,8 +53,8 @@ class Conv3d(nn.Conv3d):
     def _conv_forward(self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         if _spoils_gradients(input, weight):
             with torch.autocast("cpu", enabled=False):
-                whole = (one if one is None else one.float() for one in (input, weight, bias))
-                return F.conv3d(*whole, self.stride, self.padding, self.dilation, self.groups)
+                input, weight, bias = input.float(), weight.float(), None if bias is None else bias.float()
+                return F.conv3d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
         if self.padding_mode == "zeros" and not isinstance(self.padding, str) and _skips_onednn(input):
             return cast(
                 torch.Tensor,

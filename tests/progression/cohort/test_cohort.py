@@ -16,11 +16,12 @@ from napari_medgen.models.folder import open_folder
 from napari_medgen.progression.cohort.folder import cohort_of_model, open_cohort, save_cohort
 from napari_medgen.progression.cohort.origin import require_model
 from napari_medgen.progression.cohort.visits import visits_of_names
-from napari_medgen.progression.cohort_building import BuildRequest, build_cohort
+from napari_medgen.progression.cohort_building import BuildRequest, Spreading, build_cohort
 from napari_medgen.progression.model import Extrapolator
 from napari_medgen.progression.request import ProjectionRequest
+from napari_medgen.running.cluster import Placement
 from napari_medgen.running.progress import drive
-from progression_support import CPU, PlainGrader, loaded, three_visit_cohort, write_model, write_visits
+from progression_support import CPU, Opens, PlainGrader, loaded, three_visit_cohort, write_model, write_visits
 
 FAST = ProjectionRequest("fast", 4)
 
@@ -228,3 +229,14 @@ def test_damaged_cohorts_get_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "cohort" / "latents.safetensors").write_bytes(b"x")
     with pytest.raises(CohortError, match="is damaged"):
         open_cohort(tmp_path / "cohort")
+
+
+def test_workers_build_the_same_cohort(tmp_path: Path) -> None:
+    images = write_visits(tmp_path / "images", patients=6)  # 36 visits: three shards
+    (images / "9001_011601_20040301_l.png").write_bytes(b"half a picture")
+    extrapolator, opens = loaded(tmp_path / "tiny"), Opens(tmp_path / "tiny")
+    drive(build_cohort(request(images), extrapolator, tmp_path / "here", Spreading(Placement(threads=1), opens)))
+    spreading = Spreading(Placement("local:1", threads=1), opens)
+    cohort = drive(build_cohort(request(images), extrapolator, tmp_path / "there", spreading))
+    assert contents(tmp_path / "there") == contents(tmp_path / "here")
+    assert len(cohort.about["left_out"]) == 1

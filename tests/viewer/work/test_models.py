@@ -9,6 +9,7 @@ import pytest
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 
+from napari_medgen.running import devices
 from napari_medgen.viewer.explain.coordinator import OverlayCoordinator
 from napari_medgen.viewer.explain.view import OverlayView
 from napari_medgen.viewer.future.coordinator import BLINK_KEY, ExtrapolateCoordinator
@@ -34,6 +35,24 @@ def test_a_model_is_loaded_once_and_the_oldest_goes_first() -> None:
     assert [models.get(key) for key in ("a", "b", "a", "c", "a", "b")] == ["A", "B", "A", "C", "A", "B"]
     assert loads == ["a", "b", "c", "b"]
     assert list(models.kept) == ["a", "b"]
+
+
+def test_two_words_for_one_device_are_one_model() -> None:
+    loads: list[str] = []
+    models, holder = LoadedModels(lambda key: loads.append(key) or key, known_as=lambda key: key or "cuda"), Holder()
+    models.hold(holder)
+    assert [models.get(""), models.get("cuda")] == ["cuda", "cuda"]
+    assert loads == ["cuda"]
+
+
+def test_the_gpu_gets_its_memory_back_when_the_last_holder_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    freed: list[bool] = []
+    monkeypatch.setattr(devices, "free_gpu_memory", lambda: freed.append(True))
+    models, holder = LoadedModels(str.upper), Holder()
+    models.hold(holder)
+    models.get("a")
+    models.release(holder)
+    assert freed == [True]
 
 
 def test_the_last_holder_lets_all_go() -> None:

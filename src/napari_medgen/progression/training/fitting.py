@@ -122,7 +122,8 @@ class Trainer:
     @property
     def _on_cpu(self) -> bool:
         """Whether a number can be looked at for nothing; a GPU would wait each time, and is asked every few steps."""
-        return self.fabric.device.type == "cpu"
+        kind: str = self.fabric.device.type
+        return kind == "cpu"
 
     @property
     def trained(self) -> Trained:

@@ -124,8 +124,8 @@ class _Attention(nn.Module):
             q, k, bias = _rotate(q, depth), _rotate(k, depth), depth.bias.to(q.dtype)
         # In four axes: those of PyTorch's ways to attend that need no room for all scores take no more.
         lead = q.shape[:-3]
-        out = F.scaled_dot_product_attention(*(part.flatten(0, -4) for part in (q, k, v)), attn_mask=bias)
-        out = out.unflatten(0, lead)
+        q, k, v = (part.flatten(0, -4) for part in (q, k, v))
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias).unflatten(0, lead)
         return cast(torch.Tensor, self.to_out(out.transpose(-3, -2).flatten(-2)))
 
 
