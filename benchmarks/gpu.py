@@ -25,7 +25,7 @@ from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.models.catalogue import find_model
 from napari_medgen.progression.model import Extrapolator, classifier_name
 from napari_medgen.progression.request import ProjectionRequest
-from napari_medgen.running.devices import Device, choose_device, free_memory, synchronise
+from napari_medgen.running.devices import Device, choose_device, computes_bfloat16, free_memory, synchronise
 from napari_medgen.running.progress import drive
 from napari_medgen.saliency.frame_grader import FrameGrader
 from napari_medgen.saliency.model import Classifier
@@ -136,7 +136,8 @@ def _ways(what: str, work: Callable[[], torch.Tensor], device: Device, runs: int
             yield _timed(what, "tf32", plain, device, runs, reference)
         with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
             yield _timed(what, "float32, cuDNN tries its ways", plain, device, runs, reference)
-    yield _timed(what, "bfloat16", half, device, runs, reference)
+    if computes_bfloat16(device.name):  # where it is emulated it takes hundreds of times as long
+        yield _timed(what, "bfloat16", half, device, runs, reference)
     if compiled:
         made = torch.compile(work)
 

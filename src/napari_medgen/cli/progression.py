@@ -49,22 +49,25 @@ class Opens:
     ----------
     model, classifier
         Folders.
+    checksums
+        Of their weights: a process that lives longer loads them anew where they were replaced.
     device
         As it was asked for.
     """
 
     model: Path
     classifier: Path
+    checksums: tuple[str, str]
     device: str = ""
 
     def __call__(self) -> Extrapolator:
         from napari_medgen.running.cluster import own_device
 
-        return _opened(str(self.model), str(self.classifier), own_device(self.device))
+        return _opened(str(self.model), str(self.classifier), self.checksums, own_device(self.device))
 
 
 @functools.lru_cache(maxsize=1)
-def _opened(model: str, classifier: str, device: str) -> Extrapolator:
+def _opened(model: str, classifier: str, checksums: tuple[str, str], device: str) -> Extrapolator:
     return open_extrapolator(model, classifier=classifier, device=device)
 
 
@@ -231,14 +234,18 @@ def build(
 
     folder = find_model(model)
     graded_by = find_model(classifier) if classifier else find_model(classifier_name(folder), beside=folder)
-    opens = Opens(folder.path.resolve(), graded_by.path.resolve(), device)
+    sums = (folder.card.checksum, graded_by.card.checksum)
+    opens = Opens(folder.path.resolve(), graded_by.path.resolve(), sums, device)
+    placement = Placement(cluster, threads)
+    # Where others compute, this process asks the model for its fingerprint only.
+    known = opens() if placement.here else replace(opens, device="cpu")()
     layout = "table" if table else layout
     visits = _visits(images, table, layout, grades or [], model, split, first_is_baseline)
     request = BuildRequest(
         tuple(visits), images, ProjectionRequest(projection, steps), SURROGATE if layout == "surrogate" else ""
     )
-    spreading = Spreading(Placement(cluster, threads), opens)
-    cohort = drive_on_console(build_cohort(request, opens(), out, spreading), "Building")
+    spreading = Spreading(placement, opens)
+    cohort = drive_on_console(build_cohort(request, known, out, spreading), "Building")
     print(f"{out}: {len(cohort.visits)} visits of {len({v.patient for v in cohort.visits})} patients")
     left_out: dict[str, str] = cohort.about.get("left_out", {})
     for image, reason in list(left_out.items())[:_NAMED]:

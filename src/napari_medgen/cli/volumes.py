@@ -54,6 +54,7 @@ def sample(
     """Sample volumes and write them as NIfTI, each with its provenance beside it; what is there is not made again."""
     from napari_medgen.models.catalogue import find_model
     from napari_medgen.running.cluster import Placement
+    from napari_medgen.running.writing import make_folder
     from napari_medgen.volumes.many import SampleWriter, shards_of
     from napari_medgen.volumes.request import SampleRequest
 
@@ -68,7 +69,10 @@ def sample(
     SampleRequest(seed + count - 1)
     requests = [SampleRequest(seed + i, sampler, steps, eta, told, guidance, precision=precision) for i in range(count)]
     folder, placement = find_model(model), Placement(cluster, threads)
-    writer = SampleWriter(folder.path.resolve(), out.resolve(), device, towards, share)
+    if not placement.here:
+        make_folder(out)
+    sums = folder.card.checksum
+    writer = SampleWriter(folder.path.resolve(), sums, out.resolve(), device, towards, share, not placement.here)
     about = ""
     if placement.here:  # elsewhere the workers load the model, and know their own speed
         cost = writer.generator.estimate(requests[0], count)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import platform
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -121,7 +122,9 @@ def build_cohort(
         for number, chunk in enumerate(_chunks(order), first)
     ]
     before, told, shown = len(keys) - len(order), _Told(), 0
-    maker = ShardMaker(replace(request, visits=()), out.resolve(), spreading.opens if spreading else lambda: extrapolator)
+    away = spreading is not None and not spreading.placement.here
+    opens = spreading.opens if spreading else lambda: extrapolator
+    maker = ShardMaker(replace(request, visits=(), root=request.root.resolve()), out.resolve(), opens, away)
     steps = spread(maker, shards, spreading.placement if spreading else None, on_done=told)
     with contextlib.closing(steps):
         while True:
@@ -141,6 +144,8 @@ def build_cohort(
             f"{len(spread_out.failed)} of {len(shards)} shards failed ({name}: {why}); the same command goes on."
         )
     made = _finished(out)
+    if any(key not in made for key in keys):
+        raise CohortError(f"Not all shards of {out} can be seen here yet; the same command goes on.")
     cohort = _gathered(request, extrapolator, [made[key] for key in keys], plan)
     save_cohort(cohort, out)
     shutil.rmtree(out / _SHARDS)
@@ -203,20 +208,34 @@ class ShardMaker:
         What is built, its visits left out.
     out, opens
         The cohort's folder, and what makes the extrapolator.
+    elsewhere
+        Whether another process made the keys: this one may see other images, or have another model.
     """
 
     request: BuildRequest
     out: Path
     opens: Callable[[], Extrapolator]
+    elsewhere: bool = False
 
     def __call__(self, part: _Part) -> Steps[_Count]:
         yield Progress(0, 1)
-        made = _project_chunk(part.visits, self.request, self.opens())
+        extrapolator = self.opens()
+        if self.elsewhere:
+            self._require_the_same(part, extrapolator)
+        made = _project_chunk(part.visits, self.request, extrapolator)
         try:
             _write_shard(self.out, part.number, part.keys, made)
         except OSError as error:
             raise WritingError(f"A shard of the cohort cannot be written: {error.strerror or error}.") from None
         return _Count(len(made), sum(bool(one.failure) for one in made))
+
+    def _require_the_same(self, part: _Part, extrapolator: Extrapolator) -> None:
+        how = _how(self.request, extrapolator)
+        keys = tuple(content_key(self.request.root / visit.image, visit.side, how) for visit in part.visits)
+        if keys != part.keys or not (self.out / _SHARDS).is_dir():
+            raise CohortError(
+                f"{platform.node()} sees other images, another folder or another model than this command does."
+            )
 
 
 def _how(request: BuildRequest, extrapolator: Extrapolator) -> str:
@@ -282,11 +301,13 @@ def _made(latent: NDArray[np.float32], distance: np.floating) -> _Made:
 
 
 def _next_number(out: Path) -> int:
-    return 1 + max((int(path.stem) for path in (out / _SHARDS).glob("*.npz")), default=-1)
+    return 1 + max((int(path.stem.partition("-")[0]) for path in (out / _SHARDS).glob("*.npz")), default=-1)
 
 
 def _write_shard(out: Path, number: int, keys: Sequence[str], made: Sequence[_Made]) -> None:
-    part = out / _SHARDS / f"{number:06d}.{secrets.token_hex(4)}.part"
+    # What is in it is in its name: a worker of a command that was killed may still write one of the same number.
+    name = f"{number:06d}-{fingerprint(list(keys))[:8]}"
+    part = out / _SHARDS / f"{name}.{secrets.token_hex(4)}.part"
     kept = [one for one in made if not one.failure]
     latents = [one.latent for one in kept if one.latent is not None]
     with part.open("wb") as file:
@@ -296,7 +317,7 @@ def _write_shard(out: Path, number: int, keys: Sequence[str], made: Sequence[_Ma
             error=np.array([one.error for one in kept], np.float32),
             about=np.array(json.dumps([[key, one.failure] for key, one in zip(keys, made, strict=True)])),
         )
-    os.replace(part, out / _SHARDS / f"{number:06d}.npz")
+    os.replace(part, out / _SHARDS / f"{name}.npz")
 
 
 def _finished(out: Path) -> dict[str, _Made]:

@@ -12,24 +12,29 @@ worker reads images and writes results itself, in a folder that all see, and kee
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib.util
 import os
 import queue
+import sys
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from napari_medgen.errors import ClusterError, MedGenError, WritingError
 from napari_medgen.running.progress import Progress, Steps, drive
+from napari_medgen.running.settings import load_settings
 
 A = TypeVar("A")
 R = TypeVar("R")
 
 _BATCH_SYSTEMS = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster", "sge": "SGECluster"}
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_ALIKE = 10  # shards
 _AHEAD = 3  # shards a worker that are sent at a time: enough that none is idle, few enough that cancelling is quick
 _BEAT = 0.2  # seconds between two looks at what came back
 _PATIENCE = 60.0  # seconds that a scheduler may be away
@@ -64,8 +69,8 @@ class Placement:
 
     def __post_init__(self) -> None:
         kind, _, count = self.cluster.partition(":")
-        known = kind in ("", "local", *_BATCH_SYSTEMS)
-        if known and (not count or (count.isdecimal() and 0 < int(count) <= 10_000)):
+        known = kind in ("local", *_BATCH_SYSTEMS)
+        if not self.cluster or (known and (not count or (count.isdecimal() and 0 < int(count) <= 10_000))):
             return
         if "://" in self.cluster and not known:
             return
@@ -131,10 +136,12 @@ def spread(
     WritingError
         If there is no room, or no right, for a file: it would be so for every shard.
     ClusterError
-        If the cluster cannot be reached, is lost, or the extra is not installed.
+        If the cluster cannot be reached, is lost, or the extra is not installed; or the first shards all failed alike.
     """
     placement = placement or Placement()
     found: Spread[R] = Spread()
+    if not shards:
+        return found
     outcomes = _here(work, shards, placement) if placement.here else _on_cluster(work, shards, placement)
     with contextlib.closing(outcomes):
         for name, outcome in outcomes:
@@ -143,6 +150,7 @@ def spread(
                 continue
             if outcome.failure:
                 found.failed[name] = outcome.failure
+                _require_hope(found)
             else:
                 found.done[name] = outcome.result
                 on_done(name, outcome.result)
@@ -153,16 +161,26 @@ def spread(
 
 def own_device(asked: str) -> str:
     """The device that this process computes on: of several GPUs of a machine, the one of its worker's number."""
-    if asked not in ("", "auto", "cuda"):
+    wanted = asked or load_settings().device
+    if wanted not in ("auto", "cuda") or "distributed.worker" not in sys.modules:
         return asked
-    with contextlib.suppress(ImportError, ValueError):
-        import torch
-        from distributed import get_worker
+    import torch
+    from distributed import get_worker
 
-        number, count = str(get_worker().name), torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if count > 1 and number.isdecimal():
-            return f"cuda:{int(number) % count}"
+    from napari_medgen.running.devices import why_not
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    with contextlib.suppress(ValueError):  # of a process that is no worker
+        number = str(get_worker().name)
+        if count > 1 and number.isdecimal() and not why_not(own := f"cuda:{int(number) % count}"):
+            return own
     return asked
+
+
+def _require_hope(found: Spread[Any]) -> None:
+    """End where the first shards all failed with the same words: a wrong request, or a model that no worker has."""
+    if not found.done and len(found.failed) >= _ALIKE and len(said := set(found.failed.values())) == 1:
+        raise ClusterError(f"The first {len(found.failed)} all failed alike: {said.pop()}")
 
 
 def _said(name: str, found: Spread[R]) -> str:
@@ -202,12 +220,16 @@ def _here(work: Callable[[A], Steps[R]], shards: Sequence[Shard[A]], placement: 
             except MedGenError as error:
                 outcome = _Outcome(failure=str(error))
             except Exception as error:  # of a thousand shards, one that nobody foresaw must not end the others
+                if len(shards) == 1:
+                    raise
                 outcome = _Outcome(failure=_unforeseen(error))
             yield shard.name, outcome
 
 
 def _unforeseen(error: BaseException) -> str:
-    return f"Something unexpected went wrong: {type(error).__name__}: {error}"
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"Something unexpected went wrong: {type(error).__name__}: {error}{where}"
 
 
 @contextlib.contextmanager
@@ -231,7 +253,10 @@ def _threads(count: int) -> Iterator[None]:
 def _do(work: Callable[[Any], Steps[Any]], what: Any, threads: int) -> _Outcome:
     """A shard on a worker. Errors come back as sentences: not every exception survives the way."""
     # A worker with several threads has one model, and one device.
-    with _one_at_a_time, _threads(threads):
+    from napari_medgen.running.devices import free_memory
+
+    with _one_at_a_time, _threads(threads), contextlib.ExitStack() as after:
+        after.callback(free_memory)  # or dask would take what the allocator keeps for a leak
         try:
             return _Outcome(drive(work(what)))
         except WritingError as error:
@@ -249,20 +274,27 @@ def _on_cluster(work: Callable[[A], Steps[R]], shards: Sequence[Shard[A]], place
         threads = placement.threads
         waiting, sent = deque(shards), dict[Any, Shard[A]]()
         came: queue.Queue[Any] = queue.Queue()
-        ended, away_since = 0, None
+        ended = 0
+        away_since: float | None = None
         try:
             while ended < len(shards):
-                room = _AHEAD * max(len(client.scheduler_info(n_workers=-1)["workers"]), 1) - len(sent)
+                away_since = _away(client, away_since)
+                room = _AHEAD * max(_workers(client), 1) - len(sent) if away_since is None else 0
                 while waiting and room > 0:
                     shard = waiting.popleft()
-                    future = client.submit(_do, work, shard.what, threads, pure=False, retries=0)
+                    try:
+                        future = client.submit(_do, work, shard.what, threads, pure=False, retries=0)
+                    except Exception:
+                        waiting.appendleft(shard)
+                        if client.status == "running":
+                            raise
+                        break
                     sent[future] = shard
                     future.add_done_callback(came.put)
                     room -= 1
                 try:
                     future = came.get(timeout=_BEAT)
                 except queue.Empty:
-                    away_since = _away(client, away_since)
                     for future in [one for one in sent if one.status in ("cancelled", "lost")]:
                         waiting.appendleft(sent.pop(future))  # of a scheduler that was started anew
                     yield "", Progress(ended, len(shards), _doing(client, len(sent)))
@@ -316,8 +348,17 @@ def _where(client: Any) -> str:
 def _doing(client: Any, sent: int) -> str:
     if client.status != "running":
         return "Waiting for the scheduler"
-    workers = len(client.scheduler_info(n_workers=-1)["workers"])
+    workers = _workers(client)
     return f"{workers} workers" if workers else f"Waiting for workers at {client.scheduler.address}"
+
+
+def _workers(client: Any) -> int:
+    try:
+        return len(client.scheduler_info(n_workers=-1).get("workers", ()))
+    except Exception:
+        if client.status == "running":
+            raise
+        return 0
 
 
 @contextlib.contextmanager
@@ -328,6 +369,7 @@ def _client(placement: Placement) -> Iterator[Any]:
     except ImportError:
         raise ClusterError("A cluster needs more packages: pip install 'napari-medgen[cluster]'.") from None
     with contextlib.ExitStack() as opened:
+        opened.callback(_restore, dict(os.environ))  # what dask sets for the workers that it starts is not ours
         if "://" in placement.cluster:
             try:
                 client = opened.enter_context(
@@ -340,23 +382,31 @@ def _client(placement: Placement) -> Iterator[Any]:
         yield opened.enter_context(client)
 
 
+def _restore(environment: dict[str, str]) -> None:
+    for name in os.environ.keys() - environment.keys():
+        del os.environ[name]
+    os.environ.update(environment)
+
+
 def _started(placement: Placement) -> Any:
     """Workers of this machine, or jobs of a batch system."""
     kind = placement.cluster.partition(":")[0]
     if kind == "local":
         import distributed
+        from dask.system import CPU_COUNT  # as a container limits them
 
-        cores = _cores()
-        count = placement.count or cores
-        threads = placement.threads or max(cores // count, 1)
+        count = placement.count or CPU_COUNT
+        threads = placement.threads or max(CPU_COUNT // count, 1)
         return distributed.LocalCluster(
             n_workers=count,
             threads_per_worker=1,
             processes=True,
             dashboard_address=":0",
             silence_logs="ERROR",
+            # A share of the memory each would pause a worker, or kill it, while the machine has room.
+            memory_limit=0,
             # Workers that each take all cores are slower together than one.
-            env={"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"},
+            env={name: str(threads) for name in _THREADS} | {"OMP_WAIT_POLICY": "PASSIVE"},
         )
     try:
         import dask_jobqueue
@@ -368,9 +418,3 @@ def _started(placement: Placement) -> Any:
         raise ClusterError(f"{kind} is not configured for dask-jobqueue (~/.config/dask/jobqueue.yaml): {error}.") from None
     cluster.scale(jobs=placement.count or 1)
     return cluster
-
-
-@functools.cache
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

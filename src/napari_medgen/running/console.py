@@ -29,7 +29,8 @@ def drive_on_console(steps: Steps[T], what: str) -> T:
             print("Cancelled.", file=sys.stderr)
             raise
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(file=sys.stderr)) as bar:
+    # Standard output that goes elsewhere is left alone: the bar would take it to its own console.
+    with Bar(*columns, console=Console(file=sys.stderr), redirect_stdout=sys.stdout.isatty()) as bar:
         task = bar.add_task(what, total=None)
 
         def show(progress: Progress) -> None:

@@ -8,6 +8,7 @@ import gc
 import json
 import os
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -145,7 +146,7 @@ def _trial(name: str) -> str:
     except torch.OutOfMemoryError:
         return ""  # another program's memory: the work itself will say so
     except RuntimeError as error:
-        return str(error).splitlines()[0] or "unknown error"
+        return "" if _says_short(error) else str(error).splitlines()[0] or "unknown error"
     return ""
 
 
@@ -305,7 +306,7 @@ _SHORT = (
 )
 
 
-def _says_short(error: RuntimeError) -> bool:
+def _says_short(error: Exception) -> bool:
     return any(words in str(error).lower() for words in _SHORT)
 
 
@@ -314,11 +315,10 @@ def smaller_instead() -> Iterator[None]:
     """End quietly where memory runs out, with what was held freed: something smaller is tried next."""
     try:
         yield
-    except (MemoryError, torch.OutOfMemoryError):
-        pass
-    except RuntimeError as error:
-        if not _says_short(error):
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and not _says_short(error):
             raise
+        traceback.clear_frames(error.__traceback__)  # they hold what the failed work had made
     else:
         return
     free_memory(thoroughly=True)

@@ -189,7 +189,7 @@ class Stage:
         start = int(saved["iteration"])
         self._compare(saved.get("recipe"), start)
         for name, part in self._parts.items():
-            if name in saved or name != _PRECISION:  # checkpoints of earlier versions have none of it
+            if name != _PRECISION or saved.get(name):  # another precision has none of it, nor had earlier versions
                 part.load_state_dict(saved[name])
         if self._leader:
             trim_rows(self.log, start)

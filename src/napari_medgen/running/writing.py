@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_medgen.errors import MedGenError
+from napari_medgen.errors import MedGenError, WritingError
 
 # What a spreadsheet takes for the beginning of a formula (OWASP, "CSV injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -79,6 +79,21 @@ def write_all(contents: Mapping[Path, bytes], kind: type[MedGenError] = MedGenEr
     for folder in {place.parent for _, place in parts}:
         _settle(folder)
     return list(contents)
+
+
+def make_folder(folder: Path) -> Path:
+    """Make a folder for results, with those above it.
+
+    Raises
+    ------
+    WritingError
+        If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WritingError(f"The folder {folder} cannot be made: {error.strerror or error}.") from None
+    return folder
 
 
 def _name() -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_medgen.errors import ImageError, MedGenError, WritingError
+from napari_medgen.errors import ImageError, MedGenError, ModelError, WritingError
 from napari_medgen.imaging.files import read_volume
 from napari_medgen.imaging.nifti import write_nifti
 from napari_medgen.imaging.provenance import Provenance
@@ -36,28 +37,34 @@ class SampleWriter:
 
     Attributes
     ----------
-    model
-        Folder of the model.
+    model, checksum
+        Folder of the model, and its weights' checksum: a worker that has other weights there is refused.
     out
         Folder of the files, which all workers see.
     device
         As it was asked for.
     towards, share
         Of an interpolation; None for plain samples.
+    elsewhere
+        Whether workers call it, who may see another disk: the folder is there then before they begin.
     """
 
     model: Path
+    checksum: str
     out: Path
     device: str = ""
     towards: int | None = None
     share: float = 0.5
+    elsewhere: bool = False
 
     @property
     def generator(self) -> VolumeGenerator:
         """The model, which this process loads once."""
-        return _generator(self.model, own_device(self.device))
+        return _generator(self.model, self.checksum, own_device(self.device))
 
     def __call__(self, request: SampleRequest) -> Steps[Written]:
+        if self.elsewhere and not self.out.is_dir():
+            raise WritingError(f"The folder {self.out} is not there on {platform.node()}: workers must see the same disk.")
         generator = self.generator
         path = self.out / f"{generator.folder.name}_seed-{request.seed}.nii.gz"
         if path.is_file() and self._is_it(path, request, generator):
@@ -70,6 +77,8 @@ class SampleWriter:
         return Written(write_sample(made, path), made.seconds, near_words(made))
 
     def _is_it(self, path: Path, request: SampleRequest, generator: VolumeGenerator) -> bool:
+        if not path.with_name(path.name.replace(".nii.gz", ".json")).is_file():
+            return False  # a kill came between the two
         try:
             made = read_volume(path).provenance
             recorded = recorded_request(made)
@@ -92,7 +101,7 @@ class SampleWriter:
             towards=self.towards,
             share=self.share if self.towards is not None else None,
         )
-        names = ("model_checksum", "device", "towards", "share")
+        names = ("model_checksum", "device", "towards", "share", "software")
         return recorded == asked and all(getattr(made, name) == getattr(same, name) for name in names)
 
 
@@ -122,5 +131,8 @@ def near_words(made: Sample) -> str:
 
 
 @functools.lru_cache(maxsize=1)
-def _generator(model: Path, device: str) -> VolumeGenerator:
-    return VolumeGenerator(open_folder(model), choose_device(device))
+def _generator(model: Path, checksum: str, device: str) -> VolumeGenerator:
+    folder = open_folder(model)
+    if folder.card.checksum != checksum:
+        raise ModelError(f"The model {folder.name} on {platform.node()} has other weights than the one that was asked for.")
+    return VolumeGenerator(folder, choose_device(device))

@@ -178,6 +178,10 @@ class ProgressionRecipe(RecipeTable):
     def _something_to_learn(self) -> ProgressionRecipe:
         if not self.start and not self.optimiser.kimg:
             raise ValueError("a training of no images needs a model to start from (start)")
+        if self.optimiser.minutes and self.optimiser.encoder == "after":
+            raise ValueError(
+                "minutes end a training whose encoder is trained jointly; one that comes after would be left out"
+            )
         return self
 
     @property

@@ -54,17 +54,17 @@ class LoadedModels(Generic[K, M]):
             If the model is not there or does not fit, or the device is not there.
         """
         with self._loading:
-            key = self._known_as(key)
+            kept_as = self._known_as(key)
             with self._state:
                 generation = self._generation
-                found = self.kept.pop(key, None)
+                found = self.kept.pop(kept_as, None)
                 while found is None and len(self.kept) >= self._most:
                     del self.kept[next(iter(self.kept))]  # before there is another one: each may be large
             if found is None:
                 found = self.load(key)
             with self._state:
                 if generation == self._generation and self._holders:
-                    self.kept[key] = found
+                    self.kept[kept_as] = found
             return found
 
     def hold(self, holder: object) -> None:
@@ -103,7 +103,8 @@ def _on_its_device(key: tuple[str, str]) -> tuple[str, str]:
     preload_torch()
     from napari_medgen.running.devices import choose_device
 
-    return key[0], str(choose_device(key[1]).torch)
+    device = choose_device(key[1]).torch
+    return key[0], f"{device.type}:{device.index or 0}"
 
 
 def _load_classifier(key: str) -> Classifier:
