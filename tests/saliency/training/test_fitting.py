@@ -143,3 +143,11 @@ def test_a_split_with_one_class_only_is_refused(tmp_path: Path) -> None:
         file.unlink()
     with pytest.raises(RecipeError, match="every image has the same label for spot"):
         drive(train_saliency(recipe(tmp_path), data, tmp_path / "work", tmp_path / "out"))
+
+
+def test_a_training_that_time_ended_is_over(tmp_path: Path, data: Path) -> None:
+    short = recipe(tmp_path, "training=standard", "optimiser.epochs=500", "optimiser.minutes=0.02")
+    assert drive(train_saliency(short, data, tmp_path / "work", tmp_path / "a")) is not None
+    before = weights(tmp_path / "work")
+    drive(train_saliency(short, data, tmp_path / "work", tmp_path / "b", resume=True))
+    assert all(torch.equal(weights(tmp_path / "work")[name], value) for name, value in before.items())
