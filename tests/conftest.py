@@ -22,8 +22,10 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 ABSENT = "the public data sets are not here: docs/data.md says where to get them and where to put them"
 # Set by scripts/test.sh where no window can be opened.
 NO_WINDOWS = bool(os.environ.get("NAPARI_MEDGEN_NO_WINDOWS"))
-_LONG = ("viewer/test_user_paths", "viewer/test_hostile", "running/test_processes", "test_cli_study")
-collect_ignore = ["viewer"] if NO_WINDOWS else []
+# Set by test_on_gpu.py in a process of its own.
+ON_GPU = bool(os.environ.get("NAPARI_MEDGEN_PRETENDED_GPU"))
+_LONG = ("test_on_gpu", "viewer/test_user_paths", "viewer/test_hostile", "running/test_processes", "test_cli_study")
+collect_ignore = ["viewer"] * NO_WINDOWS + ["gpu"] * (not ON_GPU)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -20,7 +20,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -34,6 +34,7 @@ R = TypeVar("R")
 
 _BATCH_SYSTEMS = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster", "sge": "SGECluster"}
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_GONE = ("cancelled", "lost")  # what dask says of a shard that nobody computes any more
 _ALIKE = 10  # shards
 _AHEAD = 3  # shards a worker that are sent at a time: enough that none is idle, few enough that cancelling is quick
 _BEAT = 0.2  # seconds between two looks at what came back
@@ -196,10 +197,10 @@ class _Outcome:
     ends: bool = False
 
 
-_Outcomes = Iterator[tuple[str, "_Outcome | Progress"]]
+_Outcomes = Generator[tuple[str, _Outcome | Progress], None, None]
 
 
-def _here(work: Callable[[A], Steps[R]], shards: Sequence[Shard[A]], placement: Placement) -> Any:
+def _here(work: Callable[[A], Steps[R]], shards: Sequence[Shard[A]], placement: Placement) -> _Outcomes:
     """Outcomes of shards in this process, with the steps of each between."""
     with _threads(placement.threads):
         for number, shard in enumerate(shards):
@@ -267,58 +268,84 @@ def _do(work: Callable[[Any], Steps[Any]], what: Any, threads: int) -> _Outcome:
             return _Outcome(failure=_unforeseen(error))
 
 
-def _on_cluster(work: Callable[[A], Steps[R]], shards: Sequence[Shard[A]], placement: Placement) -> Any:
+def _on_cluster(work: Callable[[A], Steps[R]], shards: Sequence[Shard[A]], placement: Placement) -> _Outcomes:
     """Outcomes of shards on workers, as they end, with a beat of progress between."""
     with _client(placement) as client:
         yield "", Progress(0, len(shards), _where(client))
-        threads = placement.threads
-        waiting, sent = deque(shards), dict[Any, Shard[A]]()
-        came: queue.Queue[Any] = queue.Queue()
-        ended = 0
-        away_since: float | None = None
+        flight = _Flight(client, work, shards, placement.threads)
+        ended, away_since = 0, None
         try:
             while ended < len(shards):
                 away_since = _away(client, away_since)
-                room = _AHEAD * max(_workers(client), 1) - len(sent) if away_since is None else 0
-                while waiting and room > 0:
-                    shard = waiting.popleft()
-                    try:
-                        future = client.submit(_do, work, shard.what, threads, pure=False, retries=0)
-                    except Exception:
-                        waiting.appendleft(shard)
-                        if client.status == "running":
-                            raise
-                        break
-                    sent[future] = shard
-                    future.add_done_callback(came.put)
-                    room -= 1
-                try:
-                    future = came.get(timeout=_BEAT)
-                except queue.Empty:
-                    for future in [one for one in sent if one.status in ("cancelled", "lost")]:
-                        waiting.appendleft(sent.pop(future))  # of a scheduler that was started anew
-                    yield "", Progress(ended, len(shards), _doing(client, len(sent)))
+                if away_since is None:
+                    flight.send()
+                back = flight.next()
+                if back is None:
+                    yield "", Progress(ended, len(shards), _doing(client))
                     continue
-                shard_of = sent.pop(future, None)
-                if shard_of is None:
-                    continue
-                outcome = _outcome(future)
-                if outcome is None:
-                    waiting.appendleft(shard_of)
-                    continue
+                name, outcome = back
                 if outcome.ends:
                     raise WritingError(outcome.failure)
                 ended += 1
-                yield shard_of.name, outcome
+                yield name, outcome
         finally:
-            with contextlib.suppress(Exception):
-                client.cancel(list(sent), force=True)
+            flight.cancel()
 
 
-def _outcome(future: Any) -> _Outcome | None:
-    """What a shard's future holds; None where it must be sent again."""
-    if future.status in ("cancelled", "lost"):
-        return None
+class _Flight:
+    """Shards on their way: those that wait, those that were sent, and what comes back.
+
+    Parameters
+    ----------
+    threads
+        That a shard is computed with; 0 for the worker's own.
+    """
+
+    def __init__(self, client: Any, work: Callable[[Any], Steps[Any]], shards: Sequence[Shard[Any]], threads: int) -> None:
+        self._client, self._work, self._threads = client, work, threads
+        self._waiting: deque[Shard[Any]] = deque(shards)
+        self._sent: dict[Any, Shard[Any]] = {}
+        self._came: queue.Queue[Any] = queue.Queue()
+
+    def send(self) -> None:
+        """Send as many as keep the workers busy."""
+        room = _AHEAD * max(_workers(self._client), 1) - len(self._sent)
+        while self._waiting and room > 0:
+            try:
+                future = self._client.submit(_do, self._work, self._waiting[0].what, self._threads, pure=False, retries=0)
+            except Exception:
+                if self._client.status == "running":
+                    raise
+                return  # the scheduler has gone meanwhile: whoever asks next will see it
+            self._sent[future] = self._waiting.popleft()
+            future.add_done_callback(self._came.put)
+            room -= 1
+
+    def next(self) -> tuple[str, _Outcome] | None:
+        """A shard's name and outcome; None where nothing came for a beat."""
+        try:
+            future = self._came.get(timeout=_BEAT)
+        except queue.Empty:
+            # Those of a scheduler that was started anew are known to nobody.
+            for lost in [one for one in self._sent if one.status in _GONE]:
+                self._waiting.appendleft(self._sent.pop(lost))
+            return None
+        shard = self._sent.pop(future, None)
+        if shard is None:
+            return None
+        if future.status in _GONE:
+            self._waiting.appendleft(shard)
+            return None
+        return shard.name, _outcome(future)
+
+    def cancel(self) -> None:
+        """Take back what was sent."""
+        with contextlib.suppress(Exception):
+            self._client.cancel(list(self._sent), force=True)
+
+
+def _outcome(future: Any) -> _Outcome:
+    """What a shard's future holds."""
     if future.status == "error":
         error = future.exception()
         if type(error).__name__ == "KilledWorker":
@@ -345,7 +372,7 @@ def _where(client: Any) -> str:
     return text + (f", shown at {client.dashboard_link}" if importlib.util.find_spec("bokeh") else "")
 
 
-def _doing(client: Any, sent: int) -> str:
+def _doing(client: Any) -> str:
     if client.status != "running":
         return "Waiting for the scheduler"
     workers = _workers(client)
