@@ -16,9 +16,11 @@ import torch
 
 import cluster_support
 from napari_medgen.errors import ClusterError, WritingError
-from napari_medgen.running import cluster
-from napari_medgen.running.cluster import Placement, Shard, own_device, spread
+from napari_medgen.running import workers
+from napari_medgen.running.cluster import spread
 from napari_medgen.running.progress import Progress, drive
+from napari_medgen.running.shards import Placement, Shard
+from napari_medgen.running.workers import own_device
 
 NUMBERS = [Shard(f"number {n}", n) for n in range(6)]
 HERE = Path(__file__).parents[1]
@@ -134,7 +136,7 @@ def test_a_scheduler_and_workers_that_run_already_are_used_and_outlive_the_work(
 
 
 def test_a_cluster_that_is_not_there_and_one_that_is_not_understood(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "_CONNECTING", 1)
+    monkeypatch.setattr(workers, "_CONNECTING", 1)
     nowhere = Placement("tcp://127.0.0.1:9")
     with pytest.raises(ClusterError, match=r"There is no scheduler at tcp://127\.0\.0\.1:9"):
         drive(spread(cluster_support.square, NUMBERS, nowhere))
@@ -145,8 +147,8 @@ def test_a_cluster_that_is_not_there_and_one_that_is_not_understood(monkeypatch:
 
 
 def test_a_scheduler_that_dies_ends_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "_CONNECTING", 2)
-    monkeypatch.setattr(cluster, "_PATIENCE", 5.0)
+    monkeypatch.setattr(workers, "_CONNECTING", 2)
+    monkeypatch.setattr(workers, "_PATIENCE", 5.0)
     address = free_address()
     with program(
         "distributed.cli.dask_scheduler", "--no-dashboard", "--host", "127.0.0.1", "--port", address[1]
@@ -164,6 +166,7 @@ def test_a_scheduler_that_dies_ends_in_a_sentence(monkeypatch: pytest.MonkeyPatc
 def test_dask_is_not_imported_for_work_in_this_process() -> None:
     code = (
         "import sys, cluster_support; from napari_medgen.running.cluster import *; "
+        "from napari_medgen.running.workers import own_device; "
         "from napari_medgen.running.progress import drive; own_device(''); "
         "drive(spread(cluster_support.square, [Shard('one', 1)])); assert not {'distributed', 'dask'} & set(sys.modules)"
     )

@@ -9,8 +9,9 @@ import pytest
 
 from napari_medgen.errors import WritingError
 from napari_medgen.models.folder import open_folder
-from napari_medgen.running.cluster import Placement, spread
+from napari_medgen.running.cluster import spread
 from napari_medgen.running.progress import drive
+from napari_medgen.running.shards import Placement
 from napari_medgen.volumes.many import SampleWriter, shards_of
 from napari_medgen.volumes.request import SampleRequest
 

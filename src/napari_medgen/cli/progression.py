@@ -18,6 +18,7 @@ from napari_medgen.cli.reports import report_figures
 from napari_medgen.errors import CohortError, MedGenError
 
 if TYPE_CHECKING:
+    from napari_medgen.models.folder import ModelFolder
     from napari_medgen.progression.cohort.visits import Visit
     from napari_medgen.progression.model import Extrapolator
     from napari_medgen.progression.request import ProjectionRequest
@@ -61,7 +62,7 @@ class Opens:
     device: str = ""
 
     def __call__(self) -> Extrapolator:
-        from napari_medgen.running.cluster import own_device
+        from napari_medgen.running.workers import own_device
 
         return _opened(str(self.model), str(self.classifier), self.checksums, own_device(self.device))
 
@@ -71,17 +72,24 @@ def _opened(model: str, classifier: str, checksums: tuple[str, str], device: str
     return open_extrapolator(model, classifier=classifier, device=device)
 
 
+def _folders(model: str, classifier: str) -> tuple[ModelFolder, ModelFolder]:
+    """A progression model, and the classifier that grades for it."""
+    from napari_medgen.models.catalogue import find_model
+    from napari_medgen.progression.model import classifier_name
+
+    folder = find_model(model)
+    return folder, find_model(classifier) if classifier else find_model(classifier_name(folder), beside=folder)
+
+
 def open_extrapolator(name: str, *, classifier: str = "", device: str = "", cohort: Path | None = None) -> Extrapolator:
     """A progression model with its classifier."""
-    from napari_medgen.models.catalogue import find_model
     from napari_medgen.progression.cohort.folder import open_cohort
-    from napari_medgen.progression.model import Extrapolator, classifier_name
+    from napari_medgen.progression.model import Extrapolator
     from napari_medgen.running.devices import choose_device
     from napari_medgen.saliency.frame_grader import FrameGrader
     from napari_medgen.saliency.model import Classifier
 
-    folder, where = find_model(name), choose_device(device)
-    graded_by = find_model(classifier) if classifier else find_model(classifier_name(folder), beside=folder)
+    (folder, graded_by), where = _folders(name, classifier), choose_device(device)
     grader = FrameGrader(Classifier(graded_by, where))
     return Extrapolator(folder, grader, open_cohort(cohort) if cohort else None, where)
 
@@ -223,17 +231,14 @@ def build(
     threads: Threads = 0,
 ) -> None:
     """Project every visit of a folder. A build that is stopped, even by a kill, goes on where it was."""
-    from napari_medgen.models.catalogue import find_model
     from napari_medgen.progression.cohort_building import BuildRequest, Spreading, build_cohort
-    from napari_medgen.progression.model import classifier_name
     from napari_medgen.progression.request import ProjectionRequest
     from napari_medgen.progression.training.recipe import SURROGATE
-    from napari_medgen.running.cluster import Placement
     from napari_medgen.running.console import drive_on_console
     from napari_medgen.running.folders import write_failures
+    from napari_medgen.running.shards import Placement
 
-    folder = find_model(model)
-    graded_by = find_model(classifier) if classifier else find_model(classifier_name(folder), beside=folder)
+    folder, graded_by = _folders(model, classifier)
     sums = (folder.card.checksum, graded_by.card.checksum)
     opens = Opens(folder.path.resolve(), graded_by.path.resolve(), sums, device)
     placement = Placement(cluster, threads)

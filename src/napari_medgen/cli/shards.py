@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from napari_medgen.errors import MedGenError
-from napari_medgen.running.cluster import Placement, Shard, Spread, spread
+from napari_medgen.running.cluster import spread
 from napari_medgen.running.console import drive_on_console, warn
 from napari_medgen.running.progress import Steps
+from napari_medgen.running.shards import Placement, Shard, Spread
 
 A = TypeVar("A")
 R = TypeVar("R")

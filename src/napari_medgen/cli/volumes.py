@@ -53,7 +53,7 @@ def sample(
 ) -> None:
     """Sample volumes and write them as NIfTI, each with its provenance beside it; what is there is not made again."""
     from napari_medgen.models.catalogue import find_model
-    from napari_medgen.running.cluster import Placement
+    from napari_medgen.running.shards import Placement
     from napari_medgen.running.writing import make_folder
     from napari_medgen.volumes.many import SampleWriter, shards_of
     from napari_medgen.volumes.request import SampleRequest

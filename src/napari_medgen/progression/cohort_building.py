@@ -10,37 +10,39 @@ they hold the same visits, and the cohort is the same.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import platform
-import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
-from napari_medgen.errors import CohortError, ImageError, WritingError
-from napari_medgen.imaging.files import read_radiograph
+from napari_medgen.errors import CohortError
 from napari_medgen.progression.cohort.cohort import Cohort
 from napari_medgen.progression.cohort.folder import ABOUT, open_cohort, save_cohort
 from napari_medgen.progression.cohort.origin import projection_of
 from napari_medgen.progression.cohort.visits import Visit
-from napari_medgen.progression.frames import frame_of
+from napari_medgen.progression.cohort_shards import (
+    SHARDS,
+    Count,
+    Made,
+    Part,
+    ShardMaker,
+    finished,
+    how_made,
+    next_number,
+)
 from napari_medgen.progression.model import Extrapolator
-from napari_medgen.progression.projection import project
 from napari_medgen.progression.request import ProjectionRequest
-from napari_medgen.running.cluster import Placement, Shard, Spread, spread
-from napari_medgen.running.progress import Progress, Steps, drive
+from napari_medgen.running.cluster import spread
+from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.shards import Placement, Shard, Spread
 from napari_medgen.running.stamps import combined, content_key, fingerprint
 
 _SHARD = 16
 _PLAN = "plan.json"
-_SHARDS = "shards"
 
 
 @dataclass(frozen=True)
@@ -63,15 +65,6 @@ class BuildRequest:
     root: Path
     projection: ProjectionRequest = field(default_factory=ProjectionRequest)
     surrogate: str = ""
-
-
-@dataclass(frozen=True)
-class _Made:
-    """What became of a visit's image: its latent and error, or why it has none."""
-
-    latent: NDArray[np.float32] | None
-    error: float
-    failure: str
 
 
 def build_cohort(
@@ -106,7 +99,7 @@ def build_cohort(
     """
     if request.projection.space != "W":
         raise CohortError("A cohort holds one latent for each image (W).")
-    how = _how(request, extrapolator)
+    how = how_made(request.projection, extrapolator)
     keys = [content_key(request.root / visit.image, visit.side, how) for visit in request.visits]
     plan = fingerprint([combined(keys), [asdict(visit) for visit in request.visits], request.surrogate])
     if (out / ABOUT).is_file():
@@ -115,23 +108,23 @@ def build_cohort(
             raise CohortError(f"{out} holds a cohort of other visits or of another model; choose another folder.")
         return found  # what it left out is named in it; another folder tries those images again
     _claim(out, how)
-    made = _finished(out)
-    order, first = _order(keys, made), _next_number(out)
+    made = finished(out)
+    order, first = _order(keys, made), next_number(out)
     shards = [
-        Shard(f"Shard {number}", _Part(number, tuple(request.visits[i] for i in chunk), tuple(keys[i] for i in chunk)))
+        Shard(f"Shard {number}", Part(number, tuple(request.visits[i] for i in chunk), tuple(keys[i] for i in chunk)))
         for number, chunk in enumerate(_chunks(order), first)
     ]
     before, told, shown = len(keys) - len(order), _Told(), 0
     away = spreading is not None and not spreading.placement.here
     opens = spreading.opens if spreading else lambda: extrapolator
-    maker = ShardMaker(replace(request, visits=(), root=request.root.resolve()), out.resolve(), opens, away)
+    maker = ShardMaker(request.root.resolve(), request.projection, out.resolve(), opens, away)
     steps = spread(maker, shards, spreading.placement if spreading else None, on_done=told)
     with contextlib.closing(steps):
         while True:
             try:
                 progress = next(steps)
             except StopIteration as stop:
-                spread_out: Spread[_Count] = stop.value
+                spread_out: Spread[Count] = stop.value
                 break
             if spreading is None and told.visits == shown:
                 continue  # within a shard
@@ -143,12 +136,12 @@ def build_cohort(
         raise CohortError(
             f"{len(spread_out.failed)} of {len(shards)} shards failed ({name}: {why}); the same command goes on."
         )
-    made = _finished(out)
+    made = finished(out)
     if any(key not in made for key in keys):
         raise CohortError(f"Not all shards of {out} can be seen here yet; the same command goes on.")
     cohort = _gathered(request, extrapolator, [made[key] for key in keys], plan)
     save_cohort(cohort, out)
-    shutil.rmtree(out / _SHARDS)
+    shutil.rmtree(out / SHARDS)
     (out / _PLAN).unlink()
     return cohort
 
@@ -170,23 +163,6 @@ class Spreading:
     opens: Callable[[], Extrapolator]
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Visits of a shard, their keys, and the number of its file."""
-
-    number: int
-    visits: tuple[Visit, ...]
-    keys: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Count:
-    """Visits of a shard, and how many of them were left out."""
-
-    visits: int
-    left_out: int
-
-
 @dataclass
 class _Told:
     """Counts what ended."""
@@ -194,53 +170,8 @@ class _Told:
     visits: int = 0
     left_out: int = 0
 
-    def __call__(self, name: str, count: _Count) -> None:
+    def __call__(self, name: str, count: Count) -> None:
         self.visits, self.left_out = self.visits + count.visits, self.left_out + count.left_out
-
-
-@dataclass(frozen=True)
-class ShardMaker:
-    """Projects the visits of a shard and writes it.
-
-    Attributes
-    ----------
-    request
-        What is built, its visits left out.
-    out, opens
-        The cohort's folder, and what makes the extrapolator.
-    elsewhere
-        Whether another process made the keys: this one may see other images, or have another model.
-    """
-
-    request: BuildRequest
-    out: Path
-    opens: Callable[[], Extrapolator]
-    elsewhere: bool = False
-
-    def __call__(self, part: _Part) -> Steps[_Count]:
-        yield Progress(0, 1)
-        extrapolator = self.opens()
-        if self.elsewhere:
-            self._require_the_same(part, extrapolator)
-        made = _project_chunk(part.visits, self.request, extrapolator)
-        try:
-            _write_shard(self.out, part.number, part.keys, made)
-        except OSError as error:
-            raise WritingError(f"A shard of the cohort cannot be written: {error.strerror or error}.") from None
-        return _Count(len(made), sum(bool(one.failure) for one in made))
-
-    def _require_the_same(self, part: _Part, extrapolator: Extrapolator) -> None:
-        how = _how(self.request, extrapolator)
-        keys = tuple(content_key(self.request.root / visit.image, visit.side, how) for visit in part.visits)
-        if keys != part.keys or not (self.out / _SHARDS).is_dir():
-            raise CohortError(
-                f"{platform.node()} sees other images, another folder or another model than this command does."
-            )
-
-
-def _how(request: BuildRequest, extrapolator: Extrapolator) -> str:
-    """Fingerprint of everything that a latent depends on beside its image and side."""
-    return fingerprint(projection_of(extrapolator.folder, extrapolator.grader, request.projection))
 
 
 def _claim(out: Path, how: str) -> None:
@@ -258,10 +189,10 @@ def _claim(out: Path, how: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     part.write_text(how, encoding="utf-8")
     os.replace(part, file)
-    (out / _SHARDS).mkdir(exist_ok=True)
+    (out / SHARDS).mkdir(exist_ok=True)
 
 
-def _order(keys: Sequence[str], made: dict[str, _Made]) -> list[int]:
+def _order(keys: Sequence[str], made: dict[str, Made]) -> list[int]:
     """Visits that are still to be made: new ones in their order, then those that failed before, to be tried again.
 
     The new ones are cut into shards as an uninterrupted build would cut them, so that both end alike.
@@ -276,62 +207,7 @@ def _chunks(order: list[int]) -> Iterator[list[int]]:
         yield order[start : start + _SHARD]
 
 
-def _project_chunk(visits: Sequence[Visit], request: BuildRequest, extrapolator: Extrapolator) -> list[_Made]:
-    frames: list[torch.Tensor] = []
-    failures: list[str] = []
-    for visit in visits:
-        try:
-            image = replace(read_radiograph(request.root / visit.image), laterality=visit.side)
-            extrapolator.check(image)
-            frames.append(frame_of(image, extrapolator.architecture)[1])
-            failures.append("")
-        except ImageError as error:
-            failures.append(str(error))
-    if not frames:
-        return [_Made(None, 0.0, failure) for failure in failures]
-    found = drive(
-        project(torch.cat(frames), extrapolator.generator, extrapolator.encoder, extrapolator.grader, request.projection)
-    )
-    rows = iter(zip(found.w.numpy(), found.perceptual.numpy(), strict=True))
-    return [_Made(None, 0.0, failure) if failure else _made(*next(rows)) for failure in failures]
-
-
-def _made(latent: NDArray[np.float32], distance: np.floating) -> _Made:
-    return _Made(latent, float(distance), "")
-
-
-def _next_number(out: Path) -> int:
-    return 1 + max((int(path.stem.partition("-")[0]) for path in (out / _SHARDS).glob("*.npz")), default=-1)
-
-
-def _write_shard(out: Path, number: int, keys: Sequence[str], made: Sequence[_Made]) -> None:
-    # What is in it is in its name: a worker of a command that was killed may still write one of the same number.
-    name = f"{number:06d}-{fingerprint(list(keys))[:8]}"
-    part = out / _SHARDS / f"{name}.{secrets.token_hex(4)}.part"
-    kept = [one for one in made if not one.failure]
-    latents = [one.latent for one in kept if one.latent is not None]
-    with part.open("wb") as file:
-        np.savez(
-            file,
-            w=np.stack(latents) if latents else np.zeros((0, 0), np.float32),
-            error=np.array([one.error for one in kept], np.float32),
-            about=np.array(json.dumps([[key, one.failure] for key, one in zip(keys, made, strict=True)])),
-        )
-    os.replace(part, out / _SHARDS / f"{name}.npz")
-
-
-def _finished(out: Path) -> dict[str, _Made]:
-    """What earlier runs made, by key; a later shard's word counts."""
-    made: dict[str, _Made] = {}
-    for shard in sorted((out / _SHARDS).glob("*.npz")):
-        with np.load(shard, allow_pickle=False) as content:
-            rows = iter(zip(content["w"], content["error"], strict=True))
-            for key, failure in json.loads(str(content["about"])):
-                made[key] = _Made(None, 0.0, failure) if failure else _made(*next(rows))
-    return made
-
-
-def _gathered(request: BuildRequest, extrapolator: Extrapolator, made: Sequence[_Made], plan: str) -> Cohort:
+def _gathered(request: BuildRequest, extrapolator: Extrapolator, made: Sequence[Made], plan: str) -> Cohort:
     kept = [index for index, one in enumerate(made) if one.latent is not None]
     left_out = {request.visits[index].image: one.failure for index, one in enumerate(made) if one.failure}
     if not kept:

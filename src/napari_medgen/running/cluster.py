@@ -12,100 +12,18 @@ worker reads images and writes results itself, in a folder that all see, and kee
 from __future__ import annotations
 
 import contextlib
-import importlib.util
-import os
-import queue
-import sys
-import threading
-import time
-import traceback
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from napari_medgen.errors import ClusterError, MedGenError, WritingError
-from napari_medgen.running.progress import Progress, Steps, drive
-from napari_medgen.running.settings import load_settings
+from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.shards import Outcome, Outcomes, Placement, Shard, Spread, computing_with, unforeseen
+from napari_medgen.running.workers import on_workers
 
 A = TypeVar("A")
 R = TypeVar("R")
 
-_BATCH_SYSTEMS = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster", "sge": "SGECluster"}
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-_GONE = ("cancelled", "lost")  # what dask says of a shard that nobody computes any more
 _ALIKE = 10  # shards
-_AHEAD = 3  # shards a worker that are sent at a time: enough that none is idle, few enough that cancelling is quick
-_BEAT = 0.2  # seconds between two looks at what came back
-_PATIENCE = 60.0  # seconds that a scheduler may be away
-_CONNECTING = 10  # seconds
-_one_at_a_time = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Shard(Generic[A]):
-    """A piece of work: its name for a person, and what the work is given."""
-
-    name: str
-    what: A
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where shards are computed.
-
-    Attributes
-    ----------
-    cluster
-        Empty for this process, ``local`` or ``local:N``, the address of a scheduler (``tcp://HOST:8786``), or ``slurm``,
-        ``pbs``, ``lsf`` or ``sge``, with ``:N`` for the number of jobs.
-    threads
-        That PyTorch computes a shard with; 0 for what fits: all of this process, a local worker's share of the cores, or
-        what a worker was started with. In single precision the last digits depend on it.
-    """
-
-    cluster: str = ""
-    threads: int = 0
-
-    def __post_init__(self) -> None:
-        kind, _, count = self.cluster.partition(":")
-        known = kind in ("local", *_BATCH_SYSTEMS)
-        if not self.cluster or (known and (not count or (count.isdecimal() and 0 < int(count) <= 10_000))):
-            return
-        if "://" in self.cluster and not known:
-            return
-        raise ClusterError(
-            f"A cluster is local:N, the address of a scheduler (tcp://HOST:8786), or one of {', '.join(_BATCH_SYSTEMS)} "
-            f"with the number of jobs (slurm:8), not {self.cluster}."
-        )
-
-    @property
-    def here(self) -> bool:
-        """Whether this process computes."""
-        return not self.cluster
-
-    @property
-    def count(self) -> int:
-        """Workers that are asked for; 0 where nobody said."""
-        _, _, count = self.cluster.partition(":")
-        return int(count) if count.isdecimal() else 0
-
-
-@dataclass
-class Spread(Generic[R]):
-    """What came of shards, by their names.
-
-    Attributes
-    ----------
-    done
-        Results.
-    failed
-        Why there is none, a sentence each.
-    """
-
-    done: dict[str, R] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
 
 
 def spread(
@@ -143,7 +61,7 @@ def spread(
     found: Spread[R] = Spread()
     if not shards:
         return found
-    outcomes = _here(work, shards, placement) if placement.here else _on_cluster(work, shards, placement)
+    outcomes = _here(work, shards, placement) if placement.here else on_workers(work, shards, placement)
     with contextlib.closing(outcomes):
         for name, outcome in outcomes:
             if isinstance(outcome, Progress):
@@ -160,24 +78,6 @@ def spread(
     return found
 
 
-def own_device(asked: str) -> str:
-    """The device that this process computes on: of several GPUs of a machine, the one of its worker's number."""
-    wanted = asked or load_settings().device
-    if wanted not in ("auto", "cuda") or "distributed.worker" not in sys.modules:
-        return asked
-    import torch
-    from distributed import get_worker
-
-    from napari_medgen.running.devices import why_not
-
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    with contextlib.suppress(ValueError):  # of a process that is no worker
-        number = str(get_worker().name)
-        if count > 1 and number.isdecimal() and not why_not(own := f"cuda:{int(number) % count}"):
-            return own
-    return asked
-
-
 def _require_hope(found: Spread[Any]) -> None:
     """End where the first shards all failed with the same words: a wrong request, or a model that no worker has."""
     if not found.done and len(found.failed) >= _ALIKE and len(said := set(found.failed.values())) == 1:
@@ -188,21 +88,9 @@ def _said(name: str, found: Spread[R]) -> str:
     return f"{name} is done" + (f"; {len(found.failed)} failed" if found.failed else "")
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    """What came of a shard: its result, or a sentence; ``ends`` says that it would be so for every shard."""
-
-    result: Any = None
-    failure: str = ""
-    ends: bool = False
-
-
-_Outcomes = Generator[tuple[str, _Outcome | Progress], None, None]
-
-
-def _here(work: Callable[[A], Steps[R]], shards: Sequence[Shard[A]], placement: Placement) -> _Outcomes:
+def _here(work: Callable[[A], Steps[R]], shards: Sequence[Shard[A]], placement: Placement) -> Outcomes:
     """Outcomes of shards in this process, with the steps of each between."""
-    with _threads(placement.threads):
+    with computing_with(placement.threads):
         for number, shard in enumerate(shards):
             try:
                 steps = work(shard.what)
@@ -211,7 +99,7 @@ def _here(work: Callable[[A], Steps[R]], shards: Sequence[Shard[A]], placement: 
                         try:
                             progress = next(steps)
                         except StopIteration as stop:
-                            outcome = _Outcome(stop.value)
+                            outcome = Outcome(stop.value)
                             break
                         # Where there is one alone, its own steps are what a person wants to see.
                         inner = progress if len(shards) == 1 else Progress(number, len(shards), shard.name)
@@ -219,229 +107,9 @@ def _here(work: Callable[[A], Steps[R]], shards: Sequence[Shard[A]], placement: 
             except WritingError:
                 raise
             except MedGenError as error:
-                outcome = _Outcome(failure=str(error))
+                outcome = Outcome(failure=str(error))
             except Exception as error:  # of a thousand shards, one that nobody foresaw must not end the others
                 if len(shards) == 1:
                     raise
-                outcome = _Outcome(failure=_unforeseen(error))
+                outcome = Outcome(failure=unforeseen(error))
             yield shard.name, outcome
-
-
-def _unforeseen(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"Something unexpected went wrong: {type(error).__name__}: {error}{where}"
-
-
-@contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
-    if not count:
-        yield
-        return
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-# -- on a cluster ---------------------------------------------------------------------------------------------------------
-
-
-def _do(work: Callable[[Any], Steps[Any]], what: Any, threads: int) -> _Outcome:
-    """A shard on a worker. Errors come back as sentences: not every exception survives the way."""
-    # A worker with several threads has one model, and one device.
-    from napari_medgen.running.devices import free_memory
-
-    with _one_at_a_time, _threads(threads), contextlib.ExitStack() as after:
-        after.callback(free_memory)  # or dask would take what the allocator keeps for a leak
-        try:
-            return _Outcome(drive(work(what)))
-        except WritingError as error:
-            return _Outcome(failure=str(error), ends=True)
-        except MedGenError as error:
-            return _Outcome(failure=str(error))
-        except Exception as error:
-            return _Outcome(failure=_unforeseen(error))
-
-
-def _on_cluster(work: Callable[[A], Steps[R]], shards: Sequence[Shard[A]], placement: Placement) -> _Outcomes:
-    """Outcomes of shards on workers, as they end, with a beat of progress between."""
-    with _client(placement) as client:
-        yield "", Progress(0, len(shards), _where(client))
-        flight = _Flight(client, work, shards, placement.threads)
-        ended, away_since = 0, None
-        try:
-            while ended < len(shards):
-                away_since = _away(client, away_since)
-                if away_since is None:
-                    flight.send()
-                back = flight.next()
-                if back is None:
-                    yield "", Progress(ended, len(shards), _doing(client))
-                    continue
-                name, outcome = back
-                if outcome.ends:
-                    raise WritingError(outcome.failure)
-                ended += 1
-                yield name, outcome
-        finally:
-            flight.cancel()
-
-
-class _Flight:
-    """Shards on their way: those that wait, those that were sent, and what comes back.
-
-    Parameters
-    ----------
-    threads
-        That a shard is computed with; 0 for the worker's own.
-    """
-
-    def __init__(self, client: Any, work: Callable[[Any], Steps[Any]], shards: Sequence[Shard[Any]], threads: int) -> None:
-        self._client, self._work, self._threads = client, work, threads
-        self._waiting: deque[Shard[Any]] = deque(shards)
-        self._sent: dict[Any, Shard[Any]] = {}
-        self._came: queue.Queue[Any] = queue.Queue()
-
-    def send(self) -> None:
-        """Send as many as keep the workers busy."""
-        room = _AHEAD * max(_workers(self._client), 1) - len(self._sent)
-        while self._waiting and room > 0:
-            try:
-                future = self._client.submit(_do, self._work, self._waiting[0].what, self._threads, pure=False, retries=0)
-            except Exception:
-                if self._client.status == "running":
-                    raise
-                return  # the scheduler has gone meanwhile: whoever asks next will see it
-            self._sent[future] = self._waiting.popleft()
-            future.add_done_callback(self._came.put)
-            room -= 1
-
-    def next(self) -> tuple[str, _Outcome] | None:
-        """A shard's name and outcome; None where nothing came for a beat."""
-        try:
-            future = self._came.get(timeout=_BEAT)
-        except queue.Empty:
-            # Those of a scheduler that was started anew are known to nobody.
-            for lost in [one for one in self._sent if one.status in _GONE]:
-                self._waiting.appendleft(self._sent.pop(lost))
-            return None
-        shard = self._sent.pop(future, None)
-        if shard is None:
-            return None
-        if future.status in _GONE:
-            self._waiting.appendleft(shard)
-            return None
-        return shard.name, _outcome(future)
-
-    def cancel(self) -> None:
-        """Take back what was sent."""
-        with contextlib.suppress(Exception):
-            self._client.cancel(list(self._sent), force=True)
-
-
-def _outcome(future: Any) -> _Outcome:
-    """What a shard's future holds."""
-    if future.status == "error":
-        error = future.exception()
-        if type(error).__name__ == "KilledWorker":
-            return _Outcome(failure="The workers that computed it were lost, one after the other; was their memory short?")
-        return _Outcome(failure=_unforeseen(error))
-    result: _Outcome = future.result()
-    return result
-
-
-def _away(client: Any, since: float | None) -> float | None:
-    """Since when the scheduler has been away; None while it is there."""
-    if client.status == "running":
-        return None
-    now = time.monotonic()
-    since = now if since is None else since
-    if client.status == "closed" or now - since > _PATIENCE:
-        raise ClusterError("The scheduler was lost; what is done is kept, and the same command goes on from there.")
-    return since
-
-
-def _where(client: Any) -> str:
-    """Where shards go, and the page on which dask shows them."""
-    text = f"Computing on {client.scheduler.address}"
-    return text + (f", shown at {client.dashboard_link}" if importlib.util.find_spec("bokeh") else "")
-
-
-def _doing(client: Any) -> str:
-    if client.status != "running":
-        return "Waiting for the scheduler"
-    workers = _workers(client)
-    return f"{workers} workers" if workers else f"Waiting for workers at {client.scheduler.address}"
-
-
-def _workers(client: Any) -> int:
-    try:
-        return len(client.scheduler_info(n_workers=-1).get("workers", ()))
-    except Exception:
-        if client.status == "running":
-            raise
-        return 0
-
-
-@contextlib.contextmanager
-def _client(placement: Placement) -> Iterator[Any]:
-    """A client of the cluster, which is closed afterwards, with what was started for it."""
-    try:
-        import distributed
-    except ImportError:
-        raise ClusterError("A cluster needs more packages: pip install 'napari-medgen[cluster]'.") from None
-    with contextlib.ExitStack() as opened:
-        opened.callback(_restore, dict(os.environ))  # what dask sets for the workers that it starts is not ours
-        if "://" in placement.cluster:
-            try:
-                client = opened.enter_context(
-                    distributed.Client(placement.cluster, timeout=_CONNECTING, set_as_default=False)
-                )
-            except (OSError, ValueError) as error:
-                raise ClusterError(f"There is no scheduler at {placement.cluster}: {error}.") from None
-        else:
-            client = distributed.Client(opened.enter_context(_started(placement)), set_as_default=False)
-        yield opened.enter_context(client)
-
-
-def _restore(environment: dict[str, str]) -> None:
-    for name in os.environ.keys() - environment.keys():
-        del os.environ[name]
-    os.environ.update(environment)
-
-
-def _started(placement: Placement) -> Any:
-    """Workers of this machine, or jobs of a batch system."""
-    kind = placement.cluster.partition(":")[0]
-    if kind == "local":
-        import distributed
-        from dask.system import CPU_COUNT  # as a container limits them
-
-        count = placement.count or CPU_COUNT
-        threads = placement.threads or max(CPU_COUNT // count, 1)
-        return distributed.LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=":0",
-            silence_logs="ERROR",
-            # A share of the memory each would pause a worker, or kill it, while the machine has room.
-            memory_limit=0,
-            # Workers that each take all cores are slower together than one.
-            env={name: str(threads) for name in _THREADS} | {"OMP_WAIT_POLICY": "PASSIVE"},
-        )
-    try:
-        import dask_jobqueue
-    except ImportError:
-        raise ClusterError("Batch systems need one more package: pip install 'napari-medgen[cluster]'.") from None
-    try:
-        cluster = getattr(dask_jobqueue, _BATCH_SYSTEMS[kind])()
-    except (ValueError, TypeError, OSError) as error:
-        raise ClusterError(f"{kind} is not configured for dask-jobqueue (~/.config/dask/jobqueue.yaml): {error}.") from None
-    cluster.scale(jobs=placement.count or 1)
-    return cluster

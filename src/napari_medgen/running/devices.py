@@ -88,7 +88,7 @@ class Device:
         """The context in which networks run."""
         if self.precision == "float32":
             return contextlib.nullcontext()
-        return torch.autocast(self.torch.type, dtype=torch.bfloat16)
+        return torch.autocast(self.kind, dtype=torch.bfloat16)
 
 
 def available() -> list[str]:
@@ -112,8 +112,8 @@ def choose_device(name: str = "", precision: str = "") -> Device:
         If the device is not on this machine or cannot compute, or the precision is unknown.
     """
     keep_freed_memory()
-    # Single precision is what it says: an Ampere GPU would round what it convolves to ten bits, and a seed's volume would be
-    # another one by a thousandth of its range.
+    # Single precision is what it says: an Ampere GPU would round what it convolves to ten bits, and a seed would be another
+    # volume there.
     torch.backends.cudnn.allow_tf32 = False
     settings = load_settings()
     name, precision = name or settings.device, precision or settings.precision

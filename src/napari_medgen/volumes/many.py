@@ -12,9 +12,10 @@ from napari_medgen.imaging.files import read_volume
 from napari_medgen.imaging.nifti import write_nifti
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.models.folder import open_folder
-from napari_medgen.running.cluster import Shard, own_device
 from napari_medgen.running.devices import choose_device
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.shards import Shard
+from napari_medgen.running.workers import own_device
 from napari_medgen.volumes.again import recorded_request
 from napari_medgen.volumes.model import Sample, VolumeGenerator
 from napari_medgen.volumes.request import SampleRequest

@@ -19,8 +19,8 @@ from napari_medgen.progression.cohort.visits import visits_of_names
 from napari_medgen.progression.cohort_building import BuildRequest, Spreading, build_cohort
 from napari_medgen.progression.model import Extrapolator
 from napari_medgen.progression.request import ProjectionRequest
-from napari_medgen.running.cluster import Placement
 from napari_medgen.running.progress import drive
+from napari_medgen.running.shards import Placement
 from progression_support import CPU, Opens, PlainGrader, loaded, three_visit_cohort, write_model, write_visits
 
 FAST = ProjectionRequest("fast", 4)
