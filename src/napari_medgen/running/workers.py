@@ -29,7 +29,7 @@ _GONE = ("cancelled", "lost")  # what dask says of a shard that nobody computes 
 _AHEAD = 3  # shards a worker that are sent at a time: enough that none is idle, few enough that cancelling is quick
 _BEAT = 0.2  # seconds between two looks at what came back
 _CONNECTING = 10  # seconds
-_PATIENCE = 60.0  # seconds that a scheduler may be away
+_PATIENCE = 60.0  # seconds that a scheduler may be away; dask itself gives up after about as long as connecting may take
 _one_at_a_time = threading.Lock()
 
 
