@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from napari_medgen.errors import ImageError, WritingError
+from napari_medgen.errors import ImageError, ModelError, WritingError
+from napari_medgen.running.folder_rows import Row
+from napari_medgen.running.folders import Item
 from napari_medgen.running.progress import Progress, Steps
 
 
@@ -48,3 +51,26 @@ def slow(folder: Path) -> Steps[str]:
     (folder / f"{time.monotonic_ns()}-{os.getpid()}").touch()
     time.sleep(0.3)
     return "slept"
+
+
+@dataclass(frozen=True)
+class Grades:
+    """Grades an image by nothing, and draws a picture of it."""
+
+    out: Path
+
+    def __call__(self, item: Item) -> Steps[Row]:
+        yield Progress(0, 1)
+        if "odd" in item.file.name:
+            raise ZeroDivisionError("nobody foresaw this")
+        if "bad" in item.file.name:
+            raise ImageError(f"{item.file.name} cannot be read.")
+        self.out.mkdir(exist_ok=True)
+        picture = self.out / f"{item.stem}_grade.png"
+        picture.write_bytes(item.file.read_bytes())
+        return Row({"grade": 1.5, "class": "=cmd"} | ({"about": item.about} if item.about else {}), (picture,))
+
+
+def no_model(item: Item) -> Steps[Row]:
+    yield Progress(0, 1)
+    raise ModelError("There is no model.")

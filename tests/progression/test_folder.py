@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from napari_medgen.errors import CohortError
 from napari_medgen.imaging.files import radiographs_in
-from napari_medgen.progression.folder import extrapolate_files, side_in_name
+from napari_medgen.models.kept import Opened
+from napari_medgen.progression.folder import ExtrapolateWay, extrapolate_files, side_in_name
+from napari_medgen.progression.knee_table import Knee, knees_of_table
 from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.progression.trajectories import ExtrapolationRequest
 from napari_medgen.running.progress import drive
@@ -24,13 +27,13 @@ def test_a_table_and_a_picture_each(tmp_path: Path) -> None:
     Image.fromarray(radiograph(2).pixels).save(folder / "nobody.png")
     Image.fromarray(np.concatenate([radiograph(3).pixels] * 2, 1)).save(folder / "both_R.png")
     model = loaded(tmp_path / "tiny", three_visit_cohort(), surrogate="surrogate progression, made up")
+    # Random weights reproduce nothing, and are asked all the same.
+    way = ExtrapolateWay(ExtrapolationRequest((12.0, 24.0), 2), ProjectionRequest("fast", 3), anyway=True)
     steps = extrapolate_files(
-        model,
+        Opened(model, "tiny"),
         radiographs_in(folder),
         tmp_path / "out",
-        ExtrapolationRequest((12.0, 24.0), 2),
-        ProjectionRequest("fast", 3),
-        anyway=True,  # random weights reproduce nothing
+        way,
     )
     report = drive(steps)
     with report.table.open(newline="") as file:
@@ -42,6 +45,33 @@ def test_a_table_and_a_picture_each(tmp_path: Path) -> None:
     assert [path.name for path in report.pictures] == [rows["9001_L.png"]["picture"]]
     with Image.open(report.pictures[0]) as picture:
         assert "SYNTHETIC" in picture.info["Description"]
+
+
+def test_a_table_says_side_and_patient(tmp_path: Path) -> None:
+    Image.fromarray(radiograph(1).pixels).save(tmp_path / "one.png")
+    Image.fromarray(radiograph(2).pixels).save(tmp_path / "two.png")
+    table = tmp_path / "knees.csv"
+    table.write_text("image,side,patient\none.png,right,9003\ntwo.png,L,\n")
+    knees = knees_of_table(table)
+    assert list(knees.values()) == [Knee("R", "9003"), Knee("L", "")]
+    model = loaded(tmp_path / "tiny", three_visit_cohort(), surrogate="surrogate progression, made up")
+    way = ExtrapolateWay(ExtrapolationRequest((12.0,), 2), ProjectionRequest("fast", 3), anyway=True)
+    report = drive(extrapolate_files(Opened(model, "tiny"), list(knees), tmp_path / "out", way, knees=knees))
+    assert [row["side"] for row in report.rows] == ["R", "L"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("side\nL\n", "needs a column image"),
+        ("image,side\na.png,up\n", "line 2: the side is 'up'"),
+        ("image\na.png\na.png\n", "line 3: a.png stands there twice"),
+    ],
+)
+def test_a_table_that_is_none_says_so(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "knees.csv").write_text(text)
+    with pytest.raises(CohortError, match=says):
+        knees_of_table(tmp_path / "knees.csv")
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,12 @@ import numpy as np
 from PIL import Image
 
 from napari_medgen.imaging.files import radiographs_in
+from napari_medgen.models.folder import open_folder
+from napari_medgen.models.kept import Kept
 from napari_medgen.running.progress import drive
-from napari_medgen.saliency.folder import explain_files
-from saliency_support import load, write_classifier
+from napari_medgen.running.shards import Placement
+from napari_medgen.saliency.folder import explain_files, open_classifier
+from saliency_support import write_classifier
 
 
 def test_a_table_and_a_picture_each(tmp_path: Path) -> None:
@@ -22,7 +25,9 @@ def test_a_table_and_a_picture_each(tmp_path: Path) -> None:
         Image.fromarray(grey).save(folder / name)
     (folder / "broken.png").write_bytes(b"no picture")
     (folder / "notes.txt").write_text("not meant")
-    report = drive(explain_files(load(write_classifier(tmp_path / "tiny")), radiographs_in(folder), tmp_path / "out"))
+    write_classifier(tmp_path / "tiny")
+    opens = Kept.of(open_classifier, open_folder(tmp_path / "tiny"), device="cpu")
+    report = drive(explain_files(opens, radiographs_in(folder), tmp_path / "out"))
     with report.table.open(newline="") as file:
         rows = {row["file"]: row for row in csv.DictReader(file)}
     assert set(rows) == {"a.png", "b.png", "broken.png"}
@@ -32,5 +37,8 @@ def test_a_table_and_a_picture_each(tmp_path: Path) -> None:
     assert abs(total - 1) < 1e-4
     with Image.open(tmp_path / "out" / rows["a.png"]["picture"]) as picture:
         assert picture.size == (100, 60)  # the image, and the map over it
-    again = drive(explain_files(load(write_classifier(tmp_path / "two")), radiographs_in(folder), tmp_path / "out"))
+    again = drive(explain_files(opens, radiographs_in(folder), tmp_path / "out"))
     assert again.table != report.table  # nothing is overwritten
+    there = drive(explain_files(opens, radiographs_in(folder), tmp_path / "there", placement=Placement("local:1", 1)))
+    assert [path.name for path in there.pictures] == [path.name for path in report.pictures]
+    assert there.table.read_bytes() == report.table.read_bytes()

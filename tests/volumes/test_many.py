@@ -9,10 +9,11 @@ import pytest
 
 from napari_medgen.errors import WritingError
 from napari_medgen.models.folder import open_folder
+from napari_medgen.models.kept import Kept
 from napari_medgen.running.cluster import spread
 from napari_medgen.running.progress import drive
 from napari_medgen.running.shards import Placement
-from napari_medgen.volumes.many import SampleWriter, shards_of
+from napari_medgen.volumes.many import SampleWriter, open_generator, shards_of
 from napari_medgen.volumes.request import SampleRequest
 
 REQUESTS = [SampleRequest(seed, steps=2) for seed in (3, 4)]
@@ -20,7 +21,7 @@ REQUESTS = [SampleRequest(seed, steps=2) for seed in (3, 4)]
 
 def writer_of(model: Path, out: Path) -> SampleWriter:
     out.mkdir()
-    return SampleWriter(model, open_folder(model).card.checksum, out, "cpu")
+    return SampleWriter(Kept.of(open_generator, open_folder(model), device="cpu"), out)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -52,5 +53,5 @@ def test_a_worker_without_the_disk_or_with_other_weights_is_refused(tiny_model: 
     writer = writer_of(tiny_model, tmp_path / "out")
     with pytest.raises(WritingError, match="workers must see the same disk"):
         drive(spread(replace(writer, out=tmp_path / "elsewhere", elsewhere=True), shards_of(REQUESTS)))
-    found = drive(spread(replace(writer, checksum="other"), shards_of(REQUESTS)))
+    found = drive(spread(replace(writer, opens=replace(writer.opens, checksums=("other",))), shards_of(REQUESTS)))
     assert all("has other weights" in why for why in found.failed.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,9 +11,20 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from napari_medgen.cli.options import AsJson, Data, DeviceName, MethodName, ModelArgument, Redraws, WriteCard
+from napari_medgen.cli.options import (
+    AsJson,
+    ClusterName,
+    Data,
+    DeviceName,
+    MethodName,
+    ModelArgument,
+    Redraws,
+    Threads,
+    WriteCard,
+)
 from napari_medgen.cli.options import Table as TableOption
 from napari_medgen.cli.reports import report_figures, without_nan
+from napari_medgen.cli.shards import report_folder
 from napari_medgen.errors import MedGenError
 from napari_medgen.running.console import warn
 
@@ -45,20 +57,31 @@ def explain(
     force: Annotated[bool, typer.Option(help="Make a map of an image that the model was not trained for.")] = False,
     dicom: Annotated[bool, typer.Option("--dicom", help="Also write overlay and map of an image as DICOM.")] = False,
     device: DeviceName = "",
+    cluster: ClusterName = "",
+    threads: Threads = 0,
 ) -> None:
     """Show where a classifier looks: overlay as PNG, raw map, and JSON; of a folder, one table and a picture each."""
+    from napari_medgen.imaging.files import radiographs_in
     from napari_medgen.models.catalogue import find_model
-    from napari_medgen.running.devices import choose_device
-    from napari_medgen.saliency.model import Classifier
+    from napari_medgen.models.kept import Kept
+    from napari_medgen.running.shards import Placement
+    from napari_medgen.saliency.folder import ExplainWay, explain_files, open_classifier
     from napari_medgen.saliency.request import ExplainRequest
 
     request = ExplainRequest(label, ("clean", "adversarial").index(batch_norm), method, clip)
+    placement = Placement(cluster, threads)
+    if not placement.here and not image.is_dir():
+        raise MedGenError("A cluster is for a folder of images.")
     for name in model or ["chest-pneumonia"]:
-        classifier = Classifier(find_model(name), choose_device(device))
+        opens = Kept.of(open_classifier, find_model(name), device=device)
+        classifier = opens() if placement.here else replace(opens, device="cpu")()
         if batch_norm == "adversarial" and classifier.architecture.network.domains < 2:
             raise MedGenError(f"{name} has one batch norm: --batch-norm adversarial changes nothing.")
         if image.is_dir():
-            _explain_folder(classifier, image, out, request, side=side, absolute=absolute, force=force)
+            steps = explain_files(
+                opens, radiographs_in(image), out, ExplainWay(request, side, not absolute, force), placement
+            )
+            report_folder(steps, "Explaining", image, name)
             continue
         if image.name.lower().endswith((".nii", ".nii.gz", ".nrrd")):
             _explain_volume(classifier, image, out, request)
@@ -68,8 +91,6 @@ def explain(
 
 
 def _read(image: Path, side: Literal["", "L", "R"]) -> Radiograph:
-    from dataclasses import replace
-
     from napari_medgen.imaging.files import read_radiograph
 
     found = read_radiograph(image)
@@ -100,28 +121,6 @@ def _explain_image(
         paths.append(export_published(look.gradient(found.request), paths[0]))
     for path in paths:
         print(path)
-
-
-def _explain_folder(
-    classifier: Classifier,
-    folder: Path,
-    out: Path,
-    request: ExplainRequest,
-    *,
-    side: Literal["", "L", "R"],
-    absolute: bool,
-    force: bool,
-) -> None:
-    from napari_medgen.imaging.files import radiographs_in
-    from napari_medgen.running.console import drive_on_console
-    from napari_medgen.saliency.folder import explain_files
-
-    steps = explain_files(classifier, radiographs_in(folder), out, request, side=side, signed=not absolute, anyway=force)
-    report = drive_on_console(steps, f"Explaining {folder.name}")
-    print(f"{classifier.name}: {report.summary}")
-    print(report.table)
-    if len(report.failed) == len(report.rows):
-        raise MedGenError(f"No image of {folder.name} could be used; {report.table.name} says why.")
 
 
 def _explain_volume(classifier: Classifier, image: Path, out: Path, request: ExplainRequest) -> None:

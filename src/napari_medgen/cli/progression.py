@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,14 +15,17 @@ from rich.table import Table
 
 from napari_medgen.cli.options import AsJson, ClusterName, DeviceName, Model, ModelArgument, Threads, WriteCard
 from napari_medgen.cli.reports import report_figures
+from napari_medgen.cli.shards import report_folder
 from napari_medgen.errors import CohortError, MedGenError
 
 if TYPE_CHECKING:
     from napari_medgen.models.folder import ModelFolder
+    from napari_medgen.models.kept import Kept
     from napari_medgen.progression.cohort.visits import Visit
+    from napari_medgen.progression.folder import ExtrapolateWay
     from napari_medgen.progression.model import Extrapolator
-    from napari_medgen.progression.request import ProjectionRequest
-    from napari_medgen.progression.trajectories import ExtrapolationRequest
+    from napari_medgen.running.devices import Device
+    from napari_medgen.running.shards import Placement
 
 Side = Annotated[Literal["", "L", "R"], typer.Option(help="L or R, where the file does not say it.")]
 Neighbours = Annotated[int, typer.Option(min=1, help="How many similar knees to follow.")]
@@ -43,33 +46,19 @@ app = typer.Typer(no_args_is_help=True, help="Build and inspect cohorts of visit
 
 
 @dataclass(frozen=True)
-class Opens:
-    """Opens a progression model on a worker, once in a process.
+class OpensExtrapolator:
+    """Makes a progression model of its folder, its classifier's, and perhaps another cohort; ``models.kept`` asks for it."""
 
-    Attributes
-    ----------
-    model, classifier
-        Folders.
-    checksums
-        Of their weights: a process that lives longer loads them anew where they were replaced.
-    device
-        As it was asked for.
-    """
+    cohort: Path | None = None
 
-    model: Path
-    classifier: Path
-    checksums: tuple[str, str]
-    device: str = ""
+    def __call__(self, folders: Sequence[ModelFolder], device: Device) -> Extrapolator:
+        from napari_medgen.progression.cohort.folder import open_cohort
+        from napari_medgen.progression.model import Extrapolator
+        from napari_medgen.saliency.frame_grader import FrameGrader
+        from napari_medgen.saliency.model import Classifier
 
-    def __call__(self) -> Extrapolator:
-        from napari_medgen.running.workers import own_device
-
-        return _opened(str(self.model), str(self.classifier), self.checksums, own_device(self.device))
-
-
-@functools.lru_cache(maxsize=1)
-def _opened(model: str, classifier: str, checksums: tuple[str, str], device: str) -> Extrapolator:
-    return open_extrapolator(model, classifier=classifier, device=device)
+        cohort = open_cohort(self.cohort) if self.cohort else None
+        return Extrapolator(folders[0], FrameGrader(Classifier(folders[1], device)), cohort, device)
 
 
 def _folders(model: str, classifier: str) -> tuple[ModelFolder, ModelFolder]:
@@ -81,22 +70,27 @@ def _folders(model: str, classifier: str) -> tuple[ModelFolder, ModelFolder]:
     return folder, find_model(classifier) if classifier else find_model(classifier_name(folder), beside=folder)
 
 
+def kept_extrapolator(
+    name: str, *, classifier: str = "", device: str = "", cohort: Path | None = None
+) -> Kept[Extrapolator]:
+    """A progression model with its classifier, for this process or for workers."""
+    from napari_medgen.models.kept import Kept
+
+    return Kept.of(OpensExtrapolator(cohort.resolve() if cohort else None), *_folders(name, classifier), device=device)
+
+
 def open_extrapolator(name: str, *, classifier: str = "", device: str = "", cohort: Path | None = None) -> Extrapolator:
     """A progression model with its classifier."""
-    from napari_medgen.progression.cohort.folder import open_cohort
-    from napari_medgen.progression.model import Extrapolator
-    from napari_medgen.running.devices import choose_device
-    from napari_medgen.saliency.frame_grader import FrameGrader
-    from napari_medgen.saliency.model import Classifier
-
-    (folder, graded_by), where = _folders(name, classifier), choose_device(device)
-    grader = FrameGrader(Classifier(graded_by, where))
-    return Extrapolator(folder, grader, open_cohort(cohort) if cohort else None, where)
+    return kept_extrapolator(name, classifier=classifier, device=device, cohort=cohort)()
 
 
 def extrapolate(
     image: Annotated[
-        Path, typer.Argument(help="PNG, JPEG or DICOM of one knee, the joint in the middle; or a folder of them.")
+        Path,
+        typer.Argument(
+            help="PNG, JPEG or DICOM of one knee, the joint in the middle; a folder of them; or a CSV table with columns "
+            "image, side and patient."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for frames, difference maps, the JSON and the report.")],
     model: Model = "knee-progression",
@@ -116,29 +110,37 @@ def extrapolate(
     force: Annotated[bool, typer.Option(help="Extrapolate an image that the model does not understand.")] = False,
     dicom: Annotated[bool, typer.Option("--dicom", help="Also write the frames as a DICOM series.")] = False,
     device: DeviceName = "",
+    cluster: ClusterName = "",
+    threads: Threads = 0,
 ) -> None:
     """Look into a knee's future: frames, difference maps, grade probabilities, risk, neighbours, errors and a report."""
     from napari_medgen.imaging.files import read_radiograph
     from napari_medgen.progression.export import export_forecast
+    from napari_medgen.progression.folder import ExtrapolateWay
     from napari_medgen.progression.forecast import Forecast
     from napari_medgen.progression.request import ProjectionRequest
     from napari_medgen.progression.side_check import contradicts
     from napari_medgen.progression.trajectories import ExtrapolationRequest
     from napari_medgen.running.console import drive_on_console
+    from napari_medgen.running.shards import Placement
 
     asked = ExtrapolationRequest(_months(months, more or []), neighbours, mode)
-    if image.is_dir():
-        extrapolator = open_extrapolator(model, classifier=classifier, device=device, cohort=cohort)
-        request = ProjectionRequest(projection, steps, space if projection == "fast" else "W")
-        _extrapolate_folder(extrapolator, image, out, asked, request, side=side, force=force)
+    request, placement = (
+        ProjectionRequest(projection, steps, space if projection == "fast" else "W"),
+        Placement(cluster, threads),
+    )
+    if image.is_dir() or image.name.lower().endswith(".csv"):
+        opens = kept_extrapolator(model, classifier=classifier, device=device, cohort=cohort)
+        _extrapolate_many(opens, image, out, ExtrapolateWay(asked, request, side, force), placement)
         return
+    if not placement.here:
+        raise MedGenError("A cluster is for a folder or a table of images.")
     found = read_radiograph(image)
     found = replace(found, laterality=side) if side else found
     extrapolator = open_extrapolator(model, classifier=classifier, device=device, cohort=cohort)
     doubts = [*extrapolator.grader.doubts(found)]
     if contradicts(extrapolator, found):
         doubts.append(f"The image contradicts its side, as far as the model can tell ({found.laterality}).")
-    request = ProjectionRequest(projection, steps, space if projection == "fast" else "W")
     projected = drive_on_console(extrapolator.project(found, request), "Projecting")
     doubts = [*doubts, *projected.doubts]
     errors = Console(stderr=True)
@@ -153,26 +155,18 @@ def extrapolate(
         print(path)
 
 
-def _extrapolate_folder(
-    extrapolator: Extrapolator,
-    folder: Path,
-    out: Path,
-    asked: ExtrapolationRequest,
-    request: ProjectionRequest,
-    *,
-    side: Literal["", "L", "R"],
-    force: bool,
-) -> None:
+def _extrapolate_many(opens: Kept[Extrapolator], source: Path, out: Path, way: ExtrapolateWay, placement: Placement) -> None:
     from napari_medgen.imaging.files import radiographs_in
     from napari_medgen.progression.folder import extrapolate_files
-    from napari_medgen.running.console import drive_on_console
+    from napari_medgen.progression.knee_table import knees_of_table
 
-    steps = extrapolate_files(extrapolator, radiographs_in(folder), out, asked, request, side=side, anyway=force)
-    report = drive_on_console(steps, f"Extrapolating {folder.name}")
-    print(f"{extrapolator.name}: {report.summary}")
-    print(report.table)
-    if len(report.failed) == len(report.rows):
-        raise MedGenError(f"No image of {folder.name} could be used; {report.table.name} says why.")
+    knees = None if source.is_dir() else knees_of_table(source)
+    files = radiographs_in(source) if knees is None else list(knees)
+    if placement.here:
+        opens()  # what is wrong with the model is said at once
+    report_folder(
+        extrapolate_files(opens, files, out, way, placement, knees), "Extrapolating", source, opens.folders[0].name
+    )
 
 
 def _months(text: str, more: list[float]) -> tuple[float, ...]:
@@ -235,13 +229,10 @@ def build(
     from napari_medgen.progression.request import ProjectionRequest
     from napari_medgen.progression.training.recipe import SURROGATE
     from napari_medgen.running.console import drive_on_console
-    from napari_medgen.running.folders import write_failures
+    from napari_medgen.running.folder_rows import write_failures
     from napari_medgen.running.shards import Placement
 
-    folder, graded_by = _folders(model, classifier)
-    sums = (folder.card.checksum, graded_by.card.checksum)
-    opens = Opens(folder.path.resolve(), graded_by.path.resolve(), sums, device)
-    placement = Placement(cluster, threads)
+    opens, placement = kept_extrapolator(model, classifier=classifier, device=device), Placement(cluster, threads)
     # Where others compute, this process asks the model for its fingerprint only.
     known = opens() if placement.here else replace(opens, device="cpu")()
     layout = "table" if table else layout

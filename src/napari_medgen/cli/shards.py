@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from napari_medgen.errors import MedGenError
 from napari_medgen.running.cluster import spread
 from napari_medgen.running.console import drive_on_console, warn
+from napari_medgen.running.folders import FolderReport
 from napari_medgen.running.progress import Steps
 from napari_medgen.running.shards import Placement, Shard, Spread
 
@@ -36,3 +38,19 @@ def spread_on_console(
     if found.failed:
         raise MedGenError(f"{len(found.failed)} of {len(shards)} failed; the same command tries these again.")
     return found
+
+
+def report_folder(steps: Steps[FolderReport], doing: str, source: Path, model: str) -> FolderReport:
+    """Drive work on a folder with a bar, and say what came of it.
+
+    Raises
+    ------
+    MedGenError
+        If no image could be used.
+    """
+    report = drive_on_console(steps, f"{doing} {source.name}")
+    print(f"{model}: {report.summary}")
+    print(report.table)
+    if len(report.failures) == len(report.rows):
+        raise MedGenError(f"No image of {source.name} could be used; {report.table.name} says why.")
+    return report

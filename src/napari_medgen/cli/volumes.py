@@ -53,9 +53,10 @@ def sample(
 ) -> None:
     """Sample volumes and write them as NIfTI, each with its provenance beside it; what is there is not made again."""
     from napari_medgen.models.catalogue import find_model
+    from napari_medgen.models.kept import Kept
     from napari_medgen.running.shards import Placement
     from napari_medgen.running.writing import make_folder
-    from napari_medgen.volumes.many import SampleWriter, shards_of
+    from napari_medgen.volumes.many import SampleWriter, open_generator, shards_of
     from napari_medgen.volumes.request import SampleRequest
 
     if again is not None:
@@ -71,12 +72,13 @@ def sample(
     folder, placement = find_model(model), Placement(cluster, threads)
     if not placement.here:
         make_folder(out)
-    sums = folder.card.checksum
-    writer = SampleWriter(folder.path.resolve(), sums, out.resolve(), device, towards, share, not placement.here)
+    opens = Kept.of(open_generator, folder, device=device)
+    writer = SampleWriter(opens, out.resolve(), towards, share, not placement.here)
     about = ""
     if placement.here:  # elsewhere the workers load the model, and know their own speed
-        cost = writer.generator.estimate(requests[0], count)
-        about = f": {cost.label} on {writer.generator.computing(requests[0]).label}"
+        generator = opens()
+        cost = generator.estimate(requests[0], count)
+        about = f": {cost.label} on {generator.computing(requests[0]).label}"
     Console(stderr=True).print(f"{count} x {folder.card.title}{about}")
 
     def tell(name: str, made: Written) -> None:
@@ -105,7 +107,7 @@ def _sample_again(file: Path, out: Path, device: str) -> None:
 
 def _write_sample(generator: VolumeGenerator, made: Sample, out: Path, kept: Path | None = None) -> None:
     """Write a sample and say where; ``kept`` is a file that must stay as it is."""
-    from napari_medgen.imaging.naming import unused
+    from napari_medgen.running.naming import unused
     from napari_medgen.volumes.many import near_words, write_sample
 
     name, seed = generator.folder.name, made.volume.provenance.seed

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging import measure
 from napari_medgen.imaging.measure import Measurement, Points, Scale
-from napari_medgen.imaging.naming import shown, with_ending
+from napari_medgen.running.naming import shown, with_ending
 from napari_medgen.running.writing import harmless, write_whole
 from napari_medgen.validity import finite, parse_json, spacing
 

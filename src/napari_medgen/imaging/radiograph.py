@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from napari_medgen import validity
 from napari_medgen.errors import ImageError
-from napari_medgen.imaging.naming import shown
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.pseudonym import origin_name
 from napari_medgen.imaging.windows import Curve
+from napari_medgen.running.naming import shown
 
 Laterality = Literal["", "L", "R", "B"]
 Identity = Literal["removed", "present", "unknown"]

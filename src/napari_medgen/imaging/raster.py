@@ -14,11 +14,11 @@ from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 from pydantic import ValidationError
 
 from napari_medgen.errors import ImageError
-from napari_medgen.imaging.naming import with_ending
 from napari_medgen.imaging.opening import opened_image
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Radiograph, natural_window
 from napari_medgen.running.limits import require_image_bytes
+from napari_medgen.running.naming import with_ending
 from napari_medgen.running.writing import write_whole
 from napari_medgen.validity import finite, parse_json, spacing, window
 

@@ -22,9 +22,9 @@ from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.derived_dicom import SYNTHETIC, decimal, derived_dataset, plain_text, stored_steps
-from napari_medgen.imaging.naming import with_ending
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.radiograph import Laterality, Radiograph
+from napari_medgen.running.naming import with_ending
 from napari_medgen.running.writing import write_whole
 from napari_medgen.validity import parse_json
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from napari_medgen.errors import ImageError
 from napari_medgen.imaging.geometry import Placement, remarks, screen_place
-from napari_medgen.imaging.naming import shown
 from napari_medgen.imaging.orientation import CANONICAL, Affine, Codes, axis_codes, is_canonical, obliquity, reorient
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.pseudonym import origin_name
+from napari_medgen.running.naming import shown
 from napari_medgen.validity import single_precision
 
 

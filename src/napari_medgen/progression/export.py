@@ -12,12 +12,12 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from napari_medgen.errors import ImageError
-from napari_medgen.imaging.naming import plain, unused
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.imaging.raster import burnt, png_bytes, radiograph_png
 from napari_medgen.imaging.secondary_capture import Picture, capture_series
 from napari_medgen.progression.forecast import Forecast
 from napari_medgen.progression.report import NOTICE, paint_difference, report
+from napari_medgen.running.naming import plain, unused
 from napari_medgen.running.writing import json_bytes, text_bytes, write_all
 
 _LEAST = 512  # pixels that a saved frame is high at least, so that the words in it can be read

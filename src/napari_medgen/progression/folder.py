@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,33 +12,58 @@ import numpy as np
 from napari_medgen.errors import UnsuitableError, WritingError, WrongSideError
 from napari_medgen.imaging.figure import Bar, FigureOptions, Picture, Sheet, figure_bytes
 from napari_medgen.imaging.files import read_radiograph
-from napari_medgen.imaging.naming import plain, unused
 from napari_medgen.imaging.radiograph import Laterality, Radiograph
+from napari_medgen.models.kept import Opens
 from napari_medgen.progression.forecast import Forecast
+from napari_medgen.progression.knee_table import Knee
 from napari_medgen.progression.model import Extrapolator
 from napari_medgen.progression.report import NOTICE, paint_difference
 from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.progression.side_check import contradicts
 from napari_medgen.progression.trajectories import ExtrapolationRequest
-from napari_medgen.running.folders import FolderReport, Row, work_through
-from napari_medgen.running.progress import Steps
+from napari_medgen.running.folder_rows import Row
+from napari_medgen.running.folders import FolderJob, FolderReport, Item, work_through
+from napari_medgen.running.naming import plain
+from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.shards import Placement
+from napari_medgen.running.stamps import fingerprint
 from napari_medgen.running.writing import write_whole
 
-TABLE = "extrapolated.csv"
+TABLE = "extrapolated"
 _SIDE_IN_NAME = re.compile(r"(?:^|[^A-Za-z])([LR])$|_(left|right)$", re.IGNORECASE)
 
 
+@dataclass(frozen=True)
+class ExtrapolateWay:
+    """How the knees of a folder are extrapolated.
+
+    Attributes
+    ----------
+    asked
+        Months, neighbours and mode.
+    projection
+        How each image is projected.
+    side
+        Of the body, for images of which neither a table nor the file says it, nor its name by an L or R at its end.
+    anyway
+        Whether an image that the model does not understand is extrapolated too, with a remark.
+    """
+
+    asked: ExtrapolationRequest
+    projection: ProjectionRequest = field(default_factory=ProjectionRequest)
+    side: Laterality = ""
+    anyway: bool = False
+
+
 def extrapolate_files(
-    model: Extrapolator,
+    opens: Opens[Extrapolator],
     files: Sequence[Path],
     out: Path,
-    asked: ExtrapolationRequest,
-    projection: ProjectionRequest | None = None,
-    *,
-    side: Laterality = "",
-    anyway: bool = False,
+    way: ExtrapolateWay,
+    placement: Placement | None = None,
+    knees: Mapping[Path, Knee] | None = None,
 ) -> Steps[FolderReport]:
-    """Extrapolate radiographs of knees, one after the other.
+    """Extrapolate radiographs of knees.
 
     Parameters
     ----------
@@ -46,10 +71,10 @@ def extrapolate_files(
         Gets ``extrapolated.csv`` (file, side, grade of the image and of its projection, grade and risk at each month that
         was asked for, how well it was projected, picture, remark) and a picture of each baseline beside its last
         prediction.
-    side
-        Of the body, for images of which neither the file says it nor its name by an L or R at its end.
-    anyway
-        Whether an image that the model does not understand is extrapolated too, with a remark.
+    placement
+        Where it is done; by default in this process.
+    knees
+        What is known of the images.
 
     Yields
     ------
@@ -61,30 +86,46 @@ def extrapolate_files(
     WritingError
         If the folder cannot be written.
     """
-    table = out / f"{unused(out, TABLE.removesuffix('.csv'), ('.csv',))}.csv"
+    plan = fingerprint([opens.key, asdict(way)])
+    job = FolderJob(TABLE, out, plan, _Extrapolate(opens, out.resolve(), way), placement or Placement())
+    return (yield from work_through(files, job, knees))
 
-    def work(file: Path) -> Steps[Row]:
-        image = read_radiograph(file)
-        image = replace(image, laterality=image.laterality or side_in_name(file.stem) or side)
+
+@dataclass(frozen=True)
+class _Extrapolate:
+    """Extrapolates an image and writes its picture."""
+
+    opens: Opens[Extrapolator]
+    out: Path
+    way: ExtrapolateWay
+
+    def __call__(self, item: Item) -> Steps[Row]:
+        model, knee = self.opens(), item.about or Knee()
+        image = read_radiograph(item.file)
+        side = knee.side or image.laterality or side_in_name(item.file.stem) or self.way.side
+        image = replace(image, laterality=side)
+        yield Progress(0, 1, item.file.name)
+        doubts = self._doubts(model, image)
+        projected = yield from model.project(image, self.way.projection)
+        doubts += projected.doubts
+        if doubts and not self.way.anyway:
+            raise UnsuitableError(" ".join(doubts))
+        forecast = Forecast(model, projected, (yield from model.look_ahead(projected, self.way.asked, knee.patient)))
+        content = figure_bytes([forecast_pictures(forecast)], ".png", _about(forecast))
+        picture = write_whole(self.out / f"{plain(f'{item.stem}_{model.name}')}.png", content, WritingError)
+        return Row(_values(forecast, image, picture, doubts), (picture,))
+
+    def _doubts(self, model: Extrapolator, image: Radiograph) -> list[str]:
+        """What speaks against an image before it is projected."""
         model.check(image)
         doubts = list(model.grader.doubts(image))
-        if doubts and not anyway:
+        if doubts and not self.way.anyway:
             raise UnsuitableError(" ".join(doubts))
         if contradicts(model, image):
             doubts.append("The image contradicts its side.")
-            if not anyway:
-                raise WrongSideError(f"{file.name} contradicts its side ({image.laterality}).")
-        projected = yield from model.project(image, projection)
-        doubts += projected.doubts
-        if doubts and not anyway:
-            raise UnsuitableError(" ".join(doubts))
-        forecast = Forecast(model, projected, (yield from model.look_ahead(projected, asked)))
-        stem = unused(out, plain(f"{file.stem}_{model.name}"), (".png",))
-        content = figure_bytes([forecast_pictures(forecast)], ".png", _about(forecast))
-        picture = write_whole(out / f"{stem}.png", content, WritingError)
-        return Row(_values(forecast, image, picture, doubts), (picture,))
-
-    return (yield from work_through(files, table, work))
+            if not self.way.anyway:
+                raise WrongSideError(f"{image.name} contradicts its side ({image.laterality}).")
+        return doubts
 
 
 def side_in_name(stem: str) -> Laterality:

@@ -1,18 +1,72 @@
-"""The same work on every image of a folder: one table with a row an image, written after each of them."""
+"""The same work on every image of a folder: one table with a row an image, and a picture each.
+
+Each image is a shard: done here, or on the workers of a cluster by whoever is free. What is done stands in a journal beside
+the table, so that the same request on the same folder goes on after whatever stopped it, and comes to the same files.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from napari_medgen.errors import MedGenError, WritingError
+from napari_medgen.errors import ImageError, MedGenError
+from napari_medgen.running.cluster import spread
+from napari_medgen.running.folder_names import free_suffix, names_of, stems_of
+from napari_medgen.running.folder_rows import FAILURES, Row, Rows, Value, write_failures
+from napari_medgen.running.journal import Journal, header_of
+from napari_medgen.running.naming import unused
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.writing import write_whole
+from napari_medgen.running.shards import Placement, Shard, Spread, require_shared, unforeseen
+from napari_medgen.running.stamps import file_stamp, fingerprint
 
-Value = str | int | float
+_JOURNAL = ".unfinished"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image.
+
+    Attributes
+    ----------
+    file
+        Of the image.
+    stem
+        With which the names of its pictures begin; no other image's do.
+    about
+        What is told of it beside its file.
+    """
+
+    file: Path
+    stem: str
+    about: Any = None
+
+
+@dataclass(frozen=True)
+class FolderJob:
+    """What is done with each image, and where it goes.
+
+    Attributes
+    ----------
+    name
+        Of the table, without its ending.
+    out
+        Folder of the table and the pictures, which all workers see.
+    plan
+        Fingerprint of everything that a row depends on beside its image.
+    work
+        What is done with an image. For a cluster, pickle must be able to name it.
+    placement
+        Where it is done.
+    """
+
+    name: str
+    out: Path
+    plan: str
+    work: Callable[[Item], Steps[Row]]
+    placement: Placement = field(default_factory=Placement)
 
 
 @dataclass(frozen=True)
@@ -25,45 +79,41 @@ class FolderReport:
         The CSV file.
     rows
         What stands in it, an image each; ``remark`` says why there is nothing else, or what speaks against it.
-    failed
-        Images of which there is nothing but a remark.
+    failures
+        Why images gave nothing, by their files' names.
     pictures
         Files that were written beside the table.
+    before
+        Images that an earlier run, which was stopped, had done.
     """
 
     table: Path
-    rows: list[dict[str, Value]] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    pictures: list[Path] = field(default_factory=list)
+    rows: list[dict[str, Value]]
+    failures: dict[str, str]
+    pictures: list[Path]
+    before: int = 0
 
     @property
     def summary(self) -> str:
         """For a person."""
-        done = len(self.rows) - len(self.failed)
-        text = f"{done} of {len(self.rows)} images"
-        return text + (f"; {len(self.failed)} could not be used, and the table says why" if self.failed else "")
+        done = len(self.rows) - len(self.failures)
+        text = f"{done} of {len(self.rows)} images" + (f", {self.before} of them before" if self.before else "")
+        return text + (f"; {len(self.failures)} could not be used, and the table says why" if self.failures else "")
 
 
-@dataclass(frozen=True)
-class Row:
-    """What one image gave: columns of the table, and the files of its pictures."""
+def work_through(files: Sequence[Path], job: FolderJob, about: Mapping[Path, Any] | None = None) -> Steps[FolderReport]:
+    """Do a piece of work on each of many files, or go on where an earlier run was stopped.
 
-    values: Mapping[str, Value]
-    pictures: Sequence[Path] = ()
-
-
-def work_through(files: Sequence[Path], table: Path, work: Callable[[Path], Steps[Row]]) -> Steps[FolderReport]:
-    """Do a piece of work on each of many files.
-
-    An image that cannot be used is a row with its sentence, and ends nothing. The table is written after each image, so that
-    whoever ends the work keeps what was done.
+    An image that cannot be used is a row with its sentence, and ends nothing; ``failures.csv`` names those alone. The table
+    is written while it grows, and when the work is ended early. A finished one is never touched again: the next run writes
+    another, with a number.
 
     Parameters
     ----------
-    table
-        The CSV file to write; its first column, ``file``, is the file's name, the last, ``remark``, what is to be said.
-    work
-        What is done with a file; its own progress is not shown.
+    files
+        Whose names differ.
+    about
+        What is told of a file; its row depends on that too.
 
     Yields
     ------
@@ -74,63 +124,86 @@ def work_through(files: Sequence[Path], table: Path, work: Callable[[Path], Step
     ------
     WritingError
         If the table or a picture cannot be written for want of room or rights.
+    ClusterError
+        See :func:`~napari_medgen.running.cluster.spread`.
     """
-    report = FolderReport(table)
-    for number, file in enumerate(files):
-        yield Progress(number, len(files), file.name)
-        row: dict[str, Value] = {"file": file.name}
+    names, told = names_of(files), about or {}
+    table = _unfinished(job) or job.out / f"{unused(job.out, job.name, ('.csv', _JOURNAL))}.csv"
+    with Journal(table.with_suffix(_JOURNAL), {"plan": job.plan, "suffix": free_suffix(job.out, files)}) as journal:
+        made = Rows(table, {names[file]: _stamp(file, told.get(file)) for file in files}, journal)
+        before, stems = len(made.rows), stems_of(files, str(journal.header.get("suffix", "")))
+        todo = [file for file in files if names[file] not in made.rows]
+        shards = [Shard(names[file], Item(file.resolve(), stems[file], told.get(file))) for file in todo]
+        work = _Guarded(job.work, job.out.resolve(), not job.placement.here)
         try:
-            steps = work(file)
-            while True:
-                try:
-                    next(steps)
-                except StopIteration as stop:
-                    made: Row = stop.value
-                    break
-                yield Progress(number, len(files), file.name)
-            row |= made.values
-            report.pictures.extend(made.pictures)
-        except WritingError:
-            raise
-        except MedGenError as error:
-            row["remark"] = str(error)
-            report.failed.append(file.name)
-        except Exception as error:  # of a thousand images, one that nobody foresaw must not end the others
-            row["remark"] = f"Something unexpected went wrong: {error}"
-            report.failed.append(file.name)
-        report.rows.append(row)
-        write_whole(table, _csv(report.rows), WritingError)
+            found = yield from _counted(spread(work, shards, job.placement, on_done=made.add), shards, before, len(files))
+            for name, why in found.failed.items():
+                made.add(name, Row(failure=why))
+        finally:
+            made.write()
+        _write_failures(table, job.name, made.failures)
+        journal.remove()
     yield Progress(len(files), len(files), "Done")
-    return report
+    return FolderReport(table, made.in_order(), made.failures, made.pictures(), before)
 
 
-FAILURES = "failures.csv"
+def _counted(steps: Steps[Spread[Row]], shards: Sequence[Shard[Item]], before: int, total: int) -> Steps[Spread[Row]]:
+    """Steps of the shards as steps of the whole folder."""
+    with contextlib.closing(steps):
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as stop:
+                found: Spread[Row] = stop.value
+                return found
+            ended = progress.step if progress.total == len(shards) else 0
+            yield Progress(before + ended, total, progress.message)
 
 
-def write_failures(folder: Path, failures: Mapping[str, str]) -> Path:
-    """Write which files could not be used, and why: ``failures.csv`` in a folder.
+@dataclass(frozen=True)
+class _Guarded:
+    """Work on an image whose errors are a row, not the end: of a thousand, one that nobody foresaw ends none of the others.
 
-    Raises
-    ------
-    WritingError
-        If it cannot be written.
+    What is not the image's fault, such as a model that is not there, is left to whoever spreads the work.
     """
-    rows = [{"file": file, "remark": why} for file, why in failures.items()]
-    return write_whole(folder / FAILURES, _csv(rows), WritingError)
+
+    work: Callable[[Item], Steps[Row]]
+    out: Path
+    elsewhere: bool
+
+    def __call__(self, item: Item) -> Steps[Row]:
+        if self.elsewhere:
+            require_shared(self.out)
+        try:
+            return (yield from self.work(item))
+        except ImageError as error:
+            return Row(failure=str(error))
+        except MedGenError:
+            raise
+        except Exception as error:
+            return Row(failure=unforeseen(error))
 
 
-def _csv(rows: Sequence[Mapping[str, Value]]) -> bytes:
-    columns = [*dict.fromkeys(column for row in rows for column in row if column != "remark"), "remark"]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({key: _plain(value) for key, value in row.items()})
-    return text.getvalue().encode("utf-8", "replace")
+def _unfinished(job: FolderJob) -> Path | None:
+    """The table of a run that was stopped and asked for the same."""
+    for path in sorted(job.out.glob(f"{job.name}*{_JOURNAL}")):
+        if header_of(path).get("plan") == job.plan:
+            return path.with_suffix(".csv")
+    return None
 
 
-def _plain(value: Value) -> Value:
-    """A value that no spreadsheet takes for a formula, whatever a file is called."""
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+def _stamp(file: Path, about: Any) -> str:
+    """What a row depends on beside the plan."""
+    try:
+        return fingerprint([file_stamp(file), about])
+    except OSError:
+        return ""  # reading it will say what is wrong
+
+
+def _write_failures(table: Path, name: str, failures: Mapping[str, str]) -> None:
+    """Write, or take away, the list that belongs to a table."""
+    path = table.with_name(FAILURES.replace(".csv", table.name.removeprefix(name)))
+    if failures:
+        write_failures(table.parent, failures, path.name)
+    else:
+        path.unlink(missing_ok=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import platform
 import traceback
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from napari_medgen.errors import ClusterError
+from napari_medgen.errors import ClusterError, WritingError
 from napari_medgen.running.progress import Progress
 
 A = TypeVar("A")
@@ -101,6 +102,18 @@ def unforeseen(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return f"Something unexpected went wrong: {type(error).__name__}: {error}{where}"
+
+
+def require_shared(folder: Path) -> None:
+    """Refuse to compute where a folder of results is not seen.
+
+    Raises
+    ------
+    WritingError
+        If it is not there: it would be so for every shard.
+    """
+    if not folder.is_dir():
+        raise WritingError(f"The folder {folder} is not there on {platform.node()}: workers must see the same disk.")
 
 
 @contextlib.contextmanager

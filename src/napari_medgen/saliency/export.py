@@ -12,11 +12,11 @@ from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from napari_medgen.errors import ImageError
-from napari_medgen.imaging.naming import plain, unused
 from napari_medgen.imaging.parametric_map import Quantity, parametric_map
 from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.imaging.raster import png_bytes
 from napari_medgen.imaging.secondary_capture import Picture, capture_series
+from napari_medgen.running.naming import plain, unused
 from napari_medgen.running.writing import json_bytes, write_all, write_whole
 from napari_medgen.saliency.attribution import published_normalisation
 from napari_medgen.saliency.colours import paint

@@ -3,44 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from napari_medgen.errors import UnsuitableError, WritingError
 from napari_medgen.imaging.files import read_radiograph
-from napari_medgen.imaging.naming import plain, unused
 from napari_medgen.imaging.radiograph import Laterality
-from napari_medgen.running.folders import FolderReport, Row, work_through
+from napari_medgen.models.folder import ModelFolder
+from napari_medgen.models.kept import Opens
+from napari_medgen.running.devices import Device
+from napari_medgen.running.folder_rows import Row
+from napari_medgen.running.folders import FolderJob, FolderReport, Item, work_through
+from napari_medgen.running.naming import plain
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.shards import Placement
+from napari_medgen.running.stamps import fingerprint
 from napari_medgen.running.writing import write_whole
 from napari_medgen.saliency.export import map_png
 from napari_medgen.saliency.model import Classifier
 from napari_medgen.saliency.request import ExplainRequest
 
-TABLE = "explained.csv"
+TABLE = "explained"
+
+
+@dataclass(frozen=True)
+class ExplainWay:
+    """How the images of a folder are explained.
+
+    Attributes
+    ----------
+    request
+        Class, method and batch norm.
+    side
+        Of the body, for the images whose files do not say it.
+    signed
+        Whether pictures show for and against, or how much alone.
+    anyway
+        Whether an image that the model was not trained for gets a map too, with a remark.
+    """
+
+    request: ExplainRequest = field(default_factory=ExplainRequest)
+    side: Laterality = ""
+    signed: bool = True
+    anyway: bool = False
 
 
 def explain_files(
-    classifier: Classifier,
+    opens: Opens[Classifier],
     files: Sequence[Path],
     out: Path,
-    request: ExplainRequest | None = None,
-    *,
-    side: Laterality = "",
-    signed: bool = True,
-    anyway: bool = False,
+    way: ExplainWay | None = None,
+    placement: Placement | None = None,
 ) -> Steps[FolderReport]:
-    """Explain radiographs, one after the other.
+    """Explain radiographs.
 
     Parameters
     ----------
     out
         Gets ``explained.csv`` (file, class that is explained, probability of each class, model, method, picture, remark)
         and a picture of each image beside its map.
-    side
-        Of the body, for the images whose files do not say it.
-    anyway
-        Whether an image that the model was not trained for gets a map too, with a remark.
+    placement
+        Where it is done; by default in this process.
 
     Yields
     ------
@@ -52,24 +75,39 @@ def explain_files(
     WritingError
         If the folder cannot be written.
     """
-    asked = request or ExplainRequest()
-    table = out / f"{unused(out, TABLE.removesuffix('.csv'), ('.csv',))}.csv"
+    way = way or ExplainWay()
+    plan = fingerprint([opens.key, asdict(way)])
+    job = FolderJob(TABLE, out, plan, _Explain(opens, out.resolve(), way), placement or Placement())
+    return (yield from work_through(files, job))
 
-    def work(file: Path) -> Steps[Row]:
-        image = read_radiograph(file)
-        image = replace(image, laterality=image.laterality or side)
-        yield Progress(0, 1)
+
+def open_classifier(folders: Sequence[ModelFolder], device: Device) -> Classifier:
+    """The classifier of its folder, for whoever explains."""
+    return Classifier(folders[0], device)
+
+
+@dataclass(frozen=True)
+class _Explain:
+    """Explains an image and writes its picture."""
+
+    opens: Opens[Classifier]
+    out: Path
+    way: ExplainWay
+
+    def __call__(self, item: Item) -> Steps[Row]:
+        classifier = self.opens()
+        image = read_radiograph(item.file)
+        image = replace(image, laterality=image.laterality or self.way.side)
+        yield Progress(0, 1, item.file.name)
         look = classifier.look(image, explain=True)
-        if look.doubts and not anyway:
+        if look.doubts and not self.way.anyway:
             raise UnsuitableError(" ".join(look.doubts))
-        found = look.map(asked)
-        stem = unused(out, plain(f"{file.stem}_{found.label}_{found.request.method}"), (".png",))
-        picture = write_whole(out / f"{stem}.png", map_png(image, found, signed), WritingError)
+        found = look.map(self.way.request)
+        name = plain(f"{item.stem}_{found.label}_{found.request.method}")
+        picture = write_whole(self.out / f"{name}.png", map_png(image, found, self.way.signed), WritingError)
         values: dict[str, str | int | float] = {"class": found.label}
-        values |= {f"probability of {name}": p for name, p in found.answer.probabilities.items()}
+        values |= {f"probability of {label}": p for label, p in found.answer.probabilities.items()}
         values |= {"model": classifier.name, "method": found.request.method, "picture": picture.name}
         if remarks := [*image.notes, *found.warnings]:
             values["remark"] = " ".join(remarks)
         return Row(values, (picture,))
-
-    return (yield from work_through(files, table, work))

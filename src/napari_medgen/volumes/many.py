@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_medgen.errors import ImageError, MedGenError, ModelError, WritingError
+from napari_medgen.errors import ImageError, MedGenError, WritingError
 from napari_medgen.imaging.files import read_volume
 from napari_medgen.imaging.nifti import write_nifti
 from napari_medgen.imaging.provenance import Provenance
-from napari_medgen.models.folder import open_folder
-from napari_medgen.running.devices import choose_device
+from napari_medgen.models.folder import ModelFolder
+from napari_medgen.models.kept import Opens
+from napari_medgen.running.devices import Device
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.shards import Shard
-from napari_medgen.running.workers import own_device
+from napari_medgen.running.shards import Shard, require_shared
 from napari_medgen.volumes.again import recorded_request
 from napari_medgen.volumes.model import Sample, VolumeGenerator
 from napari_medgen.volumes.request import SampleRequest
@@ -38,35 +37,26 @@ class SampleWriter:
 
     Attributes
     ----------
-    model, checksum
-        Folder of the model, and its weights' checksum: a worker that has other weights there is refused.
+    opens
+        Gives the model.
     out
         Folder of the files, which all workers see.
-    device
-        As it was asked for.
     towards, share
         Of an interpolation; None for plain samples.
     elsewhere
         Whether workers call it, who may see another disk: the folder is there then before they begin.
     """
 
-    model: Path
-    checksum: str
+    opens: Opens[VolumeGenerator]
     out: Path
-    device: str = ""
     towards: int | None = None
     share: float = 0.5
     elsewhere: bool = False
 
-    @property
-    def generator(self) -> VolumeGenerator:
-        """The model, which this process loads once."""
-        return _generator(self.model, self.checksum, own_device(self.device))
-
     def __call__(self, request: SampleRequest) -> Steps[Written]:
-        if self.elsewhere and not self.out.is_dir():
-            raise WritingError(f"The folder {self.out} is not there on {platform.node()}: workers must see the same disk.")
-        generator = self.generator
+        if self.elsewhere:
+            require_shared(self.out)
+        generator = self.opens()
         path = self.out / f"{generator.folder.name}_seed-{request.seed}.nii.gz"
         if path.is_file() and self._is_it(path, request, generator):
             yield Progress(1, 1, f"{path.name} is there already")
@@ -131,9 +121,6 @@ def near_words(made: Sample) -> str:
     return f"nearest training volume {near.name} at {near.distance:.3f} ({near.verdict})" if near else ""
 
 
-@functools.lru_cache(maxsize=1)
-def _generator(model: Path, checksum: str, device: str) -> VolumeGenerator:
-    folder = open_folder(model)
-    if folder.card.checksum != checksum:
-        raise ModelError(f"The model {folder.name} on {platform.node()} has other weights than the one that was asked for.")
-    return VolumeGenerator(folder, choose_device(device))
+def open_generator(folders: Sequence[ModelFolder], device: Device) -> VolumeGenerator:
+    """The generator of its folder, for whoever samples."""
+    return VolumeGenerator(folders[0], device)

@@ -75,8 +75,8 @@ def _write_pictures(folder: Path, data: NDArray[Any], meta: dict[str, Any]) -> l
 
 def _write_map(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """A saliency map as its numbers."""
-    from napari_medgen.imaging.naming import with_ending
     from napari_medgen.imaging.parametric_map import Quantity, parametric_map
+    from napari_medgen.running.naming import with_ending
 
     image = radiograph_of(data, meta)
     unit = str(meta["metadata"].get(UNIT, "standard deviations"))

@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QVBoxLayout, QWidget
 
 from napari_medgen.imaging.figure import FORMATS, FigureOptions
-from napari_medgen.imaging.naming import unused
+from napari_medgen.running.naming import unused
 from napari_medgen.viewer.widgets.manners import Manners
 
 _KINDS = {
