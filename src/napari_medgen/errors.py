@@ -52,6 +52,10 @@ class ClusterError(MedGenError):
     """A cluster is not there, was lost, or is not named as one."""
 
 
+class JobError(MedGenError):
+    """A job cannot be started, or taken off the list."""
+
+
 class CohortError(MedGenError):
     """A table of visits, or a cohort built from one, cannot be used."""
 

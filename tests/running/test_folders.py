@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import cluster_support
-from napari_medgen.errors import ClusterError, MedGenError, WritingError
+from napari_medgen.errors import ClusterError, WritingError
 from napari_medgen.running import folder_rows
 from napari_medgen.running.console import PlainLines
 from napari_medgen.running.folder_rows import Row

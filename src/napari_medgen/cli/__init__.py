@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from io import TextIOWrapper
 
 import typer
@@ -12,6 +14,9 @@ from rich.console import Console
 from napari_medgen import __version__
 from napari_medgen.cli import analyses, classifiers, dicom, models, progression, study, training, volumes
 from napari_medgen.errors import MedGenError
+from napari_medgen.running.console import report
+
+_INTERRUPTED = 130  # the exit status after Ctrl-C
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Generative models for radiology. Not for diagnosis.")
 evaluate_app = typer.Typer(no_args_is_help=True, help="Measure a model on real data.")
@@ -52,7 +57,8 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     try:
-        app(args=arguments)
+        with _reported():
+            app(args=arguments)
     except MedGenError as error:
         if debug:
             raise
@@ -65,6 +71,25 @@ def main() -> None:
         if debug:
             raise
         _say(_sentence(error))
+
+
+@contextlib.contextmanager
+def _reported() -> Iterator[None]:
+    """Where this is the process of a job: how it ends, for whoever looks later."""
+    try:
+        yield
+    except SystemExit as ended:  # typer says so, also where all is well
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        told = "" if code in (0, _INTERRUPTED) else "The command was given wrongly; its log says how."
+        report.end("finished" if not code else "cancelled" if code == _INTERRUPTED else "failed", told)
+        raise
+    except MedGenError as error:
+        report.end("failed", str(error))
+        raise
+    except Exception as error:
+        report.end("failed", _sentence(error))
+        raise
+    report.end("finished")
 
 
 def _say(sentence: str) -> None:

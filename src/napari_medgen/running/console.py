@@ -11,9 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from napari_medgen.running.jobs import JobReport
 from napari_medgen.running.progress import Progress, Steps, drive
 
 T = TypeVar("T")
+
+report = JobReport.of_this_process()
+"""Where the process of a job says how far it is; silent in any other."""
 
 
 def drive_on_console(steps: Steps[T], what: str) -> T:
@@ -23,8 +27,14 @@ def drive_on_console(steps: Steps[T], what: str) -> T:
     Interrupting it closes the computation, so nothing half-made is left; ``KeyboardInterrupt`` goes on to the caller.
     """
     if not sys.stderr.isatty():
+        lines = PlainLines(what)
+
+        def tell(progress: Progress) -> None:
+            lines(progress)
+            report(what, progress)
+
         try:
-            return drive(steps, PlainLines(what))
+            return drive(steps, tell)
         except KeyboardInterrupt:
             print("Cancelled.", file=sys.stderr)
             raise

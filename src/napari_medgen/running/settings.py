@@ -22,6 +22,9 @@ class Settings(BaseModel):
     precision
         ``auto``, ``float32`` or ``bfloat16``; ``NAPARI_MEDGEN_PRECISION``. ``auto`` is what a model's card asks for, and
         where it does not care, bfloat16 on hardware that computes in it.
+    cluster
+        Where the window may send long work: ``local:N``, ``tcp://HOST:8786`` or ``slurm:N``, as ``--cluster`` takes it;
+        empty for nowhere; ``NAPARI_MEDGEN_CLUSTER``.
     largest_image
         Gigabytes of voxels or pixels that one image file may ask for; ``NAPARI_MEDGEN_LARGEST_IMAGE``.
     largest_model
@@ -34,6 +37,7 @@ class Settings(BaseModel):
 
     device: str = "auto"
     precision: str = "auto"
+    cluster: str = ""
     model_folders: tuple[Path, ...] = ()
     largest_image: float = Field(4.0, gt=0, allow_inf_nan=False)
     largest_model: float = Field(8.0, gt=0, allow_inf_nan=False)
@@ -71,7 +75,7 @@ def load_settings() -> Settings:
         if file.is_file():
             values = json.loads(file.read_text(encoding="utf-8"))
         values |= _preferred
-        for name in ("device", "precision", "largest_image", "largest_model"):
+        for name in ("device", "precision", "cluster", "largest_image", "largest_model"):
             if value := os.environ.get(f"NAPARI_MEDGEN_{name.upper()}"):
                 values[name] = value
         if folders := os.environ.get("NAPARI_MEDGEN_MODELS"):

@@ -162,3 +162,28 @@ def test_what_is_being_saved_is_saved_though_another_save_or_the_end_of_the_widg
     coordinator.close()
     assert queue.wait(30)
     assert all((tmp_path / name / "tiny_seed_0.nii.gz").is_file() for name in ("a", "b", "c"))
+
+
+def test_what_is_sent_to_the_cluster_is_a_command_with_the_form_s_words(
+    coordinator: SampleCoordinator, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[str, list[str], Path]] = []
+    monkeypatch.setattr("napari_medgen.viewer.widgets.coordinator.start_job", lambda *job: sent.append(job))
+    monkeypatch.setattr(
+        "napari_medgen.viewer.sample.coordinator.QFileDialog.getExistingDirectory", lambda *asked: str(tmp_path)
+    )
+    monkeypatch.setenv("NAPARI_MEDGEN_CLUSTER", "local:2")
+    coordinator.preferences_changed()
+    coordinator.view._device.value = "Cluster (local:2)"
+    coordinator.view._count.value = 3
+    coordinator.view._seed.value = 7
+    coordinator.view.sample_requested.emit()
+    ((title, command, out),) = sent
+    assert (title, out) == ("3 x tiny, seed 7 and on", tmp_path)
+    assert command[0] == "sample"
+    assert (
+        dict(zip(command[1::2], command[2::2], strict=True)).items()
+        >= {"--count": "3", "--seed": "7", "--steps": "20", "--out": str(tmp_path), "--cluster": "local:2"}.items()
+    )
+    assert "Jobs shows how far it is" in coordinator.view.work.status
+    assert not coordinator.viewer.layers

@@ -106,3 +106,22 @@ def test_the_card_can_be_read(qtbot: QtBot) -> None:
     dialog = CardDialog(card)
     qtbot.addWidget(dialog)
     assert card.title in dialog.windowTitle()
+
+
+def test_a_cluster_and_a_gpu_are_offered_where_there_is_one(qtbot: QtBot) -> None:
+    made = view(qtbot)
+    assert list(made._device.choices) == ["Fastest available", "CPU"]
+    made.set_places({"NVIDIA GPU": "cuda"}, "tcp://node:8786")
+    made._device.value = "NVIDIA GPU"
+    assert (made.form.device, made.form.sent) == ("cuda", False)
+    made._device.value = "Cluster (tcp://node:8786)"
+    assert (made.form.device, made.form.sent) == ("", True)
+    made._count.value = 10_000  # of which a window makes a hundred at most
+    assert made._sample.text() == "Sample on the cluster..."
+    assert not made._interpolate.isEnabled()
+    made.set_places({"NVIDIA GPU": "cuda"}, "tcp://node:8786")
+    assert made.form.sent
+    made.set_places({}, "")
+    assert not made.form.sent
+    assert made.form.count <= 100
+    assert made._sample.text() == "Sample"

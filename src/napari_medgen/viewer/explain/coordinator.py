@@ -59,6 +59,7 @@ class OverlayCoordinator(Coordinator):
         Where models compute, and where files are written.
     """
 
+    folder_title = "Explain a folder"
     save_title = "Save the map in"
 
     def __init__(self, view: OverlayView, viewer: ViewerModel, queue: WorkQueue, files: WorkQueue | None = None) -> None:
@@ -237,6 +238,16 @@ class OverlayCoordinator(Coordinator):
             return [path for found in maps for path in export_map(image, found, folder, signed=signed, dicom=True)]
 
         self.write("Saving the map" if len(maps) == 1 else "Saving the maps", write)
+
+    def folder_command(self, images: Path, out: Path) -> list[str]:
+        """The same as a command line."""
+        form = self.view.form
+        request = form.request
+        command = ["explain", str(images), "--model", str(find_model(form.model).path), "--method", request.method]
+        command += ["--batch-norm", ("clean", "adversarial")[request.domain], "--clip", str(request.clip)]
+        command += ["--class", request.label] if request.label else []
+        command += ["--side", form.side] if form.side else []
+        return command if form.signed else [*command, "--absolute"]
 
     def folder_work(self, images: Path, out: Path) -> Callable[[], Steps[FolderReport]]:
         """Explain every radiograph of a folder as the form says."""

@@ -27,6 +27,7 @@ from napari_medgen.viewer.future.words import (
 from napari_medgen.viewer.future.work import (
     Look,
     compare_later,
+    extrapolate_command,
     extrapolate_folder,
     load,
     look_ahead,
@@ -74,6 +75,7 @@ class ExtrapolateCoordinator(Coordinator):
         Where models compute, and where files are written.
     """
 
+    folder_title = "Extrapolate a folder"
     save_title = "Save frames, changes and numbers in"
 
     def __init__(self, view: ExtrapolateView, viewer: ViewerModel, queue: WorkQueue, files: WorkQueue | None = None) -> None:
@@ -271,6 +273,10 @@ class ExtrapolateCoordinator(Coordinator):
             return export_forecast(forecast, folder, date, dicom=True)
 
         self.write("Saving frames, changes and numbers", write)
+
+    def folder_command(self, images: Path, out: Path) -> list[str]:
+        """The same as a command line."""
+        return extrapolate_command(self.view.form, images)
 
     def folder_work(self, images: Path, out: Path) -> Callable[[], Steps[FolderReport]]:
         """Extrapolate every knee of a folder as the form says."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_medgen.errors import UnsuitableError, WrongSideError
+from napari_medgen.models.catalogue import find_model
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.viewer.future.months import ASKED_FOR
 from napari_medgen.viewer.work.models import extrapolators
@@ -177,3 +178,14 @@ def extrapolate_folder(form: ExtrapolateForm, images: Path, out: Path) -> Steps[
     asked = replace(form.extrapolation, months=ASKED_FOR)
     key = fingerprint([model.folder.card.checksum, model.grader.checksum, str(form.cohort)])
     return (yield from extrapolate_files(Opened(model, key), files, out, ExtrapolateWay(asked, form.projection, form.side)))
+
+
+def extrapolate_command(form: ExtrapolateForm, images: Path) -> list[str]:
+    """The same as a command line, without place and folder."""
+    asked, projection = form.extrapolation, form.projection
+    command = ["extrapolate", str(images), "--model", str(find_model(form.model).path)]
+    command += ["--months", ",".join(f"{months:g}" for months in ASKED_FOR)]
+    command += ["--neighbours", str(asked.neighbours), "--mode", asked.mode]
+    command += ["--projection", projection.method, "--steps", str(projection.steps), "--space", projection.space]
+    command += ["--side", form.side] if form.side else []
+    return [*command, "--cohort", form.cohort] if form.cohort else command

@@ -24,7 +24,7 @@ from napari_medgen.viewer.sample.view import SampleForm, SampleRow, SampleView
 from napari_medgen.viewer.widgets.coordinator import Coordinator
 from napari_medgen.viewer.widgets.dock import DockWidget
 from napari_medgen.viewer.work.models import generators
-from napari_medgen.viewer.work.preferences import preferences, set_training_folder
+from napari_medgen.viewer.work.preferences import cluster_in_force, preferences, set_training_folder
 from napari_medgen.viewer.work.queue import WorkQueue, file_queue, shared_queue
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from napari_medgen.volumes.model import Sample, VolumeGenerator
     from napari_medgen.volumes.request import SampleRequest
 
+_DEVICE_WORDS = {"cuda": "NVIDIA GPU", "mps": "Apple GPU"}
 _SETTLE = 200  # milliseconds without a further change before the cost is estimated
 
 
@@ -65,6 +66,7 @@ class SampleCoordinator(Coordinator):
         self._beside = Beside(self.viewer)
         self._last_look = 0.0
         self._shown_model = ""
+        self._devices: dict[str, str] = {}
         self._cost_timer = self.settled(_SETTLE, self._estimate)
         view.sample_requested.connect(self.sample)
         view.interpolate_requested.connect(self.interpolate)
@@ -77,17 +79,27 @@ class SampleCoordinator(Coordinator):
         view.form_changed.connect(self._form_changed)
         view.row_selected.connect(self._select)
         self.listen(self.viewer.layers.events.removed, self._layer_removed)
+        self._offer_places()
         view.set_models([folder.name for folder in list_models("volumes")])
         self._form_changed()
 
     # -- what the view asks for -----------------------------------------------------------------------------------------
 
     def sample(self) -> None:
-        """Queue one job a volume."""
+        """Queue one job a volume; ask for a folder where a cluster makes them."""
         form = self.view.form
+        if form.sent:
+            self._ask_and_send(form)
+            return
         self._watching = True
         for index in range(form.count):
             self._submit(form, form.seed + index, lambda generator, request: generator.sample(request))
+
+    def _ask_and_send(self, form: SampleForm) -> None:
+        out = QFileDialog.getExistingDirectory(self.view, "Write the volumes to (a folder that the cluster sees)")
+        if out:
+            what = f"{form.count} x {form.model}, seed {form.seed}" + (" and on" if form.count > 1 else "")
+            self.send(what, _command(form), Path(out))
 
     def interpolate(self) -> None:
         """Queue a volume half-way between two seeds."""
@@ -258,19 +270,40 @@ class SampleCoordinator(Coordinator):
     def _estimate(self) -> None:
         """Say what a press would cost; this also loads the model, so that the first press is quick."""
         form = self.view.form
+        if form.sent:
+            self.work.drop("estimate")
+            self.view.set_cost("Each volume becomes a file in a folder that you choose; the job outlives this window.")
+            return
         request = _request(form, form.seed)
 
-        def steps() -> Steps[str]:
+        def steps() -> Steps[tuple[str, dict[str, str]]]:
+            from napari_medgen.running.devices import available
+
             yield Progress(0, 1)
             generator = generators.get((form.model, form.device))
             cost = generator.estimate(request, form.count)
-            return f"{cost.label} on {generator.computing(request).label}"
+            words = {_DEVICE_WORDS.get(name.partition(":")[0], name): name for name in available() if name != "cpu"}
+            return f"{cost.label} on {generator.computing(request).label}", words
 
         # A later form ends the estimate of this one.
         self.work.submit("estimate", "Estimate", steps, self._show_cost, on_error=self._show_cost, shown=False)
 
-    def _show_cost(self, cost: str | Exception) -> None:
-        self.view.set_cost(str(cost))
+    def _show_cost(self, known: tuple[str, dict[str, str]] | Exception) -> None:
+        """Say what a press would cost, and offer what was found to compute with: it takes PyTorch to know it."""
+        if isinstance(known, Exception):
+            self.view.set_cost(str(known))
+            return
+        cost, self._devices = known
+        self.view.set_cost(cost)
+        self._offer_places()
+
+    def _offer_places(self) -> None:
+        self.view.set_places(self._devices, cluster_in_force())
+
+    def preferences_changed(self) -> None:
+        """Offer the cluster that was entered."""
+        super().preferences_changed()
+        self._offer_places()
 
     def _select(self, row: int) -> None:
         if row < len(self._layers):
@@ -319,6 +352,15 @@ def _request(form: SampleForm, seed: int) -> SampleRequest:
         guidance=form.guidance,
         previews=True,
     )
+
+
+def _command(form: SampleForm) -> list[str]:
+    """What the form asks for, as a command line without place and folder."""
+    command = ["sample", "--model", str(find_model(form.model).path), "--count", str(form.count), "--seed", str(form.seed)]
+    command += ["--sampler", form.sampler, "--steps", str(form.steps), "--guidance", str(form.guidance)]
+    for name, value in form.condition.items():
+        command += ["--condition", f"{name}={value}"]
+    return command
 
 
 def _free_path(folder: Path, name: str) -> Path:

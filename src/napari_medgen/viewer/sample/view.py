@@ -21,7 +21,8 @@ _SAMPLERS: dict[str, SamplerName] = {
     "DDIM": "ddim",
     "Ancestral (published, slow)": "ancestral",
 }
-_DEVICES = {"Fastest available": "", "CPU": "cpu", "NVIDIA GPU": "cuda", "Apple GPU": "mps"}
+_DEVICES = {"Fastest available": "", "CPU": "cpu"}
+_MOST, _MOST_SENT = 100, 100_000  # volumes that one press makes here, and on a cluster
 _HEADERS = ("Copy check", "Volume", "Distance", "Time", "Nearest")
 _TIPS = (
     "Whether a sample is so like one of the training volumes that it may be a copy of it",
@@ -36,7 +37,10 @@ _LARGEST_SEED = 2**31 - 1
 
 @dataclass(frozen=True)
 class SampleForm:
-    """What the form says when **Sample** is pressed; ``condition`` is empty where none is wished."""
+    """What the form says when **Sample** is pressed; ``condition`` is empty where none is wished.
+
+    ``sent`` says that a cluster computes.
+    """
 
     model: str
     count: int
@@ -46,6 +50,7 @@ class SampleForm:
     condition: dict[str, Any]
     guidance: float
     device: str
+    sent: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ class SampleView(QWidget):
         super().__init__()
         self._models = ComboBox(label="Model", choices=[], tooltip="What is sampled")
         self._count = SpinBox(
-            label="Volumes", value=1, min=1, max=100, tooltip="How many volumes: of this seed and the next ones"
+            label="Volumes", value=1, min=1, max=_MOST, tooltip="How many volumes: of this seed and the next ones"
         )
         self._sampler = ComboBox(
             label="Sampler", choices=list(_SAMPLERS), tooltip="The way from noise to a volume; the first is the fastest"
@@ -106,7 +111,10 @@ class SampleView(QWidget):
             tooltip="From noise to a volume: 10 to 50 are enough for DPM-Solver++",
         )
         self._seed = SpinBox(label="Seed", value=0, min=0, max=_LARGEST_SEED, tooltip="The same seed gives the same volume")
-        self._device = ComboBox(label="Compute on", choices=list(_DEVICES), tooltip="The part of the machine that computes")
+        self._devices = dict(_DEVICES)
+        self._device = ComboBox(
+            label="Compute on", choices=list(_DEVICES), tooltip="The part of this computer, or the cluster, that computes"
+        )
         self._form = Container(
             widgets=[self._models, self._count, self._seed, self._sampler, self._steps, self._device], labels=True
         )
@@ -173,6 +181,14 @@ class SampleView(QWidget):
             self._condition_form.extend([self._conditional, *self._conditions.values(), self._guidance])
         self._condition_box.setVisible(bool(self._conditions))
 
+    def set_places(self, devices: dict[str, str], cluster: str) -> None:
+        """Offer what can compute: parts of this machine (words to names), and the cluster, if there is one."""
+        self._devices = _DEVICES | devices
+        before = self._device.value
+        self._device.choices = [*self._devices, *([_cluster(cluster)] if cluster else [])]
+        if before in self._device.choices:
+            self._device.value = before
+
     def set_cost(self, text: str) -> None:
         """Show what one press will cost."""
         self._cost.setText(text)
@@ -225,7 +241,8 @@ class SampleView(QWidget):
             seed=int(self._seed.value),
             condition={name: field.value for name, field in self._conditions.items()} if wished else {},
             guidance=float(self._guidance.value) if wished else 1.0,
-            device=_DEVICES[str(self._device.value)],
+            device=self._devices.get(str(self._device.value), ""),
+            sent=str(self._device.value) not in self._devices,
         )
 
     @property
@@ -285,6 +302,7 @@ class SampleView(QWidget):
         self._form.changed.connect(lambda: self.form_changed.emit())
         self._condition_form.changed.connect(lambda: self.form_changed.emit())
         self._sampler.changed.connect(self._match_sampler)
+        self._device.changed.connect(self._match_place)
         self._table.itemSelectionChanged.connect(self._tell_selection)
 
     def _tick_conditions(self) -> None:
@@ -294,7 +312,18 @@ class SampleView(QWidget):
         """The published sampler takes every step of its schedule."""
         self._steps.enabled = _SAMPLERS[str(self._sampler.value)] != "ancestral"
 
+    def _match_place(self) -> None:
+        """What is sent to a cluster may be many, and is not seen forming."""
+        sent = self.form.sent
+        self._count.max = _MOST_SENT if sent else _MOST
+        self._sample.setText("Sample on the cluster..." if sent else "Sample")
+        self._interpolate.setEnabled(not sent)
+
     def _tell_selection(self) -> None:
         rows = self._table.selectedIndexes()
         if rows:
             self.row_selected.emit(rows[0].row())
+
+
+def _cluster(name: str) -> str:
+    return f"Cluster ({name})"

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, cast
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QFileDialog, QWidget
 
+from napari_medgen.errors import MedGenError
 from napari_medgen.imaging.figure import FigureOptions, save_figure
 from napari_medgen.models.catalogue import find_model
+from napari_medgen.running.jobs import start_job
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.viewer.canvas.snapshot import about, snapshot
 from napari_medgen.viewer.canvas.stage import stage_of
@@ -25,10 +27,11 @@ from napari_medgen.viewer.layers.proxy import unwrapped
 from napari_medgen.viewer.widgets.card_dialog import CardDialog
 from napari_medgen.viewer.widgets.fields import LayerField
 from napari_medgen.viewer.widgets.figure_dialog import FigureDialog
+from napari_medgen.viewer.widgets.folder_dialog import FolderDialog
 from napari_medgen.viewer.work.latest import SAVE, LatestWork
 from napari_medgen.viewer.work.models import LoadedModels
 from napari_medgen.viewer.work.panel import WorkPanel
-from napari_medgen.viewer.work.preferences import hand_down, on_change
+from napari_medgen.viewer.work.preferences import cluster_in_force, hand_down, on_change
 from napari_medgen.viewer.work.queue import WorkQueue
 
 if TYPE_CHECKING:
@@ -76,6 +79,7 @@ class Coordinator(QObject):
     """
 
     save_title = "Save in"
+    folder_title = "A folder"
 
     def __init__(
         self,
@@ -220,13 +224,34 @@ class Coordinator(QObject):
         """Save what is on screen into a folder, in the background."""
         raise NotImplementedError
 
-    def ask_for_folder(self) -> None:
-        """Ask for a folder of images and for one to write to, and work through it."""
-        parent = cast(QWidget, self.parent())
-        images = QFileDialog.getExistingDirectory(parent, "Images of this folder")
-        out = QFileDialog.getExistingDirectory(parent, "Write table and pictures to") if images else ""
-        if out:
-            self.work_through(Path(images), Path(out))
+    def ask_for_folder(self) -> FolderDialog:
+        """Ask for a folder of images, for one to write to, and what computes, and work through it."""
+        dialog = FolderDialog(self.folder_title, cluster_in_force(), cast(QWidget, self.parent()))
+        dialog.chosen.connect(self._folder_chosen)
+        dialog.show()
+        return dialog
+
+    def _folder_chosen(self, images: Path, out: Path, cluster: bool) -> None:
+        if cluster:
+            self.send(f"{self.folder_title}: {images.name}", self.folder_command(images, out), out)
+        else:
+            self.work_through(images, out)
+
+    def folder_command(self, images: Path, out: Path) -> list[str]:
+        """What :meth:`work_through` does, by what the form says now, as a command line."""
+        raise NotImplementedError
+
+    def send(self, title: str, command: Sequence[str], out: Path) -> None:
+        """Send a command to the cluster: it runs in a process of its own, which outlives this window."""
+        try:
+            start_job(title, [*command, "--out", str(out), "--cluster", cluster_in_force()], out)
+        except MedGenError as error:
+            self.sorry(error)
+            return
+        self._panel.clear_error()
+        self._panel.say(f"Sent: {title}. Jobs shows how far it is, in this window or another.", folder=out)
+        if (window := getattr(self.viewer, "window", None)) is not None:
+            window.add_plugin_dock_widget("napari-medgen", "Jobs")
 
     def work_through(self, images: Path, out: Path) -> None:
         """Do what the widget is for with every image of a folder, in the background; whoever cancels keeps what is done."""

@@ -16,8 +16,9 @@ from pathlib import Path
 from types import MethodType
 from typing import Any
 
+from napari_medgen.errors import MedGenError
 from napari_medgen.imaging.windows import HOUNSFIELD, Window
-from napari_medgen.running.settings import prefer
+from napari_medgen.running.settings import load_settings, prefer
 
 _PLUGIN = "napari-medgen"
 _FROM_FILE = "as in settings.json"
@@ -122,10 +123,20 @@ def hand_down() -> None:
     values: dict[str, object] = {
         name: value for name in ("device", "precision") if (value := str(getattr(models, name))) != _FROM_FILE
     }
+    if cluster := str(getattr(models, "cluster", "")).strip():
+        values["cluster"] = cluster
     folders = [part.strip() for part in str(models.folders).split(";") if part.strip()]
     if folders:
         values["model_folders"] = folders
     prefer(values)
+
+
+def cluster_in_force() -> str:
+    """The cluster that long work may be sent to; empty for none."""
+    try:
+        return load_settings().cluster
+    except MedGenError:  # whoever computes will say what is wrong with the settings
+        return ""
 
 
 def _settings() -> Any:
