@@ -176,7 +176,11 @@ def _doing(client: Any) -> str:
     if client.status != "running":
         return "Waiting for the scheduler"
     workers = _workers(client)
-    return f"{workers} workers" if workers else f"Waiting for workers at {client.scheduler.address}"
+    return (
+        f"{workers} {'worker' if workers == 1 else 'workers'}"
+        if workers
+        else f"Waiting for workers at {client.scheduler.address}"
+    )
 
 
 def _workers(client: Any) -> int:

@@ -51,9 +51,9 @@ def test_a_job_of_another_window_is_seen_cancelled_and_removed(
     job = start_job("Two volumes", ["sample"], tmp_path / "out")
     report = JobReport(job.folder)
     report("Sampling", Progress(1, 2, "Seed 0 is done"))
-    qtbot.waitUntil(lambda: texts(coordinator, 2) == ["1 of 2"], timeout=10_000)
+    qtbot.waitUntil(lambda: texts(coordinator, 1) == ["1 of 2"], timeout=10_000)
     assert texts(coordinator, 0) == ["Running"]
-    assert coordinator.view.details.text().startswith("Sampling: Seed 0 is done. Files are in")
+    assert coordinator.view.details.text().startswith("Sampling: Seed 0 is done. Sent on")
     assert enabled(coordinator) == {"Open results", "Open folder", "Cancel job", "Show log"}
     coordinator.view.buttons["Cancel job"].click()
     with pytest.raises(KeyboardInterrupt):
@@ -84,7 +84,7 @@ def test_the_choice_stays_where_it_was(
     for number, title in enumerate(("first", "second")):
         folder = start_job(title, ["version"], tmp_path / "out").folder
         folder.rename(folder.with_name(f"2026010{number}-000000-abc"))
-    qtbot.waitUntil(lambda: texts(coordinator, 1) == ["second", "first"], timeout=10_000)
+    qtbot.waitUntil(lambda: texts(coordinator, 2) == ["second", "first"], timeout=10_000)
     coordinator.view.table.selectRow(1)
     for _ in range(3):
         coordinator.look()

@@ -174,7 +174,7 @@ def test_what_is_sent_to_the_cluster_is_a_command_with_the_form_s_words(
     )
     monkeypatch.setenv("NAPARI_MEDGEN_CLUSTER", "local:2")
     coordinator.preferences_changed()
-    coordinator.view._device.value = "Cluster (local:2)"
+    coordinator.view._device.value = "Cluster local:2"
     coordinator.view._count.value = 3
     coordinator.view._seed.value = 7
     coordinator.view.sample_requested.emit()

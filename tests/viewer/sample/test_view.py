@@ -114,7 +114,7 @@ def test_a_cluster_and_a_gpu_are_offered_where_there_is_one(qtbot: QtBot) -> Non
     made.set_places({"NVIDIA GPU": "cuda"}, "tcp://node:8786")
     made._device.value = "NVIDIA GPU"
     assert (made.form.device, made.form.sent) == ("cuda", False)
-    made._device.value = "Cluster (tcp://node:8786)"
+    made._device.value = "Cluster node:8786"
     assert (made.form.device, made.form.sent) == ("", True)
     made._count.value = 10_000  # of which a window makes a hundred at most
     assert made._sample.text() == "Sample on the cluster..."

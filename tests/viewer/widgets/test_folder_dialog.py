@@ -18,7 +18,7 @@ def test_what_is_missing_is_said_and_what_is_entered_is_told(qtbot: QtBot, tmp_p
     dialog.choose()
     assert dialog.fault.text() == "Choose a folder for table and pictures."
     dialog.out.value = tmp_path / "out"
-    dialog.place.value = "Cluster (local:2)"
+    dialog.place.value = "Cluster local:2"
     with qtbot.waitSignal(dialog.chosen, timeout=1000) as told:
         dialog.choose()
     assert told.args == [tmp_path, tmp_path / "out", True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,16 @@ class JobsCoordinator(Coordinator):
             for volume, options in made:
                 self.stage.show(add_image(self.viewer, volume.voxels, **options | {"visible": False}))
 
-        self.work.submit("open", "Opening results", steps, show, file=True)
+        self.view.work.show()
+        self.work.submit("open", "Opening results", steps, show, file=True, on_end=self._hide_panel)
+
+    def _hide_panel(self) -> None:
+        self.view.work.setVisible(bool(self.view.work.error))
+
+    def sorry(self, error: Exception) -> None:
+        """Say what went wrong."""
+        self.view.work.show()
+        super().sorry(error)
 
     def _of_chosen(self, do: Callable[[Job], object]) -> Callable[[], None]:
         def asked() -> None:
@@ -107,7 +117,10 @@ class JobsCoordinator(Coordinator):
 
 def _volumes(out: Path, begun: float) -> list[Path]:
     """Volumes of a folder that were written since then."""
-    return sorted(path for path in out.glob("*.nii.gz") if path.stat().st_mtime >= begun)
+    found = [path for path in out.glob("*.nii.gz") if path.stat().st_mtime >= begun]
+    return sorted(
+        found, key=lambda path: [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path.name)]
+    )
 
 
 def _show(path: Path) -> None:

@@ -11,12 +11,11 @@ from napari_medgen.running.jobs import JobStatus
 from napari_medgen.viewer.widgets.parts import ButtonGrid, Table, folded, say, sentence, warning
 from napari_medgen.viewer.work.panel import WorkPanel
 
-_HEADERS = ("State", "Job", "Done", "Begun")
+_HEADERS = ("State", "Done", "Job")
 _TIPS = (
     "Running, finished, failed, cancelled, or lost: its process is gone without a word",
-    "What was asked for",
     "Pieces that are done, of how many",
-    "When it was sent",
+    "What was asked for",
 )
 _NOTHING = "Nothing was sent. Choose a cluster at Compute on, or for a folder, and the job stands here until it is removed."
 
@@ -45,6 +44,7 @@ class JobsView(QWidget):
         self.table.setAccessibleName("Jobs")
         self.details, self.fault = sentence(), warning()
         self.work = WorkPanel()
+        self.work.hide()  # until results are opened, or something cannot be done
         self.buttons = ButtonGrid(
             [
                 ("Open results", self.open_requested, "Open the first volumes of the job, or its table's folder"),
@@ -99,7 +99,7 @@ class JobsView(QWidget):
 
 def described(status: JobStatus) -> str:
     """A job in a sentence or two."""
-    where = f"Files are in {status.job.out}."
+    where = f"Sent on {status.job.when:%d %B at %H:%M}; its files are in {status.job.out}."
     if status.state == "running":
         return f"{status.message or 'It is starting'}. {where}"
     if status.state == "lost":
@@ -111,4 +111,4 @@ def described(status: JobStatus) -> str:
 
 def _cells(status: JobStatus) -> tuple[str, ...]:
     done = f"{status.step} of {status.total}" if status.total else ""
-    return status.state.capitalize(), status.job.title, done, f"{status.job.when:%d %b %H:%M}"
+    return status.state.capitalize(), done, status.job.title

@@ -326,4 +326,4 @@ class SampleView(QWidget):
 
 
 def _cluster(name: str) -> str:
-    return f"Cluster ({name})"
+    return f"Cluster {name.removeprefix('tcp://')}"

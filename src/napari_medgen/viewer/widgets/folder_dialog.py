@@ -45,7 +45,7 @@ class FolderDialog(QDialog):
         )
         self.place = ComboBox(
             label="Compute on",
-            choices=[HERE, f"Cluster ({cluster})"] if cluster else [HERE],
+            choices=[HERE, f"Cluster {cluster.removeprefix('tcp://')}"] if cluster else [HERE],
             tooltip="What is sent to the cluster goes on when this window is closed; Jobs shows it",
         )
         fields = Container(widgets=[self.images, self.out, *([self.place] if cluster else [])], labels=True)
