@@ -34,7 +34,7 @@ class Files:
             return np.full((2,), float(paths[index].read_text()), np.float32)
 
         stamps = [[path.name, file_stamp(path)] for path in paths]
-        return RowPlan({"how": how}, stamps, (2,), np.float32, make, tolerated, threads, noted=4)
+        return RowPlan({"how": how}, stamps, (2,), np.float32, range(len(paths)), make, tolerated, threads, noted=4)
 
     def fill(self, store: Path, **more: object) -> Rows:
         self.read.clear()

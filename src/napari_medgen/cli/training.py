@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_medgen.cli.options import ClusterName, Threads
 from napari_medgen.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -57,18 +58,27 @@ def prepare(
     change: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE instead of the recipe's, as in `train`. Repeat.")
     ] = None,
+    cluster: ClusterName = "",
+    threads: Threads = 0,
 ) -> None:
     """Prepare a folder of images as one small file, for training on another machine."""
     from napari_medgen.models.recipe import find_recipe, read_toml
     from napari_medgen.running.archive import SUFFIX
     from napari_medgen.running.console import drive_on_console
+    from napari_medgen.running.shards import Placement
 
     if out.suffix != SUFFIX:
         raise RecipeError(f"The file to write must end in {SUFFIX}, not {out.name}.")
     file = find_recipe(recipe)
     content = read_toml(file, change or ())
     name, begin = _archived(content, file.name)
-    print(drive_on_console(begin(data, work or Path("work") / name, out), name))
+    placement = Placement(cluster, threads)
+    if placement.here:
+        print(drive_on_console(begin(data, work or Path("work") / name, out), name))
+    elif content.get("task", "volumes") == "volumes":
+        print(drive_on_console(begin(data, work or Path("work") / name, out, placement=placement), name))
+    else:
+        raise RecipeError("Only volumes are prepared on a cluster: pictures are read faster than they are sent for.")
 
 
 def _archived(content: dict[str, Any], file: str) -> tuple[str, Callable[..., Steps[Path]]]:

@@ -58,6 +58,7 @@ def cached_frames(
         stamps=list(stamps),
         shape=shape,
         dtype=np.uint8,
+        items=range(len(stamps)),
         make=read,
         tolerated=(ImageError,),
         threads=min(os.cpu_count() or 1, 8),  # reading a picture releases the interpreter's lock

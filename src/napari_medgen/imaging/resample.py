@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from napari_medgen.running.limits import require_image_bytes
 from napari_medgen.running.progress import Progress, Steps
 
 _SLAB = 8
+_EQUAL = 1e-6  # voxels
 
 Triple = tuple[int, int, int]
 Spacing = tuple[float, float, float]
@@ -69,10 +70,13 @@ def resample(
     offset = middle - steps * (np.asarray(shape) - 1) / 2
     mode: Literal["mirror", "constant"] = "mirror" if isinstance(fill, str) else "constant"
     value = 0.0 if isinstance(fill, str) else fill
-    if nearest:
+    if np.abs(steps - 1).max() < _EQUAL and np.abs(offset - np.rint(offset)).max() < _EQUAL and mode == "constant":
+        kind = volume.voxels.dtype if nearest else np.float32
+        voxels = _cut(volume.voxels.astype(kind, copy=False), np.rint(offset).astype(int), shape, value)
+    elif nearest:
         voxels = ndimage.affine_transform(volume.voxels, steps, offset, shape, order=0, mode=mode, cval=value)
     else:
-        source = volume.voxels.astype(np.float32)
+        source = volume.voxels.astype(np.float32, copy=False)
         widths = np.sqrt(np.maximum(steps**2 - 1, 0)) / 2
         smooth = ndimage.gaussian_filter(source, widths) if (widths > 0.5).any() else source
         voxels = ndimage.affine_transform(smooth, steps, offset, shape, order=3, mode=mode, cval=value)
@@ -82,6 +86,16 @@ def resample(
     affine[:3, :3] = volume.affine[:3, :3] * steps
     affine[:3, 3] = volume.affine[:3, :3] @ offset + volume.affine[:3, 3]
     return replace(volume, voxels=voxels, affine=affine)
+
+
+def _cut(voxels: NDArray[Any], offset: NDArray[np.int_], shape: Triple, fill: float) -> NDArray[Any]:
+    """A box of voxels, which may reach beyond them: where voxels fall on voxels nothing is interpolated."""
+    made = np.full(shape, fill, voxels.dtype)
+    spans = [(max(o, 0), min(o + n, size)) for o, n, size in zip(offset, shape, voxels.shape, strict=True)]
+    if all(begin < end for begin, end in spans):
+        there = tuple(slice(begin, end) for begin, end in spans)
+        made[tuple(slice(begin - o, end - o) for (begin, end), o in zip(spans, offset, strict=True))] = voxels[there]
+    return made
 
 
 def upright(volume: Volume) -> Steps[Volume]:

@@ -5,8 +5,9 @@ A NumPy archive of arrays, and of a note that says by which part of a recipe the
 
 from __future__ import annotations
 
-import io
 import json
+import os
+import secrets
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -18,7 +19,6 @@ from numpy.typing import NDArray
 
 from napari_medgen.errors import RecipeError
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.writing import write_whole
 from napari_medgen.validity import parse_json
 
 SUFFIX = ".npz"
@@ -45,11 +45,19 @@ def pack(path: Path, prepared_by: About, about: About, arrays: Arrays, *, compre
         If the file cannot be written.
     """
     said = json.dumps(about | {"recipe": prepared_by}).encode()
-    content = io.BytesIO()
     whole: dict[str, Any] = {**arrays, "about": np.frombuffer(said, np.uint8)}
     save = np.savez_compressed if compressed else np.savez
-    save(content, **whole)
-    write_whole(path, content.getvalue(), RecipeError)
+    part = path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
+    try:
+        # Array by array from where it lies, which may be a mapped file larger than the memory.
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            save(file, **whole)
+        os.replace(part, path)
+    except OSError as error:
+        raise RecipeError(f"{path} cannot be written: {error.strerror or error}.") from None
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def unpack(path: Path, kind: str, names: Sequence[str], prepared_by: About, build: Callable[[About, Arrays], T]) -> T:
@@ -74,7 +82,7 @@ def unpack(path: Path, kind: str, names: Sequence[str], prepared_by: About, buil
     if not path.is_file():
         raise RecipeError(f"There is no file {path}.")
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             arrays = {name: content[name] for name in (*names, "about")}
         about = parse_json(arrays.pop("about").tobytes())
         if about["recipe"] == json.loads(json.dumps(prepared_by)):

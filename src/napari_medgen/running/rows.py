@@ -6,18 +6,23 @@ file costs nothing but its own row.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Callable, Sequence
+import secrets
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from napari_medgen.errors import MedGenError, WritingError
+from napari_medgen.running.cluster import spread
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.shards import Placement, Shard, Spread, require_shared
 from napari_medgen.running.stamps import fingerprint
 
 Stamp = list[Any]
@@ -54,22 +59,27 @@ class RowPlan:
         For each row a name and what changes when its files do (:func:`napari_medgen.running.stamps.file_stamp`).
     shape, dtype
         Of one row.
-    make
-        The row of a number; called in several threads where ``threads`` is above one.
+    items, make
+        What each row is made of, and what makes it; called in several threads where ``threads`` is above one. For a cluster,
+        pickle must be able to name them.
     tolerated
         Exceptions of ``make`` that cost the row alone; any other ends the work, and what is done stays.
     noted
         Rows between two notes of what is done: so many are made again after a kill.
+    placement
+        Where rows are made; workers write them beside the store, which they see.
     """
 
     how: dict[str, Any]
     stamps: Sequence[Stamp]
     shape: tuple[int, ...]
     dtype: DTypeLike
-    make: Callable[[int], NDArray[Any]]
+    items: Sequence[Any]
+    make: Callable[[Any], NDArray[Any]]
     tolerated: tuple[type[Exception], ...] = ()
     threads: int = 1
     noted: int = 64
+    placement: Placement = field(default_factory=Placement)
 
 
 def fill_rows(store: Path, plan: RowPlan, message: Callable[[int], str]) -> Steps[Rows]:
@@ -96,22 +106,25 @@ def fill_rows(store: Path, plan: RowPlan, message: Callable[[int], str]) -> Step
         known = _laid_out(store, note, how, known, stamps, plan)
     # What failed is tried again: a decoder may be there now.
     todo = [index for index, stamp in enumerate(stamps) if known[index].stamp != stamp or known[index].failure]
-    array = np.lib.format.open_memmap(store, mode="r+") if todo else None
-    with ThreadPoolExecutor(plan.threads) as pool:
-        for start in range(0, len(todo), plan.noted):
-            chunk = todo[start : start + plan.noted]
-            try:
-                made = pool.map(lambda index: _made(plan, index), chunk) if plan.threads > 1 else None
-                for place, index in enumerate(chunk):
-                    values, failure = next(made) if made is not None else _made(plan, index)
-                    assert array is not None
+    if todo:
+        array = np.lib.format.open_memmap(store, mode="r+")
+        made = _made_here(plan, todo) if plan.placement.here else _made_elsewhere(plan, todo, store.parent)
+        unsaid = 0
+        try:
+            with contextlib.closing(made):
+                for done, (index, values, failure) in enumerate(made, 1):
                     array[index] = 0 if values is None else values
                     known[index] = _Row(stamps[index], failure)
-                    yield Progress(start + place + 1, len(todo), message(index))
-            finally:  # a kill, Ctrl-C or a bad file: what was made until then is kept
-                if array is not None:
-                    array.flush()
-                note.write(how, known)
+                    unsaid += 1
+                    if unsaid >= plan.noted:
+                        array.flush()
+                        note.write(how, known)
+                        unsaid = 0
+                    yield Progress(done, len(todo), message(index))
+        finally:  # a kill, Ctrl-C or a bad file: what was made until then is kept
+            array.flush()
+            note.write(how, known)
+        del array
     failed = {index: row.failure for index, row in enumerate(known) if row.failure}
     return Rows(np.load(store, mmap_mode="r"), failed, fingerprint([how, stamps]))
 
@@ -149,11 +162,70 @@ class _Note:
         self._path.unlink(missing_ok=True)
 
 
-def _made(plan: RowPlan, index: int) -> tuple[NDArray[Any] | None, str | None]:
-    try:
-        return plan.make(index), None
-    except plan.tolerated as error:
-        return None, str(error)
+Made = Generator[tuple[int, NDArray[Any] | None, str | None], None, None]
+"""Number of a row, the row, and why there is none."""
+
+
+def _made_here(plan: RowPlan, todo: Sequence[int]) -> Made:
+    def make(index: int) -> tuple[NDArray[Any] | None, str | None]:
+        try:
+            return plan.make(plan.items[index]), None
+        except plan.tolerated as error:
+            return None, str(error)
+
+    with ThreadPoolExecutor(plan.threads) as pool:
+        for start in range(0, len(todo), plan.noted):
+            chunk = todo[start : start + plan.noted]
+            rows = pool.map(make, chunk) if plan.threads > 1 else map(make, chunk)
+            for index, (values, failure) in zip(chunk, rows, strict=True):
+                yield index, values, failure
+
+
+def _made_elsewhere(plan: RowPlan, todo: Sequence[int], folder: Path) -> Made:
+    """Rows that workers made; each comes as a file, and so much of one as its name through the scheduler."""
+    writes = _RowWriter(plan.make, folder.resolve(), plan.tolerated)
+    shards = [Shard(f"Row {index}", (index, plan.items[index])) for index in todo]
+    came: list[tuple[int, str, str | None]] = []
+    steps = spread(writes, shards, plan.placement, on_done=lambda name, row: came.append(row))
+    with contextlib.closing(steps):
+        while True:
+            try:
+                next(steps)
+            except StopIteration as stop:
+                found: Spread[Any] = stop.value
+                break
+            while came:
+                index, name, failure = came.pop()
+                values = np.load(folder / name) if name else None
+                yield index, values, failure
+                (folder / name).unlink() if name else None
+    if found.failed:
+        raise MedGenError(next(iter(found.failed.values())))
+
+
+@dataclass(frozen=True)
+class _RowWriter:
+    """Makes a row on a worker and writes it as a file of its own."""
+
+    make: Callable[[Any], NDArray[Any]]
+    folder: Path
+    tolerated: tuple[type[Exception], ...]
+
+    def __call__(self, asked: tuple[int, Any]) -> Steps[tuple[int, str, str | None]]:
+        index, item = asked
+        yield Progress(0, 1)
+        require_shared(self.folder)
+        try:
+            values = self.make(item)
+        except self.tolerated as error:
+            return index, "", str(error)
+        name = f"row-{index}-{secrets.token_hex(4)}.npy"
+        try:
+            np.save(self.folder / name, values)
+        except OSError as error:
+            (self.folder / name).unlink(missing_ok=True)
+            raise WritingError(f"{self.folder / name} cannot be written: {error.strerror or error}.") from None
+        return index, name, None
 
 
 def _laid_out(

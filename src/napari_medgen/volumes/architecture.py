@@ -42,6 +42,8 @@ class VolumeArchitecture(BaseModel):
         Voxels (D, H, W) of a volume; ``axes`` says where each index points, ``spacing`` how far apart voxels are in mm.
     intensities
         What -1 and 1 stand for.
+    absolute
+        Whether those are grey values of real images too (Hounsfield units), not a scale that each image is brought to.
     timesteps, prediction
         Length of the cosine schedule, and what the denoiser predicts.
     latent_range, latent_limit
@@ -64,6 +66,7 @@ class VolumeArchitecture(BaseModel):
     spacing: tuple[Step, Step, Step]
     axes: Codes = ("S", "P", "L")
     intensities: GreyRange = (0.0, 255.0)
+    absolute: bool = False
     autoencoder: VQGANSizes
     denoiser: Unet3DSizes | ConvUNetSizes = Field(discriminator="architecture")
     timesteps: int = Field(gt=1, le=10_000)

@@ -45,25 +45,45 @@ def decode_in_slabs(net: VQGAN, latent: torch.Tensor, *, quantise: bool = True, 
     x = decoder.final_block(x)
     for block in decoder.conv_blocks:
         x = _up(cast(SamePadConvTranspose3d, block.up), x, slab)
-        x = _residual(cast(ResBlock, block.res1), x, slab)
-        x = _residual(cast(ResBlock, block.res2), x, slab)
+        x = residual_in_slabs(cast(ResBlock, block.res1), x, slab)
+        x = residual_in_slabs(cast(ResBlock, block.res2), x, slab)
     return _conv(decoder.conv_last, x, None, slab)
 
 
-def _statistics(norm: nn.GroupNorm, x: torch.Tensor, slab: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scale and shift (C,) that a group norm amounts to for this volume, from sums over slabs."""
-    channels, groups = x.shape[1], norm.num_groups
-    total, squares = torch.zeros(2, groups, dtype=_sums(x), device=x.device)
-    for part in x.split(slab, dim=2):
+class Statistics:
+    """What a group norm needs to know of a volume (1, C, D, H, W), summed up over its slabs."""
+
+    def __init__(self, norm: nn.GroupNorm) -> None:
+        self._norm = norm
+        self._sums: list[torch.Tensor] = []
+        self._count = 0
+        self._dtype = torch.float32
+
+    def add(self, part: torch.Tensor) -> None:
+        """Count a slab."""
+        groups = self._norm.num_groups
         # A channel at a time, for that reads either layout as it lies.
-        total += _per_channel(part).view(groups, -1).sum(1)
-        squares += _per_channel(part.square()).view(groups, -1).sum(1)
-    count = x.numel() / groups
-    mean = total / count
-    deviation = (squares / count - mean.square() + norm.eps).rsqrt()
-    mean, deviation = (v.repeat_interleave(channels // groups).to(x.dtype) for v in (mean, deviation))
-    scale = deviation * norm.weight
-    return scale, norm.bias - mean * scale
+        made = [_per_channel(values).view(groups, -1).sum(1) for values in (part, part.square())]
+        self._sums = [sum_ + one for sum_, one in zip(self._sums, made, strict=True)] if self._sums else made
+        self._count += part.numel() // groups
+        self._dtype = part.dtype
+
+    def scaling(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scale and shift (C,) that the norm amounts to for this volume."""
+        norm = self._norm
+        mean = self._sums[0] / self._count
+        deviation = (self._sums[1] / self._count - mean.square() + norm.eps).rsqrt()
+        each = norm.num_channels // norm.num_groups
+        mean, deviation = (v.repeat_interleave(each).to(self._dtype) for v in (mean, deviation))
+        scale = deviation * norm.weight
+        return scale, norm.bias - mean * scale
+
+
+def _statistics(norm: nn.GroupNorm, x: torch.Tensor, slab: int) -> tuple[torch.Tensor, torch.Tensor]:
+    sums = Statistics(norm)
+    for part in x.split(slab, dim=2):
+        sums.add(part)
+    return sums.scaling()
 
 
 def _per_channel(x: torch.Tensor) -> torch.Tensor:
@@ -76,7 +96,7 @@ def _sums(x: torch.Tensor) -> torch.dtype:
     return torch.float32 if x.device.type == "mps" else torch.float64
 
 
-def _room(made: torch.Tensor, depth: int, dtype: torch.dtype) -> torch.Tensor:
+def room(made: torch.Tensor, depth: int, dtype: torch.dtype) -> torch.Tensor:
     """Room for a whole volume of which ``made`` is a slab, in the slab's layout."""
     layout = torch.channels_last_3d if made.is_contiguous(memory_format=torch.channels_last_3d) else torch.contiguous_format
     shape = (1, made.shape[1], depth, *made.shape[3:])
@@ -110,7 +130,7 @@ def _conv(
         part = F.pad(part, [*around, *lacking], mode=layer.padding_type)
         made = F.conv3d(part, conv.weight, conv.bias)
         if out is None:
-            out = _room(made, x.shape[2], x.dtype)
+            out = room(made, x.shape[2], x.dtype)
         if add_to is None:
             out[:, :, start:stop] = made
         else:
@@ -118,7 +138,8 @@ def _conv(
     return cast(torch.Tensor, out)
 
 
-def _residual(block: ResBlock, x: torch.Tensor, slab: int) -> torch.Tensor:
+def residual_in_slabs(block: ResBlock, x: torch.Tensor, slab: int) -> torch.Tensor:
+    """A residual block of a volume, which takes the place of its input."""
     h = _conv(block.conv1, x, block.norm1, slab)
     return _conv(block.conv2, h, block.norm2, slab, add_to=x)
 
@@ -136,6 +157,6 @@ def _up(layer: SamePadConvTranspose3d, x: torch.Tensor, slab: int) -> torch.Tens
         part = _window(x, start, stop, (before, after), layer.padding_type)
         made = convt(F.pad(part, [*sides, 0, 0], mode=layer.padding_type))
         if out is None:
-            out = _room(made, x.shape[2] * stride, x.dtype)
+            out = room(made, x.shape[2] * stride, x.dtype)
         out[:, :, start * stride : stop * stride] = made
     return cast(torch.Tensor, out)

@@ -39,6 +39,12 @@ from napari_medgen.volumes.networks.vqgan import VQGAN
 from napari_medgen.volumes.preview import preview
 from napari_medgen.volumes.request import SampleRequest
 from napari_medgen.volumes.samplers import Noise, sampler, slerp, spaced
+from napari_medgen.volumes.streaming import (
+    decode_streamed,
+    encode_bytes,
+    encode_in_slabs,
+    least_decode_bytes,
+)
 
 _TRAINING_ONLY = "|".join(f".{name}" for name in TRAINING_ONLY)
 _ADVICE = "Close other programs, or choose a model that makes smaller volumes."
@@ -155,9 +161,9 @@ class VolumeGenerator:
         begun = time.perf_counter()
         what = f"Sampling {' x '.join(map(str, self.architecture.shape))} voxels"
         own = self.architecture
-        slabs = decode_bytes(own.autoencoder, own.shape, slabs=True)
+        decoding = least_decode_bytes(own.autoencoder, own.shape)
         # The decoding too, or hundreds of steps would be made for nothing.
-        require_bytes(max(denoise_bytes(own, guided=_guided(request)), slabs), self.device, what, _ADVICE)
+        require_bytes(max(denoise_bytes(own, guided=_guided(request)), decoding), self.device, what, _ADVICE)
         with memory_guard(what, _ADVICE):
             steps = sampler(
                 request.sampler,
@@ -245,7 +251,7 @@ class VolumeGenerator:
         Raises
         ------
         MemoryShortageError
-            If slabs do not fit either.
+            If no slabs of it fit either.
         """
         sizes, shape, quantise = self.architecture.autoencoder, self.architecture.shape, self.architecture.quantise
         with (device or self.computing()).autocast():
@@ -253,11 +259,25 @@ class VolumeGenerator:
             if decode_bytes(sizes, shape) <= 0.8 * free_bytes(self.device):
                 with smaller_instead():
                     image = self.autoencoder.decode(latent, quantise=quantise)
+            if image is None and decode_bytes(sizes, shape, slabs=True) <= 0.8 * free_bytes(self.device):
+                with smaller_instead():
+                    image = decode_in_slabs(self.autoencoder, latent, quantise=quantise)
             if image is None:
-                slabs = decode_bytes(sizes, shape, slabs=True)
-                require_bytes(slabs, self.device, f"Decoding {' x '.join(map(str, shape))} voxels", _ADVICE)
-                image = decode_in_slabs(self.autoencoder, latent, quantise=quantise)
+                needed = least_decode_bytes(sizes, shape)
+                require_bytes(needed, self.device, f"Decoding {' x '.join(map(str, shape))} voxels", _ADVICE)
+                image = decode_streamed(self.autoencoder, latent, quantise=quantise)
         return image.float().clamp(-1, 1)
+
+    @torch.no_grad()
+    def encode(self, image: torch.Tensor) -> torch.Tensor:
+        """The latent of an image (1, 1, D, H, W); in slabs where memory would not hold it in one piece."""
+        sizes, shape = self.architecture.autoencoder, tuple(image.shape[2:])
+        if encode_bytes(sizes, shape) <= 0.8 * free_bytes(self.device):
+            with smaller_instead():
+                return self.autoencoder.encode(image)
+        needed = encode_bytes(sizes, shape, slabs=True)
+        require_bytes(needed, self.device, f"Encoding {' x '.join(map(str, shape))} voxels", _ADVICE)
+        return encode_in_slabs(self.autoencoder, image)
 
     def reconstruct(self, volume: Volume) -> Steps[tuple[Volume, Volume]]:
         """Encode and decode a real volume.
@@ -279,7 +299,7 @@ class VolumeGenerator:
         with memory_guard("Encoding", _ADVICE), torch.no_grad():
             device = self.computing()
             with device.autocast():
-                latent = self.autoencoder.encode(image)
+                latent = self.encode(image)
             yield Progress(2, 3, "Decoding")
             made = self.decode(latent.float())[0, 0].cpu().numpy()
         provenance = Provenance(
@@ -298,14 +318,15 @@ class VolumeGenerator:
     def fit_to_grid(self, volume: Volume) -> Volume:
         """A volume on the model's grid, centred on its foreground, its grey values scaled to the model's range.
 
-        The foreground's 99.5th percentile becomes white, its lowest grey value black.
+        The foreground's 99.5th percentile becomes white, its lowest grey value black; of a model whose grey values are
+        absolute, its own window is what black and white are.
         """
-        low = float(volume.voxels.min())
+        black, white = self.architecture.intensities
+        low = black if self.architecture.absolute else float(volume.voxels.min())
         inside = volume.voxels > low
         if not inside.any():
             raise MedGenError(f"{volume.name} holds a single grey value.")
-        high = float(np.percentile(volume.voxels[inside], 99.5))
-        black, white = self.architecture.intensities
+        high = white if self.architecture.absolute else float(np.percentile(volume.voxels[inside], 99.5))
         share = np.clip((volume.voxels.astype(np.float32) - low) / max(high - low, 1e-6), 0, 1)
         scaled = (black + share * (white - black)).astype(np.float32)
         whole = Volume(scaled, volume.affine, volume.name, volume.provenance, volume.source_codes)

@@ -20,6 +20,7 @@ from napari_medgen.imaging.resample import foreground_centre, resample
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.running.progress import Steps
 from napari_medgen.running.rows import RowPlan, fill_rows
+from napari_medgen.running.shards import Placement
 from napari_medgen.running.stamps import file_stamp, fingerprint
 from napari_medgen.volumes.conditions import Condition
 from napari_medgen.volumes.training.recipe import AUGMENTATION, DataRecipe, Recipe
@@ -197,9 +198,12 @@ def prepare(volume: Volume, mask: Volume | None, recipe: DataRecipe) -> Volume:
         _require_same_place(volume, mask)
         inside = mask.voxels > 0
     else:
-        inside = voxels > voxels.min()
-    low, high = np.percentile(voxels[inside], (recipe.lower, recipe.upper)) if inside.any() else (0.0, 0.0)
-    if high <= low:
+        inside = voxels > (recipe.window[0] if recipe.window else voxels.min())
+    if recipe.window:
+        low, high = recipe.window
+    else:
+        low, high = np.percentile(voxels[inside], (recipe.lower, recipe.upper)) if inside.any() else (0.0, 0.0)
+    if high <= low or not inside.any():
         raise ImageError(f"{volume.name} holds a single grey value.")
     scaled = np.clip((voxels - low) / (high - low), 0, 1) * 2 - 1
     if mask is not None:
@@ -237,8 +241,23 @@ def load_case(case: Case, recipe: DataRecipe) -> Volume:
     return prepare(image, read_nifti(case.mask, gaps=0.0) if case.mask else None, recipe)
 
 
-def build_dataset(recipe: Recipe, folder: Path, work: Path) -> Steps[Dataset]:
+@dataclass(frozen=True)
+class _CaseMaker:
+    """Prepares a case, wherever it is asked to."""
+
+    recipe: DataRecipe
+
+    def __call__(self, case: Case) -> NDArray[np.float16]:
+        return load_case(case, self.recipe).voxels.astype(np.float16)
+
+
+def build_dataset(recipe: Recipe, folder: Path, work: Path, placement: Placement | None = None) -> Steps[Dataset]:
     """Prepare every file of a folder once, and keep the result in the work folder.
+
+    Parameters
+    ----------
+    placement
+        Where files are prepared; by default in this process.
 
     Yields
     ------
@@ -250,7 +269,7 @@ def build_dataset(recipe: Recipe, folder: Path, work: Path) -> Steps[Dataset]:
     RecipeError
         If the data cannot be used, or a split is empty.
     """
-    cases = find_cases(recipe.data, recipe.conditions, folder)
+    cases = find_cases(recipe.data, recipe.conditions, folder.resolve())
     vectors = [[entry for c in recipe.conditions for entry in c.encode(case.values[c.name])] for case in cases]
     conditions = np.asarray(vectors, np.float32).reshape(len(cases), -1)
     subjects = [case.subject for case in cases]
@@ -262,8 +281,10 @@ def build_dataset(recipe: Recipe, folder: Path, work: Path) -> Steps[Dataset]:
         stamps=[[case.name, file_stamp(case.image), file_stamp(case.mask)] for case in cases],
         shape=recipe.data.shape,
         dtype=np.float16,
-        make=lambda index: load_case(cases[index], recipe.data).voxels,
+        items=cases,
+        make=_CaseMaker(recipe.data),
         noted=_NOTED,
+        placement=placement or Placement(),
     )
     rows = yield from fill_rows(work / "volumes.npy", plan, lambda index: f"Preparing {cases[index].image.name}")
     return Dataset(rows.array, conditions, [case.name for case in cases], subjects, training, rows.contents)

@@ -17,6 +17,7 @@ from napari_medgen.models.folder import ModelFolder, half_precision, write_folde
 from napari_medgen.models.recipe import card_from
 from napari_medgen.running.archive import from_folder_or_file, prepare_file
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.shards import Placement
 from napari_medgen.running.training import Launch, run_training
 from napari_medgen.running.writing import harmless
 from napari_medgen.volumes.architecture import (
@@ -89,7 +90,7 @@ def train_volumes(
     return run_training(launch, ("autoencoder", "denoiser"), lambda fabric: _dataset(recipe, data, work), train, write)
 
 
-def prepare_archive(recipe: Recipe, data: Path, work: Path, out: Path) -> Steps[Path]:
+def prepare_archive(recipe: Recipe, data: Path, work: Path, out: Path, placement: Placement | None = None) -> Steps[Path]:
     """Prepare a folder of volumes as one file that :func:`train_volumes` takes instead, on any machine.
 
     Parameters
@@ -98,6 +99,8 @@ def prepare_archive(recipe: Recipe, data: Path, work: Path, out: Path) -> Steps[
         Folder of the prepared volumes, as a training's.
     out
         The ``.npz`` file to write.
+    placement
+        Where files are prepared; by default in this process.
 
     Yields
     ------
@@ -109,7 +112,9 @@ def prepare_archive(recipe: Recipe, data: Path, work: Path, out: Path) -> Steps[
     RecipeError
         If the data cannot be used, or the file cannot be written.
     """
-    return prepare_file(out, build_dataset(recipe, data, work), lambda dataset: write_archive(recipe, dataset, out))
+    return prepare_file(
+        out, build_dataset(recipe, data, work, placement), lambda dataset: write_archive(recipe, dataset, out)
+    )
 
 
 def _dataset(recipe: Recipe, data: Path, work: Path) -> Steps[Dataset]:

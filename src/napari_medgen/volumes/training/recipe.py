@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
 from napari_medgen.models.recipe import About, RecipeTable, read_toml, validate_recipe
 from napari_medgen.volumes.architecture import VolumeArchitecture
@@ -48,8 +48,11 @@ class DataRecipe(RecipeTable):
         would teach a model black edges.
     lower, upper
         Percentiles of the foreground that become -1 and 1.
+    window
+        Grey values that become -1 and 1 instead, the same for every image: for CT, in Hounsfield units. Samples are then
+        written in these units.
     range
-        What [-1, 1] is turned into when a sample is written.
+        What [-1, 1] is turned into when a sample is written, where there is no window.
     flip
         Axis whose mirror image is as good a training volume: "S", "P", "L", or empty.
     rotation, scaling, shift, elastic
@@ -75,6 +78,7 @@ class DataRecipe(RecipeTable):
     border: Literal["background", "mirror"] = "background"
     lower: float = Field(0.0, ge=0, le=100)
     upper: float = Field(99.5, ge=0, le=100)
+    window: tuple[float, float] | None = None
     range: tuple[float, float] = (0.0, 255.0)
     flip: Literal["", "S", "P", "L"] = ""
     rotation: float = 0.0
@@ -84,6 +88,18 @@ class DataRecipe(RecipeTable):
     contrast: float = Field(0.0, ge=0, lt=1)
     bias: float = Field(0.0, ge=0, lt=1)
     copies: int = Field(1, ge=1)
+
+    @model_serializer(mode="wrap")
+    def _without_what_was_not_asked(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Recipes of before there were windows stay what they were: what was prepared by them is as good as before."""
+        content: dict[str, Any] = dump(self)
+        return content if self.window else {key: value for key, value in content.items() if key != "window"}
+
+    @model_validator(mode="after")
+    def _window_is_one(self) -> DataRecipe:
+        if self.window and not self.window[0] < self.window[1]:
+            raise ValueError(f"the window {self.window} must rise")
+        return self
 
 
 # What of a recipe's data is done to volumes for the second stage only.
@@ -244,7 +260,8 @@ class Recipe(RecipeTable):
             return VolumeArchitecture(
                 shape=self.data.shape,
                 spacing=self.data.spacing,
-                intensities=self.data.range,
+                intensities=self.data.window or self.data.range,
+                absolute=self.data.window is not None,
                 autoencoder=self.autoencoder.sizes,
                 denoiser=self.denoiser.sizes,
                 timesteps=self.denoiser.timesteps,
