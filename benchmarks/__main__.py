@@ -168,6 +168,11 @@ def main() -> None:
 
         series.main()
         return
+    if sys.argv[1:2] == ["index"]:
+        from benchmarks import index
+
+        index.main(sys.argv[2:])
+        return
     if sys.argv[1:2] == ["gpu"]:
         from benchmarks import gpu
 

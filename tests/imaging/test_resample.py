@@ -19,6 +19,20 @@ def test_the_same_grid_changes_nothing() -> None:
     np.testing.assert_allclose(same.affine, volume.affine, atol=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(12, 14, 16), (6, 20, 10), (40, 4, 2)])
+def test_where_voxels_fall_on_voxels_they_are_cut_and_not_interpolated(shape: tuple[int, int, int]) -> None:
+    voxels = np.random.default_rng(0).normal(size=(12, 14, 16)).astype(np.float32)
+    volume = Volume.on_grid(voxels, (1.0, 2.0, 3.0))
+    cut = resample(volume, shape, volume.spacing, fill=-9.0)
+    moved = resample(volume, shape, (1.0, 2.0, 3.0 * (1 - 1e-5)), fill=-9.0)  # goes the long way
+    away = np.abs(cut.voxels - moved.voxels)
+    assert np.quantile(away, 0.95) < 1e-3
+    np.testing.assert_allclose(cut.affine, moved.affine, atol=1e-3)
+    assert set(np.unique(cut.voxels)) <= {*np.unique(voxels), np.float32(-9)}
+    none = resample(volume, (2, 2, 2), volume.spacing, centre=(100.5, 100.5, 100.5), fill=-9.0)
+    assert (none.voxels == -9).all()
+
+
 def test_a_point_keeps_its_grey_value_and_its_place() -> None:
     volume = ramp()
     finer = resample(volume, (9, 9, 9), (0.5, 1.0, 1.5), centre=(5, 6, 7))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from napari_medgen.errors import RecipeError
 from napari_medgen.running.fabric import build_fabric
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.together import first_alone
 from napari_medgen.running.workspace import finite_gradients, holds_checkpoint
 
 if TYPE_CHECKING:
@@ -82,8 +83,7 @@ def run_training(
     if not launch.resume and any(holds_checkpoint(launch.work, name) for name in stages):
         raise RecipeError(f"{launch.work} holds an unfinished training; pass --resume to go on, or choose another folder.")
     fabric = build_fabric(launch.precision, launch.devices, launch.nodes)
-    with fabric.rank_zero_first():
-        prepared = yield from prepare(fabric)
+    prepared = yield from first_alone(fabric, launch.work, lambda: prepare(fabric))
     trained = yield from train(prepared, fabric)
     if not fabric.is_global_zero:
         return None

@@ -6,11 +6,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from napari_medgen.errors import ImageError, RecipeError
+from napari_medgen.errors import ImageError, MedGenError, RecipeError
 from napari_medgen.imaging.volume import Volume
 from napari_medgen.models.recipe import find_recipe
 from napari_medgen.running.progress import drive
+from napari_medgen.running.shards import Placement
 from napari_medgen.volumes.conditions import Condition
+from napari_medgen.volumes.diffusion import LatentScale
 from napari_medgen.volumes.training.augment import augment
 from napari_medgen.volumes.training.dataset import (
     build_dataset,
@@ -45,6 +47,28 @@ def test_a_mask_makes_the_rest_background_and_the_foreground_goes_to_the_middle(
     inside = np.argwhere(made > -0.9)
     np.testing.assert_allclose((inside.min(0) + inside.max(0)) / 2, 5.5, atol=0.6)
     assert made[0, 0, 0] == -1
+
+
+def test_a_window_is_the_same_for_every_image_and_what_samples_are_written_in() -> None:
+    recipe = DataRecipe(shape=(6, 6, 6), spacing=(2, 2, 2), window=(-1000.0, 1000.0))
+    for bright in (200.0, 3000.0):  # a metal clip changes nothing of the rest
+        voxels = np.full((6, 6, 6), -1000.0, np.float32)
+        voxels[2:4, 2:4, 2:4] = 50.0
+        voxels[0, 0, 0] = bright
+        made = prepare(Volume.on_grid(voxels, (2.0, 2.0, 2.0)), None, recipe).voxels
+        assert made[3, 3, 3] == pytest.approx(0.05)
+        assert made[5, 5, 5] == -1
+    architecture = dataset_recipe(window=(-1000.0, 1000.0)).architecture(LatentScale.of((-1.0, 1.0), 1.0))
+    assert (architecture.intensities, architecture.absolute) == ((-1000.0, 1000.0), True)
+    with pytest.raises(ValueError, match="must rise"):
+        DataRecipe(shape=(6, 6, 6), spacing=(2, 2, 2), window=(1000.0, -1000.0))
+
+
+def test_recipes_without_a_window_are_what_they_were_before_there_were_any() -> None:
+    plain = DataRecipe(shape=(6, 6, 6), spacing=(2, 2, 2))
+    assert "window" not in plain.model_dump(mode="json", exclude={"range"})
+    assert "window" not in dataset_recipe().model_dump(mode="json")["data"]
+    assert DataRecipe(shape=(6, 6, 6), spacing=(2, 2, 2), window=(0, 1)).model_dump()["window"] == (0, 1)
 
 
 def test_a_volume_of_one_grey_value_is_refused() -> None:
@@ -190,6 +214,30 @@ def test_a_preparation_that_was_stopped_goes_on(tmp_path: Path) -> None:
     assert 10 <= len(made) <= 12
     whole = drive(build_dataset(recipe, data, tmp_path / "other"))
     np.testing.assert_array_equal(found.volumes, whole.volumes)
+
+
+def test_workers_prepare_the_same_volumes(tmp_path: Path) -> None:
+    data, recipe = tmp_path / "data", dataset_recipe()
+    for number in range(4):
+        save(data / f"p{number}.nii.gz", seed=number)
+    here = drive(build_dataset(recipe, data, tmp_path / "here"))
+    there = drive(build_dataset(recipe, data, tmp_path / "there", Placement("local:2", 1)))
+    np.testing.assert_array_equal(there.volumes, here.volumes)
+    assert there.contents == here.contents
+    assert sorted(path.name for path in (tmp_path / "there").iterdir()) == ["volumes.json", "volumes.npy"]
+
+
+def test_a_worker_s_bad_file_is_one_sentence_and_the_others_are_kept(tmp_path: Path) -> None:
+    data, recipe = tmp_path / "data", dataset_recipe()
+    for number in range(3):
+        save(data / f"p{number}.nii.gz", seed=number)
+    (data / "p9.nii.gz").write_bytes(b"no volume")
+    with pytest.raises(MedGenError, match=r"p9\.nii\.gz"):
+        drive(build_dataset(recipe, data, tmp_path / "work", Placement("local:1", 1)))
+    save(data / "p9.nii.gz", seed=9)
+    made: list[str] = []
+    drive(build_dataset(recipe, data, tmp_path / "work"), lambda progress: made.append(progress.message))
+    assert made == ["Preparing p9.nii.gz"]
 
 
 def test_an_empty_split_is_said(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from napari_medgen.models.recipe import card_from
 from napari_medgen.running.archive import from_folder_or_file, prepare_file
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.shards import Placement
+from napari_medgen.running.together import first_alone
 from napari_medgen.running.training import Launch, run_training
 from napari_medgen.running.writing import harmless
 from napari_medgen.volumes.architecture import (
@@ -74,8 +75,7 @@ def train_volumes(
 
     def train(dataset: Dataset, fabric: Fabric) -> Steps[tuple[VQGAN, Latents, nn.Module]]:
         autoencoder = yield from train_autoencoder(recipe, dataset, work, fabric)
-        with fabric.rank_zero_first():
-            latents = yield from encode_dataset(recipe, dataset, autoencoder, work, fabric)
+        latents = yield from first_alone(fabric, work, lambda: encode_dataset(recipe, dataset, autoencoder, work, fabric))
         denoiser = yield from train_denoiser(recipe, dataset, latents, autoencoder, work, fabric)
         return autoencoder, latents, denoiser
 
