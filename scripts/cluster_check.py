@@ -32,6 +32,8 @@ def main() -> None:
     asked.add_argument("--split", default="val")
     asked.add_argument("--volumes", type=int, default=6)
     asked.add_argument("--only", choices=("same", "faults"))
+    asked.add_argument("--each", type=int, default=15, help="Radiographs of each grade that are explained and extrapolated.")
+    asked.add_argument("--volumes-of", type=Path, help="Data of the recipe hippocampus, to prepare.")
     given = asked.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -39,9 +41,28 @@ def main() -> None:
         build += ("--projection", "encoder", "--threads", "1", "--out")
         sample = ("sample", "--model", "hippocampus", "--count", str(given.volumes), "--threads", "1", "--out")
         if given.only != "faults":
-            compare(root, {"cohort build": build, "sample": sample})
+            jobs = {"cohort build": build, "sample": sample} | of_folders(given.images / given.split, root, given.each)
+            if given.volumes_of:
+                prepare = ("prepare", "hippocampus", "--data", str(given.volumes_of), "--threads", "1")
+                jobs["prepare"] = (*prepare, "--work", "{out}/work", "--out", "{out}/prepared.npz")
+            compare(root, jobs)
         if given.only != "same":
             disturb(root, build, sample)
+
+
+def of_folders(split: Path, root: Path, each: int) -> dict[str, tuple[str, ...]]:
+    """Commands on a folder with some radiographs of each grade, and one file that is none."""
+    images = root / "images"
+    images.mkdir()
+    for grade in sorted(split.iterdir()):
+        for file in sorted(grade.iterdir())[:each]:
+            (images / file.name).symlink_to(file.resolve())
+    (images / "broken.png").write_bytes(b"no picture")
+    threads = ("--threads", "1", "--out")
+    return {
+        "explain a folder": ("explain", str(images), "--model", "knee-kl", "--method", "smoothgrad", *threads),
+        "extrapolate a folder": ("extrapolate", str(images), "--projection", "fast", *threads),
+    }
 
 
 def compare(root: Path, jobs: dict[str, tuple[str, ...]]) -> None:
@@ -53,7 +74,8 @@ def compare(root: Path, jobs: dict[str, tuple[str, ...]]) -> None:
             for place in ("", "local:2", f"tcp://{address}"):
                 out = root / f"{name} {place.partition(':')[0]}".replace(" ", "-")
                 begun = time.monotonic()
-                run(*job, str(out), *(("--cluster", place) if place else ()))
+                words = [word.format(out=out) for word in job] if "{out}" in "".join(job) else [*job, str(out)]
+                run(*words, *(("--cluster", place) if place else ()))
                 took.append(time.monotonic() - begun)
                 made.append(contents(out))
         same = f"{len(made[0])}, identical" if made[0] == made[1] == made[2] else "DIFFERENT"
