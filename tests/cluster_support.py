@@ -65,6 +65,8 @@ class Grades:
             raise ZeroDivisionError("nobody foresaw this")
         if "bad" in item.file.name:
             raise ImageError(f"{item.file.name} cannot be read.")
+        if "missing" in item.file.name:
+            raise ModelError("There is no model.")
         self.out.mkdir(exist_ok=True)
         picture = self.out / f"{item.stem}_grade.png"
         picture.write_bytes(item.file.read_bytes())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -107,6 +109,54 @@ def test_images_of_two_folders_may_be_called_alike(tmp_path: Path) -> None:
     assert report.rows[0]["about"] == "medial"
 
 
+def test_no_two_images_have_a_picture_of_one_name(tmp_path: Path) -> None:
+    names = ("knee 1.png", "knee_1.png", "a.png", "a.jpg", "a.png.bmp", "A.png", "_.png", "  .png")
+    report = drive(work_through(images(tmp_path / "in", *names), job(tmp_path / "out")))
+    assert len({path.name.casefold() for path in report.pictures}) == len(names)
+    for row, path in zip(report.rows, report.pictures, strict=True):
+        assert path.read_text() == row["file"]
+
+
+def test_files_that_came_later_replace_nobody_s_pictures(tmp_path: Path) -> None:
+    files = images(tmp_path / "in", "a.png", "b.png", "c.png")
+    steps = work_through(files[:1], job(tmp_path / "out"))
+    next(steps)
+    steps.close()
+    (tmp_path / "out" / "b_grade.png").write_text("somebody else's")
+    report = drive(work_through(files, job(tmp_path / "out")))
+    assert (tmp_path / "out" / "b_grade.png").read_text() == "somebody else's"
+    assert [path.name for path in report.pictures] == ["a_grade.png", "b-2_grade.png", "c-2_grade.png"]
+
+
+def test_the_images_own_folder_is_refused(tmp_path: Path) -> None:
+    files = images(tmp_path / "in", "a.png")
+    with pytest.raises(WritingError, match="another folder than that of the images"):
+        drive(work_through(files, job(tmp_path / "in")))
+
+
+def test_a_run_that_is_going_on_is_not_taken_up_by_another(tmp_path: Path) -> None:
+    files = images(tmp_path / "in", "a.png", "b.png")
+    first = work_through(files, job(tmp_path / "out"))
+    next(first)
+    code = "import sys, pathlib; from napari_medgen.running.journal import Journal; Journal(pathlib.Path(sys.argv[1]), {})"
+    command = [sys.executable, "-c", code, str(tmp_path / "out" / "table.unfinished")]
+    other = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "is being worked on by another run" in other.stderr
+    first.close()
+    assert subprocess.run(command, check=False).returncode == 0
+
+
+def test_the_last_ones_may_all_fail_alike(tmp_path: Path) -> None:
+    names = ["a.png", *(f"missing{n}.png" for n in range(12))]
+    files = images(tmp_path / "in", *names)
+    steps = work_through(files, job(tmp_path / "out"))
+    while next(steps).step < 1:
+        pass
+    steps.close()
+    report = drive(work_through(files, job(tmp_path / "out")))
+    assert len(report.failures) == 12
+
+
 def test_workers_come_to_the_same_files(tmp_path: Path) -> None:
     files = images(tmp_path / "in", "a.png", "bad.png", "c.png", "odd.png")
     drive(work_through(files, job(tmp_path / "here")))
@@ -137,8 +187,9 @@ def test_a_journal_says_what_was_asked(tmp_path: Path) -> None:
     steps = work_through(files, job(tmp_path / "out"))
     next(steps)
     steps.close()
-    first = (tmp_path / "out" / "table.unfinished").read_text().splitlines()[0]
-    assert json.loads(first) == {"plan": "grades", "suffix": ""}
+    first, second = (json.loads(line) for line in (tmp_path / "out" / "table.unfinished").read_text().split("\n")[:2])
+    assert first["files"] == ["a.png", "b.png"]
+    assert second == {"suffix": ""}
 
 
 def test_a_log_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:

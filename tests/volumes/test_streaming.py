@@ -32,5 +32,5 @@ def test_streams_give_what_the_whole_gives(padding: str, downsample: tuple[int, 
 
 def test_a_ct_of_512_fits_into_six_gib() -> None:
     sizes, shape = VQGANSizes(num_groups=32), (300, 512, 512)
-    assert streamed_bytes(sizes, shape) < 5 * 2**30 < decode_bytes(sizes, shape, slabs=True)
+    assert streamed_bytes(sizes, shape) < 6 * 2**30 < decode_bytes(sizes, shape, slabs=True)
     assert encode_bytes(sizes, shape, slabs=True) < 5 * 2**30 < encode_bytes(sizes, shape)

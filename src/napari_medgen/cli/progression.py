@@ -47,9 +47,16 @@ app = typer.Typer(no_args_is_help=True, help="Build and inspect cohorts of visit
 
 @dataclass(frozen=True)
 class OpensExtrapolator:
-    """Makes a progression model of its folder, its classifier's, and perhaps another cohort; ``models.kept`` asks for it."""
+    """Makes a progression model of its folder, its classifier's, and perhaps another cohort; ``models.kept`` asks for it.
+
+    Attributes
+    ----------
+    cohort, key
+        Folder and fingerprint of the other cohort.
+    """
 
     cohort: Path | None = None
+    key: str = ""
 
     def __call__(self, folders: Sequence[ModelFolder], device: Device) -> Extrapolator:
         from napari_medgen.progression.cohort.folder import open_cohort
@@ -75,8 +82,10 @@ def kept_extrapolator(
 ) -> Kept[Extrapolator]:
     """A progression model with its classifier, for this process or for workers."""
     from napari_medgen.models.kept import Kept
+    from napari_medgen.progression.cohort.folder import cohort_key
 
-    return Kept.of(OpensExtrapolator(cohort.resolve() if cohort else None), *_folders(name, classifier), device=device)
+    loads = OpensExtrapolator(cohort.resolve(), cohort_key(cohort)) if cohort else OpensExtrapolator()
+    return Kept.of(loads, *_folders(name, classifier), device=device)
 
 
 def open_extrapolator(name: str, *, classifier: str = "", device: str = "", cohort: Path | None = None) -> Extrapolator:

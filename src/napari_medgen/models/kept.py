@@ -52,7 +52,8 @@ class Kept(Generic[M]):
     Attributes
     ----------
     load
-        Makes the model of its folders and a device: a module's function, or an instance of a frozen dataclass.
+        Makes the model of its folders and a device: a module's function, or an instance of a frozen dataclass, whose ``key``
+        says what else is loaded.
     folders
         Of the model and of those that belong to it.
     checksums
@@ -74,11 +75,16 @@ class Kept(Generic[M]):
     @property
     def key(self) -> str:
         """Fingerprint of the weights, and of what else is loaded."""
-        return fingerprint([self.checksums, repr(self.load) if not hasattr(self.load, "__name__") else ""])
+        return key_of(self.checksums, getattr(self.load, "key", ""))
 
     def __call__(self) -> M:
         found: M = _kept(replace(self, device=own_device(self.device)))
         return found
+
+
+def key_of(checksums: Sequence[str], more: str = "") -> str:
+    """Fingerprint of weights, and of what else a model was opened with; the same wherever it is asked for."""
+    return fingerprint([list(checksums), more])
 
 
 @functools.lru_cache(maxsize=1)

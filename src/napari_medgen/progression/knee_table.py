@@ -37,7 +37,10 @@ def knees_of_table(table: Path) -> dict[Path, Knee]:
     found: dict[Path, Knee] = {}
     for number, row in enumerate(rows, 2):
         where, said = f"{table.name}, line {number}", (row.get("side") or "").strip()
-        path = table.parent / (row["image"] or "").strip()
+        name = (row["image"] or "").strip()
+        if not name:
+            raise CohortError(f"{where}: no image is named.")
+        path = (table.parent / name).resolve()
         if path in found:
             raise CohortError(f"{where}: {path.name} stands there twice.")
         found[path] = Knee(parse_side(said, where) if said else "", (row.get("patient") or "").strip())

@@ -6,8 +6,6 @@ A NumPy archive of arrays, and of a note that says by which part of a recipe the
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 
 from napari_medgen.errors import RecipeError
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.writing import write_whole
 from napari_medgen.validity import parse_json
 
 SUFFIX = ".npz"
@@ -47,17 +46,8 @@ def pack(path: Path, prepared_by: About, about: About, arrays: Arrays, *, compre
     said = json.dumps(about | {"recipe": prepared_by}).encode()
     whole: dict[str, Any] = {**arrays, "about": np.frombuffer(said, np.uint8)}
     save = np.savez_compressed if compressed else np.savez
-    part = path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
-    try:
-        # Array by array from where it lies, which may be a mapped file larger than the memory.
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            save(file, **whole)
-        os.replace(part, path)
-    except OSError as error:
-        raise RecipeError(f"{path} cannot be written: {error.strerror or error}.") from None
-    finally:
-        part.unlink(missing_ok=True)
+    # Array by array from where it lies, which may be a mapped file larger than the memory.
+    write_whole(path, lambda file: save(file, **whole), RecipeError)
 
 
 def unpack(path: Path, kind: str, names: Sequence[str], prepared_by: About, build: Callable[[About, Arrays], T]) -> T:

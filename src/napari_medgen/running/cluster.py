@@ -32,6 +32,7 @@ def spread(
     placement: Placement | None = None,
     *,
     on_done: Callable[[str, R], object] = lambda name, result: None,
+    proven: bool = False,
 ) -> Steps[Spread[R]]:
     """Do the work on each shard; one that fails is named, and the others go on.
 
@@ -44,6 +45,8 @@ def spread(
         Whose names differ.
     on_done
         Told of each result as it comes, in the order in which they end.
+    proven
+        Whether others have succeeded before: shards that all fail alike are then no reason to give up.
 
     Yields
     ------
@@ -69,7 +72,8 @@ def spread(
                 continue
             if outcome.failure:
                 found.failed[name] = outcome.failure
-                _require_hope(found)
+                if not proven:
+                    _require_hope(found)
             else:
                 found.done[name] = outcome.result
                 on_done(name, outcome.result)

@@ -46,7 +46,8 @@ class Rows:
         for entry in journal.entries:
             name, pictures = entry.get("file", ""), entry.get("pictures", [])
             there = all((table.parent / picture).is_file() for picture in pictures)
-            if stamps.get(name) == entry.get("stamp") and there and not entry.get("failure"):
+            known = name in stamps and "values" in entry and stamps[name] == entry.get("stamp")
+            if known and there and not entry.get("failure"):
                 self._take(name, entry["values"], pictures, "")
 
     def add(self, name: str, row: Row) -> None:

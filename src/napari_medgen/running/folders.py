@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from napari_medgen.errors import ImageError, MedGenError
+from napari_medgen import __version__
+from napari_medgen.errors import ImageError, MedGenError, WritingError
 from napari_medgen.running.cluster import spread
 from napari_medgen.running.folder_names import free_suffix, names_of, stems_of
 from napari_medgen.running.folder_rows import FAILURES, Row, Rows, Value, write_failures
@@ -127,16 +128,21 @@ def work_through(files: Sequence[Path], job: FolderJob, about: Mapping[Path, Any
     ClusterError
         See :func:`~napari_medgen.running.cluster.spread`.
     """
-    names, told = names_of(files), about or {}
-    table = _unfinished(job) or job.out / f"{unused(job.out, job.name, ('.csv', _JOURNAL))}.csv"
-    with Journal(table.with_suffix(_JOURNAL), {"plan": job.plan, "suffix": free_suffix(job.out, files)}) as journal:
+    if any(file.parent.resolve() == job.out.resolve() for file in files):
+        raise WritingError(
+            f"Choose another folder than that of the images, {job.out.name}: pictures would be taken for images."
+        )
+    names, told, plan = names_of(files), about or {}, fingerprint([job.plan, __version__])
+    table = _unfinished(job, plan) or job.out / f"{unused(job.out, job.name, ('.csv', _JOURNAL))}.csv"
+    with Journal(table.with_suffix(_JOURNAL), {"plan": plan, "files": sorted(names.values())}) as journal:
         made = Rows(table, {names[file]: _stamp(file, told.get(file)) for file in files}, journal)
-        before, stems = len(made.rows), stems_of(files, str(journal.header.get("suffix", "")))
+        before, stems = len(made.rows), _stems(files, names, job.out, journal)
         todo = [file for file in files if names[file] not in made.rows]
         shards = [Shard(names[file], Item(file.resolve(), stems[file], told.get(file))) for file in todo]
         work = _Guarded(job.work, job.out.resolve(), not job.placement.here)
         try:
-            found = yield from _counted(spread(work, shards, job.placement, on_done=made.add), shards, before, len(files))
+            steps = spread(work, shards, job.placement, on_done=made.add, proven=before > 0)
+            found = yield from _counted(steps, shards, before, len(files))
             for name, why in found.failed.items():
                 made.add(name, Row(failure=why))
         finally:
@@ -184,10 +190,25 @@ class _Guarded:
             return Row(failure=unforeseen(error))
 
 
-def _unfinished(job: FolderJob) -> Path | None:
+def _stems(files: Sequence[Path], names: Mapping[Path, str], out: Path, journal: Journal) -> dict[Path, str]:
+    """Beginnings of pictures' names that nothing in the folder has, but what this run, or its beginning, made.
+
+    The number that tells them apart is found once and kept in the journal; files that came later have one of their own.
+    """
+    stems = stems_of(files)
+    if not any("suffix" in entry for entry in journal.entries):
+        journal.add({"suffix": free_suffix(out, stems.values())})
+    suffix = next((entry["suffix"] for entry in journal.entries if "suffix" in entry), "")
+    known = set(journal.header.get("files", ()))
+    late = {stem for file, stem in stems.items() if names[file] not in known}
+    later = free_suffix(out, late)
+    return {file: stem + (later if stem in late else str(suffix)) for file, stem in stems.items()}
+
+
+def _unfinished(job: FolderJob, plan: str) -> Path | None:
     """The table of a run that was stopped and asked for the same."""
     for path in sorted(job.out.glob(f"{job.name}*{_JOURNAL}")):
-        if header_of(path).get("plan") == job.plan:
+        if header_of(path).get("plan") == plan:
             return path.with_suffix(".csv")
     return None
 

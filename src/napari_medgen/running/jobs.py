@@ -27,6 +27,7 @@ import psutil
 
 from napari_medgen.errors import JobError
 from napari_medgen.running.progress import Progress
+from napari_medgen.running.settings import as_environment
 from napari_medgen.running.writing import json_bytes, write_whole
 
 State = Literal["running", "finished", "failed", "cancelled", "lost"]
@@ -34,6 +35,7 @@ State = Literal["running", "finished", "failed", "cancelled", "lost"]
 _FOLDER = "NAPARI_MEDGEN_JOB"  # in the environment of a job's process: its folder
 _CANCEL = "cancel"
 _EVERY = 0.5  # seconds between two words of how far it is
+_SILENT = 900.0  # seconds without a word, after which a job of another machine is taken for lost
 _STARTING = 120.0  # seconds after which a process that never spoke is taken for lost
 _started: list[subprocess.Popen[bytes]] = []
 
@@ -115,7 +117,7 @@ def start_job(title: str, arguments: Sequence[str], out: Path) -> Job:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=os.environ | {_FOLDER: str(folder), "PYTHONUNBUFFERED": "1"},
+                env=os.environ | as_environment() | {_FOLDER: str(folder), "PYTHONUNBUFFERED": "1"},
                 start_new_session=True,  # what closes a window, or a terminal, does not end it
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
@@ -234,12 +236,13 @@ class JobReport:
 
 
 def _alive(folder: Path, job: Job) -> bool:
-    """Whether a job's process is there; one of another machine that sees this disk is believed to be."""
+    """Whether a job's process is there; of one on another machine only its words are known."""
     said = _read(folder / "process.json")
     if not said:
         return time.time() - job.begun < _STARTING
     if said.get("machine") != platform.node():
-        return True
+        newest = max((path.stat().st_mtime for path in folder.glob("*.json")), default=0.0)
+        return time.time() - newest < _SILENT
     try:
         process = psutil.Process(int(said["pid"]))
         return abs(process.create_time() - float(said["created"])) < 1 and process.status() != psutil.STATUS_ZOMBIE

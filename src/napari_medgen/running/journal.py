@@ -6,6 +6,7 @@ kill cut off is as if it were not there.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from napari_medgen.errors import WritingError
+from napari_medgen.running.locking import take
 
 
 class Journal:
@@ -24,18 +26,26 @@ class Journal:
         Of the file.
     header
         Of a new journal; one that is there keeps its own.
+
+    Raises
+    ------
+    WritingError
+        If it cannot be written, or another process has it open.
     """
 
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
         self.path = path
-        there = list(_lines(path))
-        self.header: dict[str, Any] = there[0] if there else dict(header)
-        self.entries = there[1:]
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("ab")
         except OSError as error:
             raise WritingError(f"{path} cannot be written: {error.strerror or error}.") from None
+        if not take(self._file):
+            self._file.close()
+            raise WritingError(f"{path.name} is being worked on by another run; wait for it, or cancel it.")
+        there = list(_lines(path))
+        self.header: dict[str, Any] = there[0] if there else dict(header)
+        self.entries = there[1:]
         # A line that was cut off must not be the beginning of the next.
         self._write(b"\n" if path.stat().st_size else b"")
         if not there:
@@ -61,10 +71,11 @@ class Journal:
     def remove(self) -> None:
         """Take the file away: all is done, and stands elsewhere."""
         self._file.close()
-        self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # somebody looks at it; a finished journal is taken up by nobody
+            self.path.unlink(missing_ok=True)
 
     def _add(self, entry: Mapping[str, Any]) -> None:
-        self._write(json.dumps(entry).encode() + b"\n")
+        self._write(json.dumps(entry, default=float).encode() + b"\n")
 
     def _write(self, content: bytes) -> None:
         try:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ from napari_medgen.running.shards import Placement, Shard, Spread, require_share
 from napari_medgen.running.stamps import fingerprint
 
 Stamp = list[Any]
+
+_ROWS = ".rows"  # folder of rows that workers made
+_TOLD = 3  # failures that are said
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +116,13 @@ def fill_rows(store: Path, plan: RowPlan, message: Callable[[int], str]) -> Step
         unsaid = 0
         try:
             with contextlib.closing(made):
-                for done, (index, values, failure) in enumerate(made, 1):
+                done = 0
+                for row in made:
+                    if isinstance(row, Progress):
+                        yield Progress(done, len(todo), row.message)
+                        continue
+                    index, values, failure = row
+                    done += 1
                     array[index] = 0 if values is None else values
                     known[index] = _Row(stamps[index], failure)
                     unsaid += 1
@@ -162,8 +172,8 @@ class _Note:
         self._path.unlink(missing_ok=True)
 
 
-Made = Generator[tuple[int, NDArray[Any] | None, str | None], None, None]
-"""Number of a row, the row, and why there is none."""
+Made = Generator[tuple[int, NDArray[Any] | None, str | None] | Progress, None, None]
+"""Number of a row, the row, and why there is none; or what is waited for."""
 
 
 def _made_here(plan: RowPlan, todo: Sequence[int]) -> Made:
@@ -183,24 +193,34 @@ def _made_here(plan: RowPlan, todo: Sequence[int]) -> Made:
 
 def _made_elsewhere(plan: RowPlan, todo: Sequence[int], folder: Path) -> Made:
     """Rows that workers made; each comes as a file, and so much of one as its name through the scheduler."""
-    writes = _RowWriter(plan.make, folder.resolve(), plan.tolerated)
-    shards = [Shard(f"Row {index}", (index, plan.items[index])) for index in todo]
+    made_in = (folder / _ROWS).resolve()
+    shutil.rmtree(made_in, ignore_errors=True)  # of a run that was killed
+    made_in.mkdir(parents=True)
+    writes = _RowWriter(plan.make, made_in, plan.tolerated)
+    shards = [Shard(f"{plan.stamps[index][0]} ({index})", (index, plan.items[index])) for index in todo]
     came: list[tuple[int, str, str | None]] = []
     steps = spread(writes, shards, plan.placement, on_done=lambda name, row: came.append(row))
-    with contextlib.closing(steps):
-        while True:
-            try:
-                next(steps)
-            except StopIteration as stop:
-                found: Spread[Any] = stop.value
-                break
-            while came:
-                index, name, failure = came.pop()
-                values = np.load(folder / name) if name else None
-                yield index, values, failure
-                (folder / name).unlink() if name else None
+    try:
+        with contextlib.closing(steps):
+            while True:
+                try:
+                    progress = next(steps)
+                except StopIteration as stop:
+                    found: Spread[Any] = stop.value
+                    break
+                if not came:
+                    yield progress
+                while came:
+                    index, name, failure = came.pop()
+                    yield index, np.load(made_in / name) if name else None, failure
+                    if name:
+                        (made_in / name).unlink()
+    finally:
+        shutil.rmtree(made_in, ignore_errors=True)
     if found.failed:
-        raise MedGenError(next(iter(found.failed.values())))
+        told = [f"{name.rpartition(' (')[0]}: {why}" for name, why in found.failed.items()]
+        more = f" And {len(told) - _TOLD} more." if len(told) > _TOLD else ""
+        raise MedGenError(f"{len(told)} of {len(todo)} failed; the others are kept. {' '.join(told[:_TOLD])}{more}")
 
 
 @dataclass(frozen=True)
@@ -214,7 +234,7 @@ class _RowWriter:
     def __call__(self, asked: tuple[int, Any]) -> Steps[tuple[int, str, str | None]]:
         index, item = asked
         yield Progress(0, 1)
-        require_shared(self.folder)
+        require_shared(self.folder)  # gone, too, when the command that asked has ended
         try:
             values = self.make(item)
         except self.tolerated as error:

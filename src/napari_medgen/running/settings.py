@@ -56,6 +56,14 @@ def prefer(values: dict[str, object]) -> None:
     _preferred.update(values)
 
 
+def as_environment() -> dict[str, str]:
+    """What :func:`prefer` took, as variables for a process of its own; those that are set already stay."""
+    told = {f"NAPARI_MEDGEN_{name.upper()}": value for name, value in _preferred.items() if isinstance(value, str)}
+    if isinstance(folders := _preferred.get("model_folders"), list):
+        told["NAPARI_MEDGEN_MODELS"] = os.pathsep.join(map(str, folders))
+    return {name: value for name, value in told.items() if not os.environ.get(name)}
+
+
 def settings_file() -> Path:
     """Where the settings are: ``settings.json`` in the user's configuration folder."""
     return platformdirs.user_config_path("napari-medgen") / "settings.json"

@@ -14,9 +14,9 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from napari_medgen.errors import MedGenError, WritingError
 
@@ -24,18 +24,22 @@ from napari_medgen.errors import MedGenError, WritingError
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write_whole(path: Path, content: bytes, kind: type[MedGenError] = MedGenError) -> Path:
+Content = bytes | Callable[[IO[bytes]], object]
+"""What a file holds, or what writes it into an open one: for what is larger than the memory."""
+
+
+def write_whole(path: Path, content: Content, kind: type[MedGenError] = MedGenError) -> Path:
     """Write one file; see :func:`write_all`."""
     return write_all({path: content}, kind)[0]
 
 
-def write_all(contents: Mapping[Path, bytes], kind: type[MedGenError] = MedGenError) -> list[Path]:
+def write_all(contents: Mapping[Path, Content], kind: type[MedGenError] = MedGenError) -> list[Path]:
     """Write files that belong together: all of them are on the disk before the first takes its place.
 
     Parameters
     ----------
     contents
-        Bytes by path; missing folders are made.
+        By path; missing folders are made.
     kind
         Of the error.
 
@@ -124,7 +128,7 @@ def _put_back(kept: list[tuple[Path, Path | None]], placed: list[Path]) -> None:
                 place.unlink() if earlier is None else os.replace(earlier, place)
 
 
-def _prepared(path: Path, content: bytes, kind: type[MedGenError]) -> tuple[Path, Path]:
+def _prepared(path: Path, content: Content, kind: type[MedGenError]) -> tuple[Path, Path]:
     """A file beside its place with the content on the disk, and the place itself."""
     place = Path(os.path.realpath(path))
     mode, owner = None, None
@@ -143,7 +147,7 @@ def _prepared(path: Path, content: bytes, kind: type[MedGenError]) -> tuple[Path
         with os.fdopen(
             os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666), "wb"
         ) as file:
-            file.write(content)
+            file.write(content) if isinstance(content, bytes) else content(file)
             file.flush()
             os.fsync(file.fileno())
         if mode is not None and owner is not None:

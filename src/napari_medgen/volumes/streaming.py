@@ -62,10 +62,6 @@ class Rolling:
             self._first = start
         return self._kept[:, :, start - self._first : stop - self._first]
 
-    def forget(self) -> None:
-        """Let go of what is kept."""
-        self._first, self._kept = 0, torch.empty(0)
-
 
 class Convolved:
     """A convolution of a source, after norm and SiLU where a norm is given."""

@@ -113,15 +113,15 @@ def test_a_cluster_and_a_gpu_are_offered_where_there_is_one(qtbot: QtBot) -> Non
     assert list(made._device.choices) == ["Fastest available", "CPU"]
     made.set_places({"NVIDIA GPU": "cuda"}, "tcp://node:8786")
     made._device.value = "NVIDIA GPU"
-    assert (made.form.device, made.form.sent) == ("cuda", False)
+    assert (made.form.device, made.form.cluster) == ("cuda", "")
     made._device.value = "Cluster node:8786"
-    assert (made.form.device, made.form.sent) == ("", True)
+    assert (made.form.device, made.form.cluster) == ("", "tcp://node:8786")
     made._count.value = 10_000  # of which a window makes a hundred at most
     assert made._sample.text() == "Sample on the cluster..."
     assert not made._interpolate.isEnabled()
     made.set_places({"NVIDIA GPU": "cuda"}, "tcp://node:8786")
-    assert made.form.sent
+    assert made.form.cluster
     made.set_places({}, "")
-    assert not made.form.sent
+    assert not made.form.cluster
     assert made.form.count <= 100
     assert made._sample.text() == "Sample"

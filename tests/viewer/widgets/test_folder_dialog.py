@@ -21,7 +21,7 @@ def test_what_is_missing_is_said_and_what_is_entered_is_told(qtbot: QtBot, tmp_p
     dialog.place.value = "Cluster local:2"
     with qtbot.waitSignal(dialog.chosen, timeout=1000) as told:
         dialog.choose()
-    assert told.args == [tmp_path, tmp_path / "out", True]
+    assert told.args == [tmp_path, tmp_path / "out", "local:2"]
 
 
 def test_without_a_cluster_there_is_nothing_to_choose(qtbot: QtBot, tmp_path: Path) -> None:
@@ -31,4 +31,4 @@ def test_without_a_cluster_there_is_nothing_to_choose(qtbot: QtBot, tmp_path: Pa
     dialog.images.value, dialog.out.value = tmp_path, tmp_path
     with qtbot.waitSignal(dialog.chosen, timeout=1000) as told:
         dialog.choose()
-    assert told.args == [tmp_path, tmp_path, False]
+    assert told.args == [tmp_path, tmp_path, ""]

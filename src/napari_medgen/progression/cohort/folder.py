@@ -18,6 +18,7 @@ from napari_medgen.progression.cohort.cohort import Cohort
 from napari_medgen.progression.cohort.pseudonyms import without_identifiers
 from napari_medgen.progression.cohort.table import COLUMNS, LONGEST_TEXT, TEXTS, distinct, require_kinds, table_of, visits_in
 from napari_medgen.running.limits import require_model_bytes
+from napari_medgen.running.stamps import content_key, fingerprint
 from napari_medgen.running.writing import json_bytes, write_all
 from napari_medgen.validity import parse_json
 
@@ -45,6 +46,11 @@ def cohort_files(cohort: Cohort, salt: str = "") -> dict[str, bytes]:
     buffer = BytesIO()
     parquet.write_table(table, buffer, compression="zstd")
     return {COHORT_TABLE: buffer.getvalue(), COHORT_LATENTS: save({"w": cohort.latents.astype(np.float16)})}
+
+
+def cohort_key(path: Path) -> str:
+    """Fingerprint of a cohort's folder: of its visits, and of how their latents were made."""
+    return fingerprint([content_key(path / ABOUT), content_key(path / COHORT_TABLE)])
 
 
 def cohort_of_model(folder: ModelFolder) -> Cohort | None:

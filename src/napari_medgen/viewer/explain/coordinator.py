@@ -255,13 +255,14 @@ class OverlayCoordinator(Coordinator):
 
         def steps() -> Steps[FolderReport]:
             from napari_medgen.imaging.files import radiographs_in
-            from napari_medgen.models.kept import Opened
+            from napari_medgen.models.kept import Opened, key_of
             from napari_medgen.saliency.folder import ExplainWay, explain_files
 
             yield Progress(0, 0, "Loading the model")
             classifier, files = classifiers.get(form.model), radiographs_in(images)
             way = ExplainWay(form.request, form.side, form.signed)
-            return (yield from explain_files(Opened(classifier, classifier.folder.card.checksum), files, out, way))
+            opens = Opened(classifier, key_of((classifier.folder.card.checksum,)))
+            return (yield from explain_files(opens, files, out, way))
 
         return steps
 

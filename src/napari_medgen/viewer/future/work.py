@@ -169,14 +169,15 @@ def compare_later(forecast: Forecast, form: ExtrapolateForm, take: Callable[[], 
 def extrapolate_folder(form: ExtrapolateForm, images: Path, out: Path) -> Steps[FolderReport]:
     """Every knee of a folder, at the months that studies report."""
     from napari_medgen.imaging.files import radiographs_in
-    from napari_medgen.models.kept import Opened
+    from napari_medgen.models.kept import Opened, key_of
+    from napari_medgen.progression.cohort.folder import cohort_key
     from napari_medgen.progression.folder import ExtrapolateWay, extrapolate_files
-    from napari_medgen.running.stamps import fingerprint
 
     yield Progress(0, 0, "Loading the model")
     model, files = extrapolators.get((form.model, form.cohort)), radiographs_in(images)
     asked = replace(form.extrapolation, months=ASKED_FOR)
-    key = fingerprint([model.folder.card.checksum, model.grader.checksum, str(form.cohort)])
+    other = cohort_key(Path(form.cohort)) if form.cohort else ""
+    key = key_of((model.folder.card.checksum, model.grader.checksum), other)
     return (yield from extrapolate_files(Opened(model, key), files, out, ExtrapolateWay(asked, form.projection, form.side)))
 
 

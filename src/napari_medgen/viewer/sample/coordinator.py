@@ -88,7 +88,7 @@ class SampleCoordinator(Coordinator):
     def sample(self) -> None:
         """Queue one job a volume; ask for a folder where a cluster makes them."""
         form = self.view.form
-        if form.sent:
+        if form.cluster:
             self._ask_and_send(form)
             return
         self._watching = True
@@ -99,7 +99,7 @@ class SampleCoordinator(Coordinator):
         out = QFileDialog.getExistingDirectory(self.view, "Write the volumes to (a folder that the cluster sees)")
         if out:
             what = f"{form.count} x {form.model}, seed {form.seed}" + (" and on" if form.count > 1 else "")
-            self.send(what, _command(form), Path(out))
+            self.send(what, _command(form), Path(out), form.cluster)
 
     def interpolate(self) -> None:
         """Queue a volume half-way between two seeds."""
@@ -270,7 +270,7 @@ class SampleCoordinator(Coordinator):
     def _estimate(self) -> None:
         """Say what a press would cost; this also loads the model, so that the first press is quick."""
         form = self.view.form
-        if form.sent:
+        if form.cluster:
             self.work.drop("estimate")
             self.view.set_cost("Each volume becomes a file in a folder that you choose; the job outlives this window.")
             return

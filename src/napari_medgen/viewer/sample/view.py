@@ -39,7 +39,7 @@ _LARGEST_SEED = 2**31 - 1
 class SampleForm:
     """What the form says when **Sample** is pressed; ``condition`` is empty where none is wished.
 
-    ``sent`` says that a cluster computes.
+    ``cluster`` is the one that computes; empty for this computer.
     """
 
     model: str
@@ -50,7 +50,7 @@ class SampleForm:
     condition: dict[str, Any]
     guidance: float
     device: str
-    sent: bool = False
+    cluster: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class SampleView(QWidget):
             tooltip="From noise to a volume: 10 to 50 are enough for DPM-Solver++",
         )
         self._seed = SpinBox(label="Seed", value=0, min=0, max=_LARGEST_SEED, tooltip="The same seed gives the same volume")
-        self._devices = dict(_DEVICES)
+        self._devices, self._cluster = dict(_DEVICES), ""
         self._device = ComboBox(
             label="Compute on", choices=list(_DEVICES), tooltip="The part of this computer, or the cluster, that computes"
         )
@@ -183,9 +183,9 @@ class SampleView(QWidget):
 
     def set_places(self, devices: dict[str, str], cluster: str) -> None:
         """Offer what can compute: parts of this machine (words to names), and the cluster, if there is one."""
-        self._devices = _DEVICES | devices
+        self._devices, self._cluster = _DEVICES | devices, cluster
         before = self._device.value
-        self._device.choices = [*self._devices, *([_cluster(cluster)] if cluster else [])]
+        self._device.choices = [*self._devices, *([_words(cluster)] if cluster else [])]
         if before in self._device.choices:
             self._device.value = before
 
@@ -242,7 +242,7 @@ class SampleView(QWidget):
             condition={name: field.value for name, field in self._conditions.items()} if wished else {},
             guidance=float(self._guidance.value) if wished else 1.0,
             device=self._devices.get(str(self._device.value), ""),
-            sent=str(self._device.value) not in self._devices,
+            cluster=self._cluster if str(self._device.value) not in self._devices else "",
         )
 
     @property
@@ -314,7 +314,7 @@ class SampleView(QWidget):
 
     def _match_place(self) -> None:
         """What is sent to a cluster may be many, and is not seen forming."""
-        sent = self.form.sent
+        sent = bool(self.form.cluster)
         self._count.max = _MOST_SENT if sent else _MOST
         self._sample.setText("Sample on the cluster..." if sent else "Sample")
         self._interpolate.setEnabled(not sent)
@@ -325,5 +325,5 @@ class SampleView(QWidget):
             self.row_selected.emit(rows[0].row())
 
 
-def _cluster(name: str) -> str:
+def _words(name: str) -> str:
     return f"Cluster {name.removeprefix('tcp://')}"

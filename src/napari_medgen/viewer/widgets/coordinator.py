@@ -19,6 +19,7 @@ from napari_medgen.imaging.figure import FigureOptions, save_figure
 from napari_medgen.models.catalogue import find_model
 from napari_medgen.running.jobs import start_job
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.shards import Placement
 from napari_medgen.viewer.canvas.snapshot import about, snapshot
 from napari_medgen.viewer.canvas.stage import stage_of
 from napari_medgen.viewer.canvas.watch import watch
@@ -231,9 +232,9 @@ class Coordinator(QObject):
         dialog.show()
         return dialog
 
-    def _folder_chosen(self, images: Path, out: Path, cluster: bool) -> None:
+    def _folder_chosen(self, images: Path, out: Path, cluster: str) -> None:
         if cluster:
-            self.send(f"{self.folder_title}: {images.name}", self.folder_command(images, out), out)
+            self.send(f"{self.folder_title}: {images.name}", self.folder_command(images, out), out, cluster)
         else:
             self.work_through(images, out)
 
@@ -241,10 +242,11 @@ class Coordinator(QObject):
         """What :meth:`work_through` does, by what the form says now, as a command line."""
         raise NotImplementedError
 
-    def send(self, title: str, command: Sequence[str], out: Path) -> None:
-        """Send a command to the cluster: it runs in a process of its own, which outlives this window."""
+    def send(self, title: str, command: Sequence[str], out: Path, cluster: str) -> None:
+        """Send a command to a cluster: it runs in a process of its own, which outlives this window."""
         try:
-            start_job(title, [*command, "--out", str(out), "--cluster", cluster_in_force()], out)
+            Placement(cluster)  # what is no cluster is said here, not in a job that fails
+            start_job(title, [*command, "--out", str(out), "--cluster", cluster], out)
         except MedGenError as error:
             self.sorry(error)
             return

@@ -28,13 +28,14 @@ class FolderDialog(QDialog):
     Signals
     -------
     chosen
-        Folder of the images, folder of the results, and whether the cluster computes.
+        Folder of the images, folder of the results, and the cluster that computes; empty for this computer.
     """
 
-    chosen = Signal(object, object, bool)
+    chosen = Signal(object, object, str)
 
     def __init__(self, title: str, cluster: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._cluster = cluster
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(title)
         self.images = FileEdit(
@@ -71,5 +72,5 @@ class FolderDialog(QDialog):
         elif not out:
             say(self.fault, "Choose a folder for table and pictures.")
         else:
-            self.chosen.emit(Path(images), Path(out), self.place.value != HERE)
+            self.chosen.emit(Path(images), Path(out), "" if self.place.value == HERE else self._cluster)
             self.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -97,8 +98,8 @@ class DataRecipe(RecipeTable):
 
     @model_validator(mode="after")
     def _window_is_one(self) -> DataRecipe:
-        if self.window and not self.window[0] < self.window[1]:
-            raise ValueError(f"the window {self.window} must rise")
+        if self.window and not -math.inf < self.window[0] < self.window[1] < math.inf:
+            raise ValueError(f"the window {self.window} must rise from one number to another")
         return self
 
 
