@@ -158,7 +158,7 @@ def test_the_last_ones_may_all_fail_alike(tmp_path: Path) -> None:
 
 
 def test_workers_come_to_the_same_files(tmp_path: Path) -> None:
-    files = images(tmp_path / "in", "a.png", "bad.png", "c.png", "odd.png")
+    files = images(tmp_path / "in", "a.png", "bad slow.png", "bad.png", "c.png", "odd.png")
     drive(work_through(files, job(tmp_path / "here")))
     drive(work_through(files, job(tmp_path / "there", where="local:2")))
     assert made(tmp_path / "there") == made(tmp_path / "here")

@@ -14,6 +14,15 @@ def test_a_redraw_has_as_many_cases_as_there_are() -> None:
     assert (counts.sum(1) == 7).all()
 
 
+def test_many_units_are_redrawn_as_few_are() -> None:
+    counts = np.concatenate(list(redraw_counts(5000, 40)))
+    assert counts.shape == (40, 5000)
+    assert (counts.sum(1) == 5000).all()
+    shares = [float((counts == times).mean()) for times in range(4)]
+    np.testing.assert_allclose(shares, np.exp(-1) / np.array([1, 1, 2, 6]), atol=0.01)  # nearly Poisson's
+    assert abs(np.corrcoef(counts[0], counts[1])[0, 1]) < 0.06
+
+
 def test_groups_are_redrawn_whole() -> None:
     groups = group_indices(["a", "a", "b", "c", "c"])
     (counts,) = redraw_counts(5, 40, groups=groups)

@@ -31,6 +31,16 @@ def test_a_weight_of_two_is_a_case_that_is_there_twice(rng: np.random.Generator)
     assert WeightedAUC(scores, truth)(weights[None])[0] == pytest.approx(auc(scores[repeated], truth[repeated]))
 
 
+def test_scores_without_ties_give_what_the_general_way_gives(rng: np.random.Generator) -> None:
+    scores, truth = rng.normal(size=80), rng.random(80) < 0.4
+    weights = rng.integers(0, 4, (30, 80)).astype(float)
+    weights[0, truth] = 0  # one side is empty
+    apart = WeightedAUC(scores, truth)
+    once = WeightedAUC(np.r_[scores, scores[0]], np.r_[truth, truth[0]])  # a tie, of a case that never counts
+    np.testing.assert_allclose(apart(weights), once(np.c_[weights, np.zeros(30)]), equal_nan=True)
+    assert np.isnan(apart(weights)[0])
+
+
 def test_the_bootstrap_agrees_with_hanley_and_mcneil(rng: np.random.Generator) -> None:
     truth = np.arange(400) < 150
     scores = rng.normal(size=400) + truth

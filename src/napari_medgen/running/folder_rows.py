@@ -40,7 +40,7 @@ class Rows:
     def __init__(self, table: Path, stamps: Mapping[str, str], journal: Journal) -> None:
         self._table, self._stamps, self._journal = table, stamps, journal
         self.rows: dict[str, dict[str, Value]] = {}
-        self.failures: dict[str, str] = {}
+        self._failures: dict[str, str] = {}
         self._pictures: dict[str, list[str]] = {}
         self._written = 0
         for entry in journal.entries:
@@ -69,6 +69,11 @@ class Rows:
         """Rows in the order of the images."""
         return [self.rows[name] for name in self._stamps if name in self.rows]
 
+    @property
+    def failures(self) -> dict[str, str]:
+        """Why images gave nothing, in their order, whoever was done first."""
+        return {name: self._failures[name] for name in self._stamps if name in self._failures}
+
     def pictures(self) -> list[Path]:
         """Files in the order of the images."""
         return [self._table.parent / picture for name in self._stamps for picture in self._pictures.get(name, ())]
@@ -77,7 +82,7 @@ class Rows:
         self.rows[name] = {"file": name, **values} | ({"remark": failure} if failure else {})
         self._pictures[name] = list(pictures)
         if failure:
-            self.failures[name] = failure
+            self._failures[name] = failure
 
 
 def write_failures(folder: Path, failures: Mapping[str, str], name: str = FAILURES) -> Path:

@@ -28,16 +28,29 @@ class WeightedAUC:
         self._positive = truth[self._order]
         # Cases with one score form a run; each run begins where the score changes.
         self._starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+        self._tied = len(self._starts) < len(values)
 
     def __call__(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Areas (B,) for weights (B, N); NaN where one side is empty."""
         ordered = weights[:, self._order]
+        if not self._tied:
+            return self._untied(ordered)
         positives = np.add.reduceat(ordered * self._positive, self._starts, axis=1)
         negatives = np.add.reduceat(ordered * ~self._positive, self._starts, axis=1)
         below = np.cumsum(negatives, 1) - negatives / 2
         pairs = positives.sum(1) * negatives.sum(1)
         with np.errstate(invalid="ignore", divide="ignore"):
             areas: NDArray[np.float64] = np.where(pairs > 0, (positives * below).sum(1) / pairs, np.nan)
+        return areas
+
+    def _untied(self, ordered: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same where no two scores are equal: each positive is above the negatives before it."""
+        below = np.cumsum(ordered * ~self._positive, 1)
+        positives = ordered[:, self._positive]
+        pairs = positives.sum(1) * below[:, -1]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            above = np.einsum("ij,ij->i", positives, below[:, self._positive])
+            areas: NDArray[np.float64] = np.where(pairs > 0, above / pairs, np.nan)
         return areas
 
 
