@@ -16,6 +16,7 @@ from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.models.recipe import About, validate_recipe
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.room import room_for
 from napari_medgen.saliency.model import Classifier
 from napari_medgen.saliency.training.cases import Case, find_cases
 from napari_medgen.saliency.training.recipe import ClassifierRecipe, DataRecipe
@@ -39,7 +40,7 @@ class TestSet:
     Attributes
     ----------
     inputs
-        (N, channels, H, W) float32 in [0, 1], on the CPU.
+        (N, channels, H, W) float32 in [0, 1], on the CPU; in a mapped file where there are too many for the memory.
     targets
         (N, classes): 0, 1, or NaN.
     views
@@ -135,7 +136,7 @@ def load_test_set(
     if not cases:
         raise RecipeError(f"{root} holds no test image with a label.")
     channels = classifier.architecture.network.channels
-    inputs = torch.empty(len(cases), channels, *classifier.architecture.view.size)
+    inputs = torch.from_numpy(room_for((len(cases), channels, *classifier.architecture.view.size)))
     views, found = [], []
     for index, case in enumerate(cases):
         image = read_radiograph(case.image)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+import psutil
 import torch
 from numpy.typing import NDArray
 
@@ -26,9 +31,10 @@ from napari_medgen.volumes.training.dataset import Case, find_cases, held_out, l
 from napari_medgen.volumes.training.recipe import DataRecipe, Recipe
 
 _MOST_FEATURES = 60
+_SHARE = 0.25  # of the free memory that prepared volumes may take
 
 Report = dict[str, Any]
-Arrays = list[NDArray[np.float32]]
+Arrays = Sequence[NDArray[np.float32]]
 
 
 def evaluate_volumes(
@@ -70,7 +76,7 @@ def evaluate_volumes(
     subjects = [case.subject for case in cases]
     kept_aside = held_out(subjects, recipe.validation, recipe.held_out)
     people = group_indices(subjects)
-    real = yield from _read(generator, cases, recipe)
+    real = _Prepared(generator, cases, recipe)
     chosen = [i for i, case in enumerate(cases) if case.subject in kept_aside] or list(range(len(cases)))
     samples = yield from _sample(generator, request, count)
     made = [generator.to_network(sample.volume)[0, 0].clamp(-1, 1).cpu().numpy() for sample in samples]
@@ -81,7 +87,7 @@ def evaluate_volumes(
         "device": generator.computing(request).label,
         "sampler": request.sampler,
         "steps": generator.steps(request),
-        "reconstruction": (yield from _reconstruction(generator, [real[i] for i in chosen], people[chosen])),
+        "reconstruction": (yield from _reconstruction(generator, real, chosen, people[chosen])),
         "ms_ssim": {
             "synthetic": (yield from _diversity(made, np.arange(len(made)), pairs, "synthetic")),
             "real": (yield from _diversity(real, people, pairs, "real")),
@@ -96,14 +102,39 @@ def evaluate_volumes(
     return report
 
 
-def _read(generator: VolumeGenerator, cases: list[Case], recipe: DataRecipe) -> Steps[Arrays]:
-    """Prepared volumes (D, H, W) of all cases."""
-    real: Arrays = []
-    for case in cases:
-        placed, _ = load_case(case, recipe).oriented(generator.architecture.axes)
-        real.append(np.ascontiguousarray(placed))
-        yield Progress(len(real), len(cases), f"Reading {case.image.name}")
-    return real
+class _Prepared(Sequence[NDArray[np.float32]]):
+    """Prepared volumes (D, H, W) of cases, read when they are asked for; all are kept where they fit in memory.
+
+    Parameters
+    ----------
+    generator
+        In whose axes they are.
+    """
+
+    def __init__(self, generator: VolumeGenerator, cases: list[Case], recipe: DataRecipe) -> None:
+        self._axes, self._cases, self._recipe = generator.architecture.axes, cases, recipe
+        room = _SHARE * psutil.virtual_memory().available / (4 * math.prod(recipe.shape))
+        self._one = functools.lru_cache(maxsize=max(int(room), 2))(self._load)
+
+    def __len__(self) -> int:
+        return len(self._cases)
+
+    @overload
+    def __getitem__(self, place: int) -> NDArray[np.float32]: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[NDArray[np.float32]]: ...
+
+    def __getitem__(self, place: int | slice) -> NDArray[np.float32] | list[NDArray[np.float32]]:
+        if isinstance(place, slice):
+            return [self._one(index) for index in range(*place.indices(len(self)))]
+        if not 0 <= place < len(self):
+            raise IndexError(place)
+        return self._one(int(place))
+
+    def _load(self, index: int) -> NDArray[np.float32]:
+        placed, _ = load_case(self._cases[index], self._recipe).oriented(self._axes)
+        return np.ascontiguousarray(placed, np.float32)
 
 
 def _sample(generator: VolumeGenerator, request: SampleRequest, count: int) -> Steps[list[Sample]]:
@@ -134,17 +165,20 @@ def _reconstruct(generator: VolumeGenerator, volume: NDArray[np.float32]) -> NDA
     return made
 
 
-def _reconstruction(generator: VolumeGenerator, volumes: Arrays, people: NDArray[np.intp]) -> Steps[Report]:
+def _reconstruction(
+    generator: VolumeGenerator, volumes: Arrays, chosen: list[int], people: NDArray[np.intp]
+) -> Steps[Report]:
     """Means over people: of one with many volumes, each counts less."""
     weights = 1 / np.bincount(people)[people]
     values: dict[str, list[float]] = {"psnr_db": [], "ssim": []}
-    for index, volume in enumerate(volumes):
+    for index, place in enumerate(chosen):
+        volume = volumes[place]
         made = _reconstruct(generator, volume)
         values["psnr_db"].append(psnr(made, volume))
         values["ssim"].append(ssim(made, volume))
-        yield Progress(index + 1, len(volumes), "Reconstructing")
+        yield Progress(index + 1, len(chosen), "Reconstructing")
     means: Report = {name: float(np.average(value, weights=weights)) for name, value in values.items()}
-    return means | {"volumes": len(volumes), "people": len(set(people.tolist()))}
+    return means | {"volumes": len(chosen), "people": len(set(people.tolist()))}
 
 
 def _diversity(volumes: Arrays, people: NDArray[np.intp], wanted: int, kind: str) -> Steps[Report]:
@@ -160,11 +194,11 @@ def _diversity(volumes: Arrays, people: NDArray[np.intp], wanted: int, kind: str
 def _distance(made: Arrays, real: Arrays, people: NDArray[np.intp]) -> Steps[Report]:
     """Kernel distance of at most ``_MOST_FEATURES`` volumes of each kind; features take a second or so each."""
     order = np.random.default_rng(0).permutation(len(real))[:_MOST_FEATURES]
-    made, real, people = made[:_MOST_FEATURES], [real[i] for i in order], people[order]
+    made, people = made[:_MOST_FEATURES], people[order]
     rows: list[NDArray[np.float64]] = []
-    for volume in (*made, *real):
+    for volume in itertools.chain(made, (real[int(i)] for i in order)):
         rows.append(volume_features(volume))
-        yield Progress(len(rows), len(made) + len(real), "Features")
+        yield Progress(len(rows), len(made) + len(order), "Features")
     features = np.stack(rows)
     synthetic, known = features[: len(made)], features[len(made) :]
     return {
@@ -172,7 +206,7 @@ def _distance(made: Arrays, real: Arrays, people: NDArray[np.intp]) -> Steps[Rep
         "synthetic_to_real": kernel_distance(synthetic, known),
         "real_to_real_halves": _halves(known, people),
         "synthetic": len(made),
-        "real": len(real),
+        "real": len(order),
     }
 
 
