@@ -132,11 +132,25 @@ def test_a_decoding_that_runs_out_is_made_in_slabs(
     np.testing.assert_allclose(slabs, whole, atol=1e-4 * np.ptp(whole))
 
 
+def test_what_no_slab_of_a_layer_fits_into_is_streamed_and_encoded_in_slabs(
+    gpu: PretendedGpu, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = VolumeGenerator(open_folder(tiny_model), GPU)
+    whole = drive(generator.sample(SampleRequest(steps=2))).volume
+    seen = generator.to_network(whole)
+    latent = generator.encode(seen)
+    monkeypatch.setattr(volumes_model, "decode_bytes", lambda *_, **__: 2**50)
+    monkeypatch.setattr(volumes_model, "encode_bytes", lambda *_, slabs=False: 1 if slabs else 2**50)
+    streamed = drive(generator.sample(SampleRequest(steps=2))).volume.voxels
+    np.testing.assert_allclose(streamed, whole.voxels, atol=1e-4 * np.ptp(whole.voxels))
+    torch.testing.assert_close(generator.encode(seen).cpu(), latent.cpu(), atol=1e-4, rtol=1e-3)
+
+
 def test_a_decoding_that_cannot_fit_is_refused_before_the_first_step(
     gpu: PretendedGpu, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generator = VolumeGenerator(open_folder(tiny_model), GPU)
-    monkeypatch.setattr(volumes_model, "decode_bytes", lambda *_, **__: 2**50)
+    monkeypatch.setattr(volumes_model, "least_decode_bytes", lambda *_: 2**50)
     with pytest.raises(MemoryShortageError, match="Sampling"):
         next(generator.sample(SampleRequest(steps=2)))
 
