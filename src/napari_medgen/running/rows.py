@@ -128,6 +128,8 @@ def fill_rows(store: Path, plan: RowPlan, message: Callable[[int], str]) -> Step
                     unsaid += 1
                     if unsaid >= plan.noted:
                         array.flush()
+                        # Opened anew, or what was written of a file larger than the memory would stay in it.
+                        array = np.lib.format.open_memmap(store, mode="r+")
                         note.write(how, known)
                         unsaid = 0
                     yield Progress(done, len(todo), message(index))
