@@ -32,6 +32,7 @@ def test_the_manifest_is_valid_and_every_command_exists() -> None:
         "Measure",
         "Reading room",
         "Reader study",
+        "Jobs",
     }
 
 
