@@ -6,7 +6,6 @@ the table, so that the same request on the same folder goes on after whatever st
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +18,8 @@ from napari_medgen.running.folder_names import free_suffix, names_of, stems_of
 from napari_medgen.running.folder_rows import FAILURES, Row, Rows, Value, write_failures
 from napari_medgen.running.journal import Journal, header_of
 from napari_medgen.running.naming import unused
-from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.shards import Placement, Shard, Spread, require_shared, unforeseen
+from napari_medgen.running.progress import Progress, Steps, mapped
+from napari_medgen.running.shards import Placement, Shard, require_shared, unforeseen
 from napari_medgen.running.stamps import file_stamp, fingerprint
 
 _JOURNAL = ".unfinished"
@@ -139,10 +138,15 @@ def work_through(files: Sequence[Path], job: FolderJob, about: Mapping[Path, Any
         before, stems = len(made.rows), _stems(files, names, job.out, journal)
         todo = [file for file in files if names[file] not in made.rows]
         shards = [Shard(names[file], Item(file.resolve(), stems[file], told.get(file))) for file in todo]
+
+        def counted(progress: Progress) -> Progress:
+            ended = progress.step if progress.total == len(shards) else 0  # or the steps of one shard alone
+            return Progress(before + ended, len(files), progress.message)
+
         work = _Guarded(job.work, job.out.resolve(), not job.placement.here)
         try:
             steps = spread(work, shards, job.placement, on_done=made.add, proven=before > 0)
-            found = yield from _counted(steps, shards, before, len(files))
+            found = yield from mapped(steps, counted)
             for name, why in found.failed.items():
                 made.add(name, Row(failure=why))
         finally:
@@ -151,19 +155,6 @@ def work_through(files: Sequence[Path], job: FolderJob, about: Mapping[Path, Any
         journal.remove()
     yield Progress(len(files), len(files), "Done")
     return FolderReport(table, made.in_order(), made.failures, made.pictures(), before)
-
-
-def _counted(steps: Steps[Spread[Row]], shards: Sequence[Shard[Item]], before: int, total: int) -> Steps[Spread[Row]]:
-    """Steps of the shards as steps of the whole folder."""
-    with contextlib.closing(steps):
-        while True:
-            try:
-                progress = next(steps)
-            except StopIteration as stop:
-                found: Spread[Row] = stop.value
-                return found
-            ended = progress.step if progress.total == len(shards) else 0
-            yield Progress(before + ended, total, progress.message)
 
 
 @dataclass(frozen=True)

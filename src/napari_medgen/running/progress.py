@@ -42,6 +42,18 @@ class Progress:
 Steps = Generator[Progress, None, T]
 
 
+def mapped(steps: Steps[T], change: Callable[[Progress], Progress]) -> Steps[T]:
+    """The same computation with another progress shown, as of a part that is one step of a whole; closed with this one."""
+    with closing(steps):
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            yield change(progress)
+
+
 def drive(steps: Steps[T], on_progress: Callable[[Progress], object] | None = None) -> T:
     """Run a computation to its end in the calling thread.
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 REDRAWS = 10_000
-_CELLS = 2_000_000  # of a block of redraws: 16 MB of counts, which are computed with five times as fast as 160
+_CELLS = 2_000_000  # of a block of redraws: 16 MB of counts
 _MANY = 4096  # units from which on redraws are counted and not drawn as counts, which takes a fifth of the time
 
 

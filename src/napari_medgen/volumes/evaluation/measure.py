@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from napari_medgen.errors import RecipeError
 from napari_medgen.models.card import Figure
 from napari_medgen.running.devices import synchronise
-from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.progress import Progress, Steps, mapped
 from napari_medgen.statistics.bootstrap import group_indices
 from napari_medgen.statistics.distribution import kernel_distance
 from napari_medgen.volumes.copy_check import TrainingReference
@@ -141,19 +141,14 @@ def _sample(generator: VolumeGenerator, request: SampleRequest, count: int) -> S
     samples: list[Sample] = []
     for index in range(count):
         steps = generator.sample(replace(request, seed=request.seed + index))
-        samples.append((yield from _unmoved(steps, Progress(index, count, f"Sampling {index + 1} of {count}"))))
+        shown = Progress(index, count, f"Sampling {index + 1} of {count}")
+        samples.append((yield from mapped(steps, functools.partial(_always, shown))))
     return samples
 
 
-def _unmoved(steps: Steps[Sample], shown: Progress) -> Steps[Sample]:
-    """A computation whose every step shows the same progress."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            sample: Sample = stop.value
-            return sample
-        yield shown
+def _always(shown: Progress, _: Progress) -> Progress:
+    """One progress in the place of any other: many steps of one volume are one step here."""
+    return shown
 
 
 @torch.no_grad()
