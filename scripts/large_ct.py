@@ -111,18 +111,22 @@ def network(work: Path, part: str) -> None:
     """Encode, or decode, one prepared CT."""
     import torch
 
+    from napari_medgen.running.room import scratch_folder
     from napari_medgen.volumes.networks.vqgan import VQGAN, VQGANSizes
-    from napari_medgen.volumes.streaming import decode_streamed, encode_in_slabs
+    from napari_medgen.volumes.streaming import decode_streamed, encode_in_slabs, scratch_bytes
 
     torch.manual_seed(0)
-    net = VQGAN(VQGANSizes(padding_type="constant", n_codes=4096)).eval().to(memory_format=torch.channels_last_3d)
+    sizes = VQGANSizes(padding_type="constant", n_codes=4096)
+    net = VQGAN(sizes).eval().to(memory_format=torch.channels_last_3d)
     begun = time.monotonic()
     if part == "encode":
         volumes = np.load(work / "prepared" / "volumes.npy", mmap_mode="r")
         latent = encode_in_slabs(net, torch.from_numpy(volumes[0].astype(np.float32))[None, None])
         np.save(work / "latent.npy", latent.numpy())
     else:
-        decode_streamed(net, torch.from_numpy(np.load(work / "latent.npy")), quantise=False)
+        scratch = scratch_folder(scratch_bytes(sizes, SHAPE))
+        image = decode_streamed(net, torch.from_numpy(np.load(work / "latent.npy")), quantise=False, scratch=scratch)
+        print(f"{tuple(image.shape[2:])} voxels, scratch {scratch}, mean {image.mean():.4f}, deviation {image.std():.4f}")
     usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"{part}: {time.monotonic() - begun:.0f} s, {usage:.1f} GiB at most", flush=True)
 

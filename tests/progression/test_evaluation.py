@@ -14,9 +14,11 @@ from typer.testing import CliRunner, Result
 from napari_medgen.cli import app
 from napari_medgen.errors import CohortError, MedGenError
 from napari_medgen.imaging.radiograph import Radiograph
+from napari_medgen.models.kept import Opened
 from napari_medgen.progression.cohort.visits import surrogate, visits_of_grades, visits_of_names
 from napari_medgen.progression.cohort_building import BuildRequest, build_cohort
-from napari_medgen.progression.evaluation import EvaluationRequest, evaluate_progression, figures
+from napari_medgen.progression.evaluation import evaluate_progression, figures
+from napari_medgen.progression.knee_measures import Baseline, EvaluationRequest, Judged
 from napari_medgen.progression.model import Extrapolator
 from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.running.progress import drive
@@ -27,6 +29,10 @@ RUN = CliRunner(env={"NO_COLOR": "1", "COLUMNS": "200"})
 
 def run(*arguments: object) -> Result:
     return RUN.invoke(app, [str(argument) for argument in arguments])
+
+
+def opened(model: Extrapolator, baseline: Baseline | None = None) -> Opened[Judged]:
+    return Opened(Judged(model, baseline), "tiny")
 
 
 class Supervised:
@@ -51,7 +57,7 @@ def test_an_evaluation_measures_projection_follow_up_grades_and_risk(tmp_path: P
         )
     model = loaded(tmp_path / "tiny", built["train"])
     asked = EvaluationRequest(months=(12.0, 48.0), neighbours=2)
-    report = drive(evaluate_progression(model, built["val"], asked, Supervised()))
+    report = drive(evaluate_progression(opened(model, Supervised()), built["val"], asked))
     assert report["knees"] == report["patients"] == 4
     assert report["risk"]["fast"] == 2
     assert report["surrogate"] == "made up"
@@ -62,7 +68,7 @@ def test_an_evaluation_measures_projection_follow_up_grades_and_risk(tmp_path: P
     assert {"projection PSNR", "risk AUC", "supervised baseline AUC"} <= set(figures(report))
     json.dumps(report)
     with pytest.raises(CohortError, match="are in the model's own cohort too"):
-        drive(evaluate_progression(model, built["train"], asked))
+        drive(evaluate_progression(opened(model), built["train"], asked))
 
 
 def test_a_cohort_without_follow_up_cannot_be_evaluated(tmp_path: Path) -> None:
@@ -73,7 +79,7 @@ def test_a_cohort_without_follow_up_cannot_be_evaluated(tmp_path: Path) -> None:
 
     once = Cohort(tuple(single.visits[row] for row in rows), single.latents[rows], single.errors[rows], {})
     with pytest.raises(CohortError, match="No knee of the cohort has two graded visits"):
-        drive(evaluate_progression(model, once))
+        drive(evaluate_progression(opened(model), once))
 
 
 def test_knees_of_several_visits_are_walked_through(tmp_path: Path) -> None:
@@ -85,7 +91,7 @@ def test_knees_of_several_visits_are_walked_through(tmp_path: Path) -> None:
         own = tuple(visit for visit in visits if visit.patient in chosen)
         built[split] = drive(build_cohort(BuildRequest(own, images, ProjectionRequest("encoder")), model, tmp_path / split))
     model = loaded(tmp_path / "tiny", built["train"])
-    report = drive(evaluate_progression(model, built["val"], EvaluationRequest(months=(12.0,), neighbours=1)))
+    report = drive(evaluate_progression(opened(model), built["val"], EvaluationRequest(months=(12.0,), neighbours=1)))
     assert report["several_visits"]["knees"] == 2
     assert {"walked", "one_way", "stayed"} < set(report["several_visits"])
     assert report["knees"] == 2

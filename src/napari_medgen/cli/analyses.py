@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from napari_medgen.cli.options import Data, DeviceName, MethodName, ModelArgument, Redraws, Table
+from napari_medgen.cli.options import ClusterName, Data, DeviceName, MethodName, ModelArgument, Redraws, Table, Threads, Work
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from napari_medgen.models.kept import Kept
     from napari_medgen.saliency.evaluation.labelled_set import LabelTable
     from napari_medgen.saliency.model import Classifier
 
@@ -20,6 +21,14 @@ app = typer.Typer(no_args_is_help=True, help="Robustness and inner workings of c
 
 Out = Annotated[Path, typer.Option(help="Folder for the numbers (JSON) and the figure (PNG).")]
 Domain = Annotated[int, typer.Option(min=0, help="Batch norm: 0 clean, 1 adversarial.")]
+
+
+def _opens(name: str, device: str) -> Kept[Classifier]:
+    from napari_medgen.models.catalogue import find_model
+    from napari_medgen.models.kept import Kept
+    from napari_medgen.saliency.model import open_classifier
+
+    return Kept.of(open_classifier, find_model(name), device=device)
 
 
 def _load(name: str, device: str) -> Classifier:
@@ -60,34 +69,43 @@ def robustness(
     table: Table = "",
     redraws: Redraws = 10_000,
     device: DeviceName = "",
+    cluster: ClusterName = "",
+    threads: Threads = 0,
+    work: Work = None,
 ) -> None:
     """AUC against the radius of the attack, through each batch norm."""
+    from napari_medgen.models.kept import opened_here
     from napari_medgen.running.console import drive_on_console
+    from napari_medgen.running.gathering import Gathering
+    from napari_medgen.running.shards import Placement
     from napari_medgen.saliency.analyses.plots import robustness_figure
-    from napari_medgen.saliency.evaluation.labelled_set import load_test_set
+    from napari_medgen.saliency.evaluation.labelled_set import find_test_set
     from napari_medgen.saliency.evaluation.robustness import robustness_curve
 
-    radii = epsilon or [0.0, 0.001, 0.0025, 0.005, 0.01]
+    radii, gathering = epsilon or [0.0, 0.001, 0.0025, 0.005, 0.01], Gathering(Placement(cluster, threads), work)
     curves, numbers = {}, {}
-    for model in models:
-        classifier = _load(model, device)
-        steps = load_test_set(classifier, data, labels=_labels(table), masks=False)
-        test = drive_on_console(steps, classifier.name).first(images)
-        for domain, name in enumerate(classifier.architecture.domain_names or ("",)):
-            key = f"{classifier.name}, {name} batch norm" if name else classifier.name
-            work = robustness_curve(
-                classifier,
-                test,
-                radii,
-                domains=[domain],
-                attacker=attacker,
-                redraws=redraws,
-            )
-            curves[key] = drive_on_console(work, key)
-            numbers[key] = [
-                {"epsilon": p.epsilon, "mean_auc": p.mean_auc, "auc": {c: e.as_dict() for c, e in p.auc.items()}}
-                for p in curves[key]
-            ]
+    with gathering.workers():
+        for model in models:
+            opens = _opens(model, device)
+            classifier = opened_here(opens, gathering.placement)
+            test = find_test_set(classifier, data, labels=_labels(table)).first(images)
+            for domain, name in enumerate(classifier.architecture.domain_names or ("",)):
+                key = f"{classifier.name}, {name} batch norm" if name else classifier.name
+                steps = robustness_curve(
+                    opens,
+                    classifier.architecture.labels,
+                    test,
+                    radii,
+                    [domain],
+                    attacker=attacker,
+                    redraws=redraws,
+                    gathering=gathering,
+                )
+                curves[key] = drive_on_console(steps, key)
+                numbers[key] = [
+                    {"epsilon": p.epsilon, "mean_auc": p.mean_auc, "auc": {c: e.as_dict() for c, e in p.auc.items()}}
+                    for p in curves[key]
+                ]
     _save(out, "robustness", {"attack": attacker, "images": images, "curves": numbers}, robustness_figure(curves))
 
 
@@ -106,11 +124,12 @@ def layers(
     from napari_medgen.running.console import drive_on_console
     from napari_medgen.saliency.analyses.layer_similarity import layer_similarity
     from napari_medgen.saliency.analyses.plots import similarity_figure
-    from napari_medgen.saliency.evaluation.labelled_set import load_test_set
+    from napari_medgen.saliency.evaluation.images import inputs_of
+    from napari_medgen.saliency.evaluation.labelled_set import find_test_set
 
     one, other = _load(first, device), _load(second, device)
-    test = drive_on_console(load_test_set(one, data, labels=_labels(table), masks=False), "Reading").first(images)
-    found = drive_on_console(layer_similarity(one, other, test.inputs, domains=domains), "Comparing")
+    inputs = inputs_of(one, find_test_set(one, data, labels=_labels(table)).first(images))
+    found = drive_on_console(layer_similarity(one, other, inputs, domains=domains), "Comparing")
     names = [f"{c.name}, batch norm {d}" for c, d in zip((one, other), domains, strict=True)]
     numbers = {"first": names[0], "second": names[1], "layers": [found.first, found.second], "cka": found.matrix.tolist()}
     _save(out, "layer-similarity", numbers, similarity_figure(found, *names))
@@ -132,19 +151,20 @@ def surface(
     from napari_medgen.running.console import drive_on_console
     from napari_medgen.saliency.analyses.loss_surface import loss_surface
     from napari_medgen.saliency.analyses.plots import surface_figure
-    from napari_medgen.saliency.evaluation.labelled_set import load_test_set
+    from napari_medgen.saliency.evaluation.images import inputs_of
+    from napari_medgen.saliency.evaluation.labelled_set import find_test_set
 
     classifier = _load(model, device)
-    test = drive_on_console(load_test_set(classifier, data, labels=_labels(table), masks=False), "Reading")
+    test = find_test_set(classifier, data, labels=_labels(table))
     if index >= len(test):
         raise MedGenError(f"There are {len(test)} test images; the last is number {len(test) - 1}.")
-    one = slice(index, index + 1)
-    surfaces = {}
+    one = test.rows([index])
+    inputs, surfaces = inputs_of(classifier, one), {}
     for domain, name in enumerate(classifier.architecture.domain_names or ("",)):
-        work = loss_surface(classifier, test.inputs[one], test.targets[one], domain=domain, reach=reach, points=points)
+        work = loss_surface(classifier, inputs, one.targets, domain=domain, reach=reach, points=points)
         surfaces[f"{name} batch norm" if name else classifier.name] = drive_on_console(work, name or classifier.name)
     numbers = {
-        "image": test.names[index],
+        "image": one.cases[0].image.stem,
         "surfaces": {
             key: {"steps": s.along_gradient.tolist(), "loss": s.loss.tolist(), "steepest": s.steepest}
             for key, s in surfaces.items()

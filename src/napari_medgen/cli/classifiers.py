@@ -20,10 +20,11 @@ from napari_medgen.cli.options import (
     ModelArgument,
     Redraws,
     Threads,
+    Work,
     WriteCard,
 )
 from napari_medgen.cli.options import Table as TableOption
-from napari_medgen.cli.reports import report_figures, without_nan
+from napari_medgen.cli.reports import report_figures, tell_unreadable, without_nan
 from napari_medgen.cli.shards import report_folder
 from napari_medgen.errors import MedGenError
 from napari_medgen.running.console import warn
@@ -63,9 +64,10 @@ def explain(
     """Show where a classifier looks: overlay as PNG, raw map, and JSON; of a folder, one table and a picture each."""
     from napari_medgen.imaging.files import radiographs_in
     from napari_medgen.models.catalogue import find_model
-    from napari_medgen.models.kept import Kept
+    from napari_medgen.models.kept import Kept, opened_here
     from napari_medgen.running.shards import Placement
-    from napari_medgen.saliency.folder import ExplainWay, explain_files, open_classifier
+    from napari_medgen.saliency.folder import ExplainWay, explain_files
+    from napari_medgen.saliency.model import open_classifier
     from napari_medgen.saliency.request import ExplainRequest
 
     request = ExplainRequest(label, ("clean", "adversarial").index(batch_norm), method, clip)
@@ -74,7 +76,7 @@ def explain(
         raise MedGenError("A cluster is for a folder of images.")
     for name in model or ["chest-pneumonia"]:
         opens = Kept.of(open_classifier, find_model(name), device=device)
-        classifier = opens() if placement.here else replace(opens, device="cpu")()
+        classifier = opened_here(opens, placement)
         if batch_norm == "adversarial" and classifier.architecture.network.domains < 2:
             raise MedGenError(f"{name} has one batch norm: --batch-norm adversarial changes nothing.")
         if image.is_dir():
@@ -152,27 +154,34 @@ def evaluate_classifier(
     attacked: Annotated[int, typer.Option(min=2, help="Images that are attacked, at most.")] = 400,
     redraws: Redraws = 10_000,
     device: DeviceName = "",
+    cluster: ClusterName = "",
+    threads: Threads = 0,
+    work: Work = None,
     write: WriteCard = False,
     as_json: AsJson = False,
 ) -> None:
     """AUC with intervals, accuracy, calibration, AUC under attack, and scores of the maps where masks exist."""
     from napari_medgen.models.catalogue import find_model
+    from napari_medgen.models.kept import Kept
     from napari_medgen.running.console import drive_on_console
-    from napari_medgen.running.devices import choose_device
+    from napari_medgen.running.gathering import Gathering
+    from napari_medgen.running.shards import Placement
     from napari_medgen.saliency.evaluation import measure
     from napari_medgen.saliency.evaluation.labelled_set import LabelTable
-    from napari_medgen.saliency.model import Classifier
+    from napari_medgen.saliency.model import open_classifier
 
     folder = find_model(model)
-    classifier = Classifier(folder, choose_device(device))
+    opens, gathering = Kept.of(open_classifier, folder, device=device), Gathering(Placement(cluster, threads), work)
     asked = measure.EvaluationRequest(
         epsilons=tuple(epsilon or measure.EvaluationRequest.epsilons), attacked_images=attacked, redraws=redraws
     )
     asked_for = LabelTable(table or LabelTable.table, image_column, subject_column, blank, uncertain)
     labels = asked_for if table or asked_for != LabelTable() else None
-    report = drive_on_console(measure.evaluate_classifier(classifier, data, asked, labels=labels), "Evaluating")
+    steps = measure.evaluate_classifier(opens, data, asked, labels=labels, gathering=gathering)
+    report = drive_on_console(steps, "Evaluating")
     for name, count in report["left_out"].items():
         warn([f"Left out, since nobody knows: {count} images ({name})."])
+    tell_unreadable(report["unreadable"], work)
     report_figures(folder, report, measure.figures(report), write=write, as_json=as_json)
 
 
@@ -187,19 +196,30 @@ def evaluate_variants(
     attacked: Annotated[int, typer.Option(min=2, help="Images that are attacked, at most.")] = 400,
     redraws: Redraws = 10_000,
     device: DeviceName = "",
+    cluster: ClusterName = "",
+    threads: Threads = 0,
+    work: Work = None,
     as_json: AsJson = False,
 ) -> None:
     """Standard, adversarial and dual training beside each other: AUC, AUC under attack, energy and peak of the maps."""
     from napari_medgen.running.console import drive_on_console
-    from napari_medgen.running.devices import choose_device
+    from napari_medgen.running.gathering import Gathering
+    from napari_medgen.running.shards import Placement
     from napari_medgen.saliency.evaluation.variants import compare_variants, family_members
 
-    found = {}
+    found, gathering = {}, Gathering(Placement(cluster, threads), work)
     for family, folder in _folders(families or [], data or []).items():
-        work = compare_variants(
-            family_members(family), folder, choose_device(device), epsilon=epsilon, attacked_images=attacked, redraws=redraws
+        steps = compare_variants(
+            family_members(family),
+            folder,
+            device,
+            epsilon=epsilon,
+            attacked_images=attacked,
+            redraws=redraws,
+            gathering=gathering,
         )
-        found[family] = drive_on_console(work, family)
+        found[family] = drive_on_console(steps, family)
+        tell_unreadable(found[family].unreadable, work)
     if as_json:
         content = {family: comparison.as_dict() for family, comparison in found.items()}
         print(json.dumps(without_nan(content), indent=2, allow_nan=False))

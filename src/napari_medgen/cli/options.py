@@ -22,6 +22,9 @@ ClusterName = Annotated[
         help="local:N for N processes of this machine, tcp://HOST:8786 for a scheduler of dask, or slurm:N jobs.",
     ),
 ]
+Work = Annotated[
+    Path | None, typer.Option(help="Folder in which numbers are kept, so that the same command goes on after a stop.")
+]
 Threads = Annotated[int, typer.Option(min=0, help="That a piece is computed with; 0 for what fits.")]
 Precision = Annotated[
     Literal["", "float32", "bfloat16"], typer.Option(help="What to compute in; by default what the model's card asks for.")

@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from napari_medgen.cli.options import AsJson, ClusterName, DeviceName, Model, ModelArgument, Threads, WriteCard
-from napari_medgen.cli.reports import report_figures
+from napari_medgen.cli.options import AsJson, ClusterName, DeviceName, Model, ModelArgument, Threads, Work, WriteCard
+from napari_medgen.cli.reports import report_figures, tell_unreadable
 from napari_medgen.cli.shards import report_folder
 from napari_medgen.errors import CohortError, MedGenError
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_medgen.models.kept import Kept
     from napari_medgen.progression.cohort.visits import Visit
     from napari_medgen.progression.folder import ExtrapolateWay
+    from napari_medgen.progression.knee_measures import Judged
     from napari_medgen.progression.model import Extrapolator
     from napari_medgen.running.devices import Device
     from napari_medgen.running.shards import Placement
@@ -66,6 +67,16 @@ class OpensExtrapolator:
 
         cohort = open_cohort(self.cohort) if self.cohort else None
         return Extrapolator(folders[0], FrameGrader(Classifier(folders[1], device)), cohort, device)
+
+
+def open_judged(folders: Sequence[ModelFolder], device: Device) -> Judged:
+    """A progression model of its folder and its classifier's, and the supervised classifier where there is a third."""
+    from napari_medgen.progression.knee_measures import Judged
+    from napari_medgen.saliency.frame_grader import FastProgression
+    from napari_medgen.saliency.model import Classifier
+
+    extrapolator = OpensExtrapolator()(folders[:2], device)
+    return Judged(extrapolator, *(FastProgression(Classifier(folder, device)) for folder in folders[2:]))
 
 
 def _folders(model: str, classifier: str) -> tuple[ModelFolder, ModelFolder]:
@@ -234,6 +245,7 @@ def build(
     threads: Threads = 0,
 ) -> None:
     """Project every visit of a folder. A build that is stopped, even by a kill, goes on where it was."""
+    from napari_medgen.models.kept import opened_here
     from napari_medgen.progression.cohort_building import BuildRequest, Spreading, build_cohort
     from napari_medgen.progression.request import ProjectionRequest
     from napari_medgen.progression.training.recipe import SURROGATE
@@ -241,9 +253,9 @@ def build(
     from napari_medgen.running.folder_rows import write_failures
     from napari_medgen.running.shards import Placement
 
-    opens, placement = kept_extrapolator(model, classifier=classifier, device=device), Placement(cluster, threads)
-    # Where others compute, this process asks the model for its fingerprint only.
-    known = opens() if placement.here else replace(opens, device="cpu")()
+    placement = Placement(cluster, threads)
+    opens = kept_extrapolator(model, classifier=classifier, device=device)
+    known = opened_here(opens, placement)
     layout = "table" if table else layout
     visits = _visits(images, table, layout, grades or [], model, split, first_is_baseline)
     request = BuildRequest(
@@ -357,23 +369,29 @@ def evaluate_progression(
     mode: Mode = "strict",
     classifier: Classifier = "",
     device: DeviceName = "",
+    cluster: ClusterName = "",
+    threads: Threads = 0,
+    work: Work = None,
     write: WriteCard = False,
     as_json: AsJson = False,
 ) -> None:
     """Projection error, distance to the real follow-up, grades along the path, and the risk's AUC with its interval."""
     from napari_medgen.models.catalogue import find_model
+    from napari_medgen.models.kept import Kept
     from napari_medgen.progression import evaluation
     from napari_medgen.progression.cohort.folder import open_cohort
     from napari_medgen.progression.cohort.origin import require_model
+    from napari_medgen.progression.knee_measures import EvaluationRequest
     from napari_medgen.running.console import drive_on_console
-    from napari_medgen.saliency.frame_grader import FastProgression
-    from napari_medgen.saliency.model import Classifier
+    from napari_medgen.running.gathering import Gathering
+    from napari_medgen.running.shards import Placement
 
     folder, found = find_model(model), open_cohort(cohort)
     require_model(found, folder)
-    extrapolator = open_extrapolator(model, classifier=classifier, device=device)
-    baseline = FastProgression(Classifier(find_model(supervised), extrapolator.device)) if supervised else None
-    asked = evaluation.EvaluationRequest(horizon=horizon, neighbours=neighbours, mode=mode)
-    work = evaluation.evaluate_progression(extrapolator, found, asked, baseline)
-    report = drive_on_console(work, "Evaluating")
+    others = [find_model(supervised)] if supervised else []
+    opens = Kept.of(open_judged, *_folders(model, classifier), *others, device=device)
+    asked = EvaluationRequest(horizon=horizon, neighbours=neighbours, mode=mode)
+    gathering = Gathering(Placement(cluster, threads), work)
+    report = drive_on_console(evaluation.evaluate_progression(opens, found, asked, gathering), "Evaluating")
+    tell_unreadable(report["unreadable"], work)
     report_figures(folder, report, evaluation.figures(report), write=write, as_json=as_json)

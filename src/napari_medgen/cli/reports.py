@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
+from napari_medgen.running.console import warn
+
 if TYPE_CHECKING:
     from napari_medgen.models.card import Figure
     from napari_medgen.models.folder import ModelFolder
+
+
+_NAMED = 20  # images that could not be used and are named on the screen
 
 
 def report_figures(
@@ -29,6 +36,17 @@ def report_figures(
     for name, figure in figures.items():
         table.add_row(name, figure.text, figure.note)
     Console().print(table)
+
+
+def tell_unreadable(unreadable: Mapping[str, str], work: Path | None) -> None:
+    """Name images that could not be used; a folder of notes gets the list of all."""
+    from napari_medgen.running.folder_rows import FAILURES, write_failures
+
+    warn(f"Left out: {name}: {why}" for name, why in list(unreadable.items())[:_NAMED])
+    if not unreadable:
+        return
+    text = f"{len(unreadable)} images could not be used"
+    warn([f"{text}: {write_failures(work, unreadable)}" if work else f"{text}; --work DIR lists them in {FAILURES} there."])
 
 
 def without_nan(content: Any) -> Any:

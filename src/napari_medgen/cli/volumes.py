@@ -18,9 +18,10 @@ from napari_medgen.cli.options import (
     Precision,
     SamplerName,
     Threads,
+    Work,
     WriteCard,
 )
-from napari_medgen.cli.reports import report_figures
+from napari_medgen.cli.reports import report_figures, tell_unreadable
 from napari_medgen.cli.shards import spread_on_console
 from napari_medgen.errors import MedGenError
 from napari_medgen.running.console import warn
@@ -156,20 +157,26 @@ def evaluate_volumes(
     sampler: SamplerName = "dpm++",
     steps: Annotated[int, typer.Option(help="Denoiser steps.")] = 20,
     device: DeviceName = "",
+    cluster: ClusterName = "",
+    threads: Threads = 0,
+    work: Work = None,
     write: WriteCard = False,
     as_json: AsJson = False,
 ) -> None:
     """Reconstruction, MS-SSIM, feature distance, memorisation and speed."""
     from napari_medgen.models.catalogue import find_model
+    from napari_medgen.models.kept import Kept
     from napari_medgen.running.console import drive_on_console
-    from napari_medgen.running.devices import choose_device
+    from napari_medgen.running.gathering import Gathering
+    from napari_medgen.running.shards import Placement
     from napari_medgen.volumes.evaluation import measure
-    from napari_medgen.volumes.model import VolumeGenerator
+    from napari_medgen.volumes.many import open_generator
     from napari_medgen.volumes.request import SampleRequest
 
     folder = find_model(model)
-    generator = VolumeGenerator(folder, choose_device(device))
+    opens, gathering = Kept.of(open_generator, folder, device=device), Gathering(Placement(cluster, threads), work)
     request = SampleRequest(sampler=sampler, steps=steps)
-    work = measure.evaluate_volumes(generator, data, count=count, pairs=pairs, request=request)
-    report = drive_on_console(work, "Evaluating")
+    measuring = measure.evaluate_volumes(opens, data, count=count, pairs=pairs, request=request, gathering=gathering)
+    report = drive_on_console(measuring, "Evaluating")
+    tell_unreadable(report["unreadable"], work)
     report_figures(folder, report, measure.figures(report), write=write, as_json=as_json)

@@ -12,6 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from napari_medgen.errors import ModelError
 from napari_medgen.models.folder import ModelFolder, open_folder
 from napari_medgen.running.devices import Device, choose_device
+from napari_medgen.running.shards import Placement
 from napari_medgen.running.stamps import fingerprint
 from napari_medgen.running.workers import own_device
 
@@ -80,6 +81,11 @@ class Kept(Generic[M]):
     def __call__(self) -> M:
         found: M = _kept(replace(self, device=own_device(self.device)))
         return found
+
+
+def opened_here(opens: Opens[M], placement: Placement) -> M:
+    """The model in this process; where others compute, on the CPU, for it is only asked what it is."""
+    return (opens if placement.here or not isinstance(opens, Kept) else replace(opens, device="cpu"))()
 
 
 def key_of(checksums: Sequence[str], more: str = "") -> str:

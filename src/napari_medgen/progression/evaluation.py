@@ -2,90 +2,46 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from napari_medgen.errors import CohortError
-from napari_medgen.imaging.files import read_radiograph
-from napari_medgen.imaging.radiograph import Radiograph
 from napari_medgen.models.card import Figure
+from napari_medgen.models.kept import Opens, opened_here
 from napari_medgen.progression.cohort.cohort import Cohort
 from napari_medgen.progression.cohort.progressors import Outcome, outcomes
-from napari_medgen.progression.frames import frame_of, to_grey
-from napari_medgen.progression.grader import expected_grade, normalised, perceptual_distance
+from napari_medgen.progression.knee_measures import Baseline, EvaluationRequest, Judged, Knee, MeasuresKnee
 from napari_medgen.progression.model import Extrapolator
-from napari_medgen.progression.risk import progression_risk
 from napari_medgen.progression.side_check import FIGURE as SIDE_FIGURE
-from napari_medgen.progression.side_check import side_margin
-from napari_medgen.progression.trajectories import Extrapolation, ExtrapolationRequest, Mode, extrapolate, walk
+from napari_medgen.progression.trajectories import ExtrapolationRequest, extrapolate, walk
+from napari_medgen.running.gathering import Gathering, gather
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.shards import Shard
+from napari_medgen.running.stamps import file_stamp
 from napari_medgen.statistics.agreement import quadratic_kappa
 from napari_medgen.statistics.bootstrap import group_indices, mean_estimate
 from napari_medgen.statistics.delong import compare_delong, delong
 
-_AT_ONCE = 16
 _SEVERAL = 2  # visits that one step leads to the end of
 
 
-class Baseline(Protocol):
-    """A supervised classifier of fast progression, which sees the baseline image alone."""
-
-    @property
-    def name(self) -> str:
-        """Of the model."""
-
-    def risk(self, image: Radiograph) -> float:
-        """Probability of fast progression."""
-
-
-@dataclass(frozen=True)
-class EvaluationRequest:
-    """How to measure.
-
-    Attributes
-    ----------
-    horizon
-        Months at which every knee's risk is taken: the same for all, so that the time to a known follow-up tells nothing.
-    months
-        Times at which the mean grade along the path is reported.
-    neighbours, mode
-        As for an extrapolation.
-    """
-
-    horizon: float = 48.0
-    months: tuple[float, ...] = (12.0, 24.0, 48.0, 96.0)
-    neighbours: int = 8
-    mode: Mode = "strict"
-
-
-@dataclass(frozen=True)
-class _Case:
-    """A knee whose follow-up is known: its rows in the cohort, and its frames (1, 1, H, W) in [-1, 1]."""
-
-    outcome: Outcome
-    row: int
-    baseline: Tensor
-    followup: Tensor
-    image: Radiograph
-
-
 def evaluate_progression(
-    extrapolator: Extrapolator, cohort: Cohort, request: EvaluationRequest | None = None, baseline: Baseline | None = None
+    opens: Opens[Judged], cohort: Cohort, request: EvaluationRequest | None = None, gathering: Gathering | None = None
 ) -> Steps[dict[str, Any]]:
     """Measure a model on a cohort of patients it was not trained on; neighbours come from the model's own cohort.
 
     Parameters
     ----------
+    opens
+        Gives the model, and the supervised classifier that its risk is compared with.
     cohort
-        Built with the model, with its images at hand.
-    baseline
-        The supervised classifier that the risk is compared with.
+        Built with the model, with its images at hand; a knee whose image is not there, or cannot be read, is named.
+    gathering
+        Where the knees are measured, and where their numbers are kept.
 
     Yields
     ------
@@ -95,25 +51,50 @@ def evaluate_progression(
     Raises
     ------
     CohortError
-        If no knee has two graded visits, an image is missing, or a patient is in the model's own cohort too.
+        If no knee with images has two graded visits, or a patient is in the model's own cohort too.
     """
-    request = request or EvaluationRequest()
+    request, gathering = request or EvaluationRequest(), gathering or Gathering()
+    judged = opened_here(opens, gathering.placement)
+    extrapolator = judged.extrapolator
     known = extrapolator.known_cohort
     own = {visit.patient for visit in known.visits}
     shared = {patient for patient in {v.patient for v in cohort.visits} if known.key_of(patient) in own}
     if shared:
         raise CohortError(f"{len(shared)} patients are in the model's own cohort too, for example {min(shared)}.")
-    rows = {visit.image: row for row, visit in enumerate(cohort.visits)}
     found = outcomes(cohort.visits)
     if not found:
         raise CohortError("No knee of the cohort has two graded visits at different times.")
-    measured = []
-    for number, outcome in enumerate(found):
-        case = _case(outcome, rows[outcome.baseline.image], cohort, extrapolator)
-        measured.append(_measure(case, cohort, extrapolator, request, baseline))
-        yield Progress(number + 1, len(found), "Evaluating")
+    unreadable: dict[str, str] = {}
+    knees = _knees(found, cohort, unreadable)
+    latents = hashlib.sha256(np.ascontiguousarray(cohort.latents).tobytes()).hexdigest()
+    plan = [opens.key, latents, vars(request)]
+    measured = yield from gather(MeasuresKnee(opens, request), knees, gathering, plan, "Measuring knees")
+    unreadable |= {piece.name: one["failed"] for piece, one in zip(knees, measured, strict=True) if "failed" in one}
+    kept = [(piece.what.outcome, one) for piece, one in zip(knees, measured, strict=True) if "failed" not in one]
+    if not kept:
+        raise CohortError(f"No knee of the cohort can be measured. {next(iter(unreadable.values()))}")
     walked = yield from _walked(cohort, extrapolator)
-    return _report(found, measured, request, cohort, baseline) | {"several_visits": walked}
+    report = _report([outcome for outcome, _ in kept], [one for _, one in kept], request, cohort, judged.baseline)
+    return report | {"several_visits": walked, "unreadable": unreadable}
+
+
+def _knees(found: Sequence[Outcome], cohort: Cohort, missing: dict[str, str]) -> list[Shard[Knee]]:
+    """A shard a knee; those whose images are not there are told."""
+    rows = {id(visit): row for row, visit in enumerate(cohort.visits)}
+    pieces = []
+    for outcome in found:
+        first, last = (rows[id(visit)] for visit in (outcome.baseline, outcome.followup))
+        name, paths = (
+            f"{outcome.baseline.image} to {outcome.followup.image}",
+            [cohort.image_path(row) for row in (first, last)],
+        )
+        if paths[0] is None or paths[1] is None:
+            absent = outcome.baseline if paths[0] is None else outcome.followup
+            missing[name] = f"The image {absent.image} of the cohort is not there."
+            continue
+        files = tuple(file_stamp(path) for path in paths)
+        pieces.append(Shard(name, Knee(outcome, cohort.latents[first], paths[0].resolve(), paths[1].resolve(), files)))
+    return pieces
 
 
 def _walked(cohort: Cohort, extrapolator: Extrapolator) -> Steps[dict[str, Any] | None]:
@@ -146,77 +127,6 @@ def _walked(cohort: Cohort, extrapolator: Extrapolator) -> Steps[dict[str, Any] 
         return None
     groups = group_indices(patients)
     return {"knees": len(patients)} | {name: mean_estimate(row, groups=groups).as_dict() for name, row in distances.items()}
-
-
-def _case(outcome: Outcome, row: int, cohort: Cohort, extrapolator: Extrapolator) -> _Case:
-    def read(visit_row: int) -> Radiograph:
-        path, visit = cohort.image_path(visit_row), cohort.visits[visit_row]
-        if path is None:
-            raise CohortError(f"The image {visit.image} of the cohort is not there.")
-        return replace(read_radiograph(path), laterality=visit.side)
-
-    later = next(i for i, visit in enumerate(cohort.visits) if visit is outcome.followup)
-    image = read(row)
-    own = extrapolator.architecture
-    return _Case(outcome, row, frame_of(image, own)[1], frame_of(read(later), own)[1], image)
-
-
-def _measure(
-    case: _Case, cohort: Cohort, extrapolator: Extrapolator, request: EvaluationRequest, baseline: Baseline | None
-) -> dict[str, Any]:
-    w = cohort.latents[case.row]
-    asked = ExtrapolationRequest(request.months, request.neighbours, request.mode)
-    way = extrapolate(
-        w,
-        extrapolator.known_cohort,
-        asked,
-        side=case.outcome.baseline.side,
-        mirrored=bool(extrapolator.architecture.mirror),
-    )
-    images = _images(extrapolator, w, _changes(way, case.outcome.months, request))
-    before, after = to_grey(case.baseline), to_grey(case.followup)
-    said = extrapolator.grader.probabilities(torch.cat([before, after, images]))
-    grades, base = expected_grade(said).numpy(), said[0].numpy()
-    length, ways = len(request.months), 4 + len(request.months)
-    return {
-        "projection": _distance(extrapolator, before, images[:1]),
-        "predicted": _distance(extrapolator, after, images[1:2]),
-        "copied": _distance(extrapolator, after, before),
-        "copied_projection": _distance(extrapolator, after, images[:1]),
-        "path": [float(grades[2]), *(float(g) for g in grades[4 : 4 + length])],
-        "predicted_grade": int(said[3].argmax()),
-        "baseline_grade": int(said[0].argmax()),
-        "risk": float(progression_risk(base, said[ways].numpy())),
-        "projected_risk": float(progression_risk(said[2].numpy(), said[ways].numpy())),
-        "neighbours_risk": float(progression_risk(base, said[ways + 1 :].numpy()).mean()),
-        "expected_grade": float(grades[0]),
-        "supervised": baseline.risk(case.image) if baseline is not None else None,
-        "side_margin": side_margin(extrapolator, case.image),
-    }
-
-
-def _changes(way: Extrapolation, months: float, request: EvaluationRequest) -> NDArray[np.float32]:
-    """Nothing, to the follow-up, along the path, to the horizon, and to the horizon on each neighbour's way."""
-    mean = [way.change(0), way.change(months), *(way.change(m) for m in request.months), way.change(request.horizon)]
-    return np.stack([*mean, *(way.change(request.horizon, i) for i in range(len(way.neighbours)))])
-
-
-@torch.no_grad()
-def _images(extrapolator: Extrapolator, w: NDArray[np.float32], changes: NDArray[np.float32]) -> Tensor:
-    ws = torch.from_numpy(w + changes).to(extrapolator.device.torch)
-    parts = [
-        to_grey(extrapolator.generator.synthesis(extrapolator.generator.spread(ws[i : i + _AT_ONCE])))
-        for i in range(0, len(ws), _AT_ONCE)
-    ]
-    return torch.cat(parts).cpu()
-
-
-@torch.no_grad()
-def _distance(extrapolator: Extrapolator, a: Tensor, b: Tensor) -> tuple[float, float]:
-    """PSNR in decibels and perceptual distance of two frames in [0, 1]."""
-    error = float((a - b).square().mean())
-    features = [normalised(extrapolator.grader.features(one)) for one in (a, b)]
-    return float(-10 * np.log10(max(error, 1e-10))), float(perceptual_distance(*features)[0])
 
 
 def _report(

@@ -31,6 +31,7 @@ _BEAT = 0.2  # seconds between two looks at what came back
 _CONNECTING = 10  # seconds
 _PATIENCE = 60.0  # seconds that a scheduler may be away; dask itself gives up after about as long as connecting may take
 _one_at_a_time = threading.Lock()
+_held: dict[Placement, Any] = {}
 
 
 def own_device(asked: str) -> str:
@@ -70,7 +71,7 @@ def _do(work: Callable[[Any], Steps[Any]], what: Any, threads: int) -> Outcome:
 
 def on_workers(work: Callable[[A], Steps[R]], shards: Sequence[Shard[A]], placement: Placement) -> Outcomes:
     """Outcomes of shards on workers, as they end, with a beat of progress between."""
-    with _client(placement) as client:
+    with _client_of(placement) as client:
         yield "", Progress(0, len(shards), _where(client))
         flight = _Flight(client, work, shards, placement.threads)
         ended, away_since = 0, None
@@ -190,6 +191,24 @@ def _workers(client: Any) -> int:
         if client.status == "running":
             raise
         return 0
+
+
+@contextlib.contextmanager
+def held(placement: Placement) -> Iterator[None]:
+    """Workers that stay for all that is spread meanwhile: starting them takes as long as many shards."""
+    if placement.here or placement in _held:
+        yield
+        return
+    with _client(placement) as client:
+        _held[placement] = client
+        try:
+            yield
+        finally:
+            del _held[placement]
+
+
+def _client_of(placement: Placement) -> contextlib.AbstractContextManager[Any]:
+    return contextlib.nullcontext(_held[placement]) if placement in _held else _client(placement)
 
 
 @contextlib.contextmanager

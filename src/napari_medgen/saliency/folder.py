@@ -9,9 +9,7 @@ from pathlib import Path
 from napari_medgen.errors import UnsuitableError, WritingError
 from napari_medgen.imaging.files import read_radiograph
 from napari_medgen.imaging.radiograph import Laterality
-from napari_medgen.models.folder import ModelFolder
 from napari_medgen.models.kept import Opens
-from napari_medgen.running.devices import Device
 from napari_medgen.running.folder_rows import Row
 from napari_medgen.running.folders import FolderJob, FolderReport, Item, work_through
 from napari_medgen.running.naming import plain
@@ -79,11 +77,6 @@ def explain_files(
     plan = fingerprint([opens.key, asdict(way)])
     job = FolderJob(TABLE, out, plan, _Explain(opens, out.resolve(), way), placement or Placement())
     return (yield from work_through(files, job))
-
-
-def open_classifier(folders: Sequence[ModelFolder], device: Device) -> Classifier:
-    """The classifier of its folder, for whoever explains."""
-    return Classifier(folders[0], device)
 
 
 @dataclass(frozen=True)

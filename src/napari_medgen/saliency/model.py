@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.imaging.radiograph import Radiograph
+from napari_medgen.models.folder import ModelFolder
+from napari_medgen.running.devices import Device
 from napari_medgen.saliency.loaded import LoadedClassifier
 from napari_medgen.saliency.look import Look
 from napari_medgen.saliency.maps import Answer, SaliencyMap
@@ -38,3 +42,8 @@ class Classifier(LoadedClassifier):
     def explain(self, image: Radiograph, request: ExplainRequest | None = None) -> SaliencyMap:
         """Where the network looked, on the image's own pixels; see :meth:`Look.map`."""
         return self.look(image, explain=True).map(request)
+
+
+def open_classifier(folders: Sequence[ModelFolder], device: Device) -> Classifier:
+    """The classifier of its folder, for whoever is given folders (:class:`napari_medgen.models.kept.Kept`)."""
+    return Classifier(folders[0], device)

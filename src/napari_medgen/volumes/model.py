@@ -20,6 +20,7 @@ from napari_medgen.models.folder import ModelFolder, build_network
 from napari_medgen.running.convolution import channels_last_3d
 from napari_medgen.running.devices import Device, choose_device, free_bytes, memory_guard, require_bytes, smaller_instead
 from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.running.room import scratch_folder
 from napari_medgen.volumes.architecture import (
     AUTOENCODER_FILE,
     DENOISER_FILE,
@@ -44,6 +45,7 @@ from napari_medgen.volumes.streaming import (
     encode_bytes,
     encode_in_slabs,
     least_decode_bytes,
+    scratch_bytes,
 )
 
 _TRAINING_ONLY = "|".join(f".{name}" for name in TRAINING_ONLY)
@@ -265,7 +267,8 @@ class VolumeGenerator:
             if image is None:
                 needed = least_decode_bytes(sizes, shape)
                 require_bytes(needed, self.device, f"Decoding {' x '.join(map(str, shape))} voxels", _ADVICE)
-                image = decode_streamed(self.autoencoder, latent, quantise=quantise)
+                scratch = scratch_folder(scratch_bytes(sizes, shape))
+                image = decode_streamed(self.autoencoder, latent, quantise=quantise, scratch=scratch)
         return image.float().clamp(-1, 1)
 
     @torch.no_grad()

@@ -4,12 +4,14 @@
 asked for a slab, and each layer asks the one before it for the slices that it needs, so that at full resolution nothing but
 slabs exists. A group norm needs statistics of the whole volume: they are summed up in a pass of their own, in which
 everything below the norm is computed once more. A block of two residuals takes five passes, ten convolutions in the place of
-four.
+four. With room on a disk each layer's output is kept there instead, and made once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Protocol, cast
 
 import torch
@@ -18,9 +20,11 @@ from torch.nn import functional as F
 
 from napari_medgen.volumes.decoding import Statistics, decode_bytes, nearest_vectors, residual_in_slabs, room
 from napari_medgen.volumes.networks.vqgan import VQGAN, ResBlock, SamePadConv3d, SamePadConvTranspose3d, VQGANSizes
+from napari_medgen.volumes.scratch import Stored
 
 _SLICES_AT_ONCE = 64 * 2**20  # bytes of a slab of the widest layer
 _SLABS_ALIVE = 14  # of a block's layers, with what they make on the way
+_STORED_ALIVE = 3  # of a block's layers on a disk at a time: an earlier one goes when the next is whole
 
 
 class Slices(Protocol):
@@ -117,11 +121,11 @@ class Enlarged:
 
 
 class Residual:
-    """A residual block of a source."""
+    """A residual block of a source; ``keep`` is what becomes of what its first convolution made."""
 
-    def __init__(self, block: ResBlock, source: Slices, slab: int) -> None:
+    def __init__(self, block: ResBlock, source: Slices, slab: int, keep: Callable[[Slices], Slices] = Rolling) -> None:
         self._source, self.depth = source, source.depth
-        inner = Rolling(Convolved(block.conv1, source, block.norm1, slab))
+        inner = keep(Convolved(block.conv1, source, block.norm1, slab))
         self._branch = Convolved(block.conv2, inner, block.norm2, slab)
 
     def part(self, start: int, stop: int) -> torch.Tensor:
@@ -147,24 +151,34 @@ def gathered(source: Slices, slab: int) -> torch.Tensor:
 
 
 @torch.no_grad()
-def decode_streamed(net: VQGAN, latent: torch.Tensor, *, quantise: bool = True, slab: int = 0) -> torch.Tensor:
+def decode_streamed(
+    net: VQGAN, latent: torch.Tensor, *, quantise: bool = True, slab: int = 0, scratch: Path | None = None
+) -> torch.Tensor:
     """The image of one latent (1, C, d, h, w), equal to ``net.decode`` up to rounding.
 
     Parameters
     ----------
     slab
         Slices at a time; 0 for what fits.
+    scratch
+        Folder of a disk with room for :func:`scratch_bytes`; without one, what is needed again is made again.
+
+    Raises
+    ------
+    WritingError
+        If the disk has no room after all.
     """
     decoder = net.decoder
+    keep: Callable[[Slices], Slices] = functools.partial(Stored, folder=scratch) if scratch else Rolling
     x = net.post_vq_conv(nearest_vectors(net, latent, quantise))
     x = decoder.final_block(x)
     for place, block in enumerate(decoder.conv_blocks):
         stride = cast(SamePadConvTranspose3d, block.up).convt.stride
         channels = cast(SamePadConvTranspose3d, block.up).convt.out_channels
         own = slab or _slices(channels, x.shape[3] * stride[1], x.shape[4] * stride[2])
-        flow: Slices = Rolling(Enlarged(cast(SamePadConvTranspose3d, block.up), Whole(x)))
-        flow = Rolling(Residual(cast(ResBlock, block.res1), flow, own))
-        flow = Residual(cast(ResBlock, block.res2), flow, own)
+        flow = keep(Enlarged(cast(SamePadConvTranspose3d, block.up), Whole(x)))
+        flow = keep(Residual(cast(ResBlock, block.res1), flow, own, keep))
+        flow = Residual(cast(ResBlock, block.res2), flow, own, keep)
         if place == len(decoder.conv_blocks) - 1:
             flow = Convolved(decoder.conv_last, Rolling(flow))
         x = gathered(flow, own)
@@ -211,6 +225,11 @@ def streamed_bytes(sizes: VQGANSizes, shape: tuple[int, ...]) -> int:
         peak = max(peak, kept + made + flows)
         kept = made
     return peak
+
+
+def scratch_bytes(sizes: VQGANSizes, shape: tuple[int, ...]) -> int:
+    """Room on a disk that decoding an image of (D, H, W) takes at its peak."""
+    return _STORED_ALIVE * _count(shape, sizes.n_hiddens * 2)
 
 
 def least_decode_bytes(sizes: VQGANSizes, shape: tuple[int, ...]) -> int:

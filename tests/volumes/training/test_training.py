@@ -11,6 +11,7 @@ import torch
 
 import napari_medgen
 from napari_medgen.errors import ModelError, RecipeError
+from napari_medgen.models.kept import Opened
 from napari_medgen.running.devices import choose_device
 from napari_medgen.running.progress import drive
 from napari_medgen.volumes.evaluation.measure import evaluate_volumes, figures
@@ -119,7 +120,7 @@ def test_a_folder_becomes_a_model_that_samples_and_is_measured(recipe: Recipe, f
     assert sample.volume.spacing == pytest.approx((2, 2, 2))
     assert sample.nearest is not None
     assert sample.nearest.name.startswith("person")
-    report = drive(evaluate_volumes(generator, folder, count=2, pairs=4, request=SampleRequest(steps=2)))
+    report = drive(evaluate_volumes(Opened(generator, "small"), folder, count=2, pairs=4, request=SampleRequest(steps=2)))
     assert report["reconstruction"]["volumes"] == 2
     assert report["reconstruction"]["held_out"]
     assert report["ms_ssim"]["real"]["pairs"] == 4

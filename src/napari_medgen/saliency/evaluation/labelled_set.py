@@ -1,8 +1,10 @@
-"""Labelled images that a classifier is measured on."""
+"""Labelled images that a classifier is measured on, and what is known of them; their pixels are read when they are used."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -12,11 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_medgen.errors import RecipeError
-from napari_medgen.imaging.files import read_radiograph
-from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.models.recipe import About, validate_recipe
-from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.room import room_for
 from napari_medgen.saliency.model import Classifier
 from napari_medgen.saliency.training.cases import Case, find_cases
 from napari_medgen.saliency.training.recipe import ClassifierRecipe, DataRecipe
@@ -26,66 +24,81 @@ _BATCH = 64
 
 
 @dataclass(frozen=True)
-class Masked:
-    """A mask on an image's pixels: where the finding may be, and which pixels count."""
-
-    inside: NDArray[np.bool_]
-    counted: NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
 class TestSet:
-    """Images as the network sees them, and the truth.
+    """Images by their files, and the truth.
 
     Attributes
     ----------
-    inputs
-        (N, channels, H, W) float32 in [0, 1], on the CPU; in a mapped file where there are too many for the memory.
-    targets
-        (N, classes): 0, 1, or NaN.
-    views
-        What of each image is seen.
-    masks
-        Mask of each image, or None.
-    groups
-        (N,) number of each image's patient, so that patients are redrawn and not images.
-    names
-        File stems.
+    cases
+        Files of image and mask, patient, side and targets of each.
+    data
+        What the values of a mask mean.
     left_out
         Images that nothing is known of, and for each label those of which it alone is unknown; none of them counts.
+    unreadable
+        Why images could not be used, by their names; they are not among the cases.
     """
 
     __test__ = False  # not a test, whatever pytest thinks of the name
 
-    inputs: Tensor
-    targets: Tensor
-    views: list[NetworkView]
-    masks: list[Masked | None]
-    groups: NDArray[np.intp]
-    names: list[str]
-    left_out: dict[str, int]
+    cases: tuple[Case, ...]
+    data: DataRecipe
+    left_out: dict[str, int] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(self.cases)
 
-    def batches(self) -> list[slice]:
-        """Slices of at most 64 images."""
-        return [slice(i, i + _BATCH) for i in range(0, len(self), _BATCH)]
+    @cached_property
+    def targets(self) -> Tensor:
+        """(N, classes): 0, 1, or NaN."""
+        return torch.tensor([case.targets for case in self.cases], dtype=torch.float32)
+
+    @cached_property
+    def groups(self) -> NDArray[np.intp]:
+        """(N,) number of each image's patient, so that patients are redrawn and not images."""
+        return group_indices([case.subject for case in self.cases])
+
+    @property
+    def masked(self) -> bool:
+        """Whether any image has a mask."""
+        return any(case.mask is not None for case in self.cases)
+
+    def rows(self, rows: Sequence[int]) -> TestSet:
+        """Some of the images."""
+        return replace(self, cases=tuple(self.cases[row] for row in rows))
+
+    def batches(self, at_once: int = _BATCH) -> list[TestSet]:
+        """Parts of at most 64 images."""
+        return [self.rows(range(i, min(i + at_once, len(self)))) for i in range(0, len(self), at_once)]
 
     def first(self, count: int) -> TestSet:
         """A part of ``count`` images, spread over the whole."""
         if count >= len(self):
             return self
-        rows = np.linspace(0, len(self) - 1, count).round().astype(int)
-        return TestSet(
-            self.inputs[rows],
-            self.targets[rows],
-            [self.views[i] for i in rows],
-            [self.masks[i] for i in rows],
-            np.unique(self.groups[rows], return_inverse=True)[1],
-            [self.names[i] for i in rows],
-            self.left_out,
-        )
+        return self.rows(np.linspace(0, len(self) - 1, count).round().astype(int).tolist())
+
+    def without(self, unreadable: dict[Path, str]) -> TestSet:
+        """The set without images that could not be read, whose names and reasons it keeps.
+
+        Raises
+        ------
+        RecipeError
+            If none is left.
+        """
+        if not unreadable:
+            return self
+        left = tuple(case for case in self.cases if case.image not in unreadable)
+        if not left:
+            raise RecipeError(f"No test image can be used. {next(iter(unreadable.values()))}")
+        names = _names(unreadable)
+        return replace(self, cases=left, unreadable=self.unreadable | {names[path]: why for path, why in unreadable.items()})
+
+
+def _names(paths: Collection[Path]) -> dict[Path, str]:
+    """Names of files, with their folders' where several are called the same."""
+    single = len({path.name for path in paths}) == len(paths)
+    return {path: path.name if single else f"{path.parent.name}/{path.name}" for path in paths}
 
 
 @dataclass(frozen=True)
@@ -109,9 +122,7 @@ class LabelTable:
     uncertain: Literal["unknown", "absent"] = "unknown"
 
 
-def load_test_set(
-    classifier: Classifier, root: Path, *, labels: LabelTable | None = None, masks: bool = True
-) -> Steps[TestSet]:
+def find_test_set(classifier: Classifier, root: Path, *, labels: LabelTable | None = None) -> TestSet:
     """The test images of a data folder.
 
     Parameters
@@ -120,45 +131,20 @@ def load_test_set(
         Table that lists them; by default they are laid out as the model's recipe says, or for an imported model listed in
         ``labels.csv``.
 
-    Yields
-    ------
-    Progress
-        A step an image.
-
     Raises
     ------
     RecipeError
         If there is no test image of which anything is known.
     """
     recipe = _recipe(classifier, labels)
-    every = [case for case in find_cases(recipe, root, all_test=True) if case.split == "test"]
-    cases = [case for case in every if case.labelled]
+    every = [case for case in find_cases(recipe, root.resolve(), all_test=True) if case.split == "test"]
+    cases = tuple(case for case in every if case.labelled)
     if not cases:
         raise RecipeError(f"{root} holds no test image with a label.")
-    channels = classifier.architecture.network.channels
-    inputs = torch.from_numpy(room_for((len(cases), channels, *classifier.architecture.view.size)))
-    views, found = [], []
-    for index, case in enumerate(cases):
-        image = read_radiograph(case.image)
-        if case.side:
-            image = replace(image, laterality=case.side)
-        inputs[index] = classifier.see(image)[0].cpu()
-        views.append(classifier.view_of(image))
-        found.append(_mask(case, recipe.data, image.shape) if masks else None)
-        yield Progress(index + 1, len(cases), "Reading test images")
-    targets = torch.tensor([case.targets for case in cases], dtype=torch.float32)
-    groups = group_indices([case.subject for case in cases])
-    unknown = targets.isnan().sum(0).tolist()
+    found = TestSet(cases, recipe.data)
+    unknown = found.targets.isnan().sum(0).tolist()
     left_out = {"no label": len(every) - len(cases)} | dict(zip(recipe.labels, unknown, strict=True))
-    return TestSet(
-        inputs,
-        targets,
-        views,
-        found,
-        groups,
-        [case.image.stem for case in cases],
-        {name: count for name, count in left_out.items() if count},
-    )
+    return replace(found, left_out={name: count for name, count in left_out.items() if count})
 
 
 def _recipe(classifier: Classifier, labels: LabelTable | None) -> ClassifierRecipe:
@@ -185,13 +171,3 @@ def _recipe(classifier: Classifier, labels: LabelTable | None) -> ClassifierReci
         network=own.network,
         view=own.view,
     )
-
-
-def _mask(case: Case, data: DataRecipe, shape: tuple[int, int]) -> Masked | None:
-    if case.mask is None:
-        return None
-    pixels = read_radiograph(case.mask).pixels
-    if pixels.shape != shape:
-        rows = (np.arange(shape[0]) * pixels.shape[0] // shape[0])[:, None]
-        pixels = pixels[rows, np.arange(shape[1]) * pixels.shape[1] // shape[1]]
-    return Masked(pixels == data.mask_inside, pixels != data.mask_ignore)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from napari_medgen.errors import ModelError
 from napari_medgen.models.catalogue import list_models
 from napari_medgen.models.folder import ModelFolder
-from napari_medgen.running.devices import Device
+from napari_medgen.models.kept import Kept, Opens, opened_here
+from napari_medgen.running.gathering import Gathering
 from napari_medgen.running.progress import Steps
 from napari_medgen.saliency.architecture import ClassifierArchitecture, classifier_architecture
-from napari_medgen.saliency.evaluation.labelled_set import TestSet, load_test_set
-from napari_medgen.saliency.evaluation.measure import MapScores, score_maps
-from napari_medgen.saliency.evaluation.robustness import attack_set, class_aucs, predict
-from napari_medgen.saliency.model import Classifier
+from napari_medgen.saliency.evaluation.answers import answers, answers_under_attack
+from napari_medgen.saliency.evaluation.labelled_set import TestSet, find_test_set
+from napari_medgen.saliency.evaluation.map_set import MapScores, score_maps
+from napari_medgen.saliency.evaluation.robustness import class_aucs
+from napari_medgen.saliency.model import Classifier, open_classifier
 from napari_medgen.statistics.agreement import kappa_estimate
 from napari_medgen.statistics.bootstrap import REDRAWS, Estimate, mean_estimate, paired_difference
 from napari_medgen.statistics.roc import auc_difference, auc_estimate
@@ -65,13 +67,14 @@ class VariantRow:
 
 @dataclass(frozen=True)
 class VariantTable:
-    """All rows, and differences on the same images with their intervals."""
+    """All rows, differences on the same images with their intervals, and why images could not be used."""
 
     epsilon: float
     images: int
     attacked_images: int
     rows: list[VariantRow]
     differences: dict[str, Estimate]
+    unreadable: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -81,6 +84,7 @@ class VariantTable:
             "attacked_images": self.attacked_images,
             "rows": [row.as_dict() for row in self.rows],
             "differences": {name: estimate.as_dict() for name, estimate in self.differences.items()},
+            "unreadable": self.unreadable,
         }
 
 
@@ -102,35 +106,58 @@ def family_members(family: str) -> list[ModelFolder]:
 def compare_variants(
     folders: list[ModelFolder],
     data: Path,
-    device: Device,
+    device: str = "",
     *,
     epsilon: float | None = None,
     attacked_images: int = 400,
     redraws: int = REDRAWS,
+    gathering: Gathering | None = None,
 ) -> Steps[VariantTable]:
     """Measure all variants of a family on the same images.
 
     Parameters
     ----------
+    device
+        As it is asked for; the one in force by default.
     epsilon
         Radius of the attack; by default the one that the family was trained against.
+    gathering
+        Where the images are looked at, and where the numbers are kept.
 
     Yields
     ------
     Progress
         Steps of what is measured.
     """
-    classifiers = [Classifier(folder, device) for folder in folders]
-    trained = [c.architecture.attack.epsilon for c in classifiers if c.architecture.attack]
+    gathering = gathering or Gathering()
+    owns = [classifier_architecture(folder.card) for folder in folders]
+    trained = [own.attack.epsilon for own in owns if own.attack]
     epsilon = epsilon if epsilon is not None else max(trained, default=0.005)
-    test = yield from load_test_set(classifiers[0], data)
-    attacked = test.first(attacked_images)
-    measured: list[_Measured] = []
-    pairs = [(classifier, d) for classifier in classifiers for d in range(classifier.architecture.network.domains)]
-    for classifier, domain in pairs:
-        measured += [(yield from _measure(classifier, domain, test, attacked, epsilon, redraws))]
-    rows = [one.row for one in measured]
-    return VariantTable(epsilon, len(test), len(attacked), rows, _differences(measured, test, redraws))
+    every = [Kept.of(open_classifier, folder, device=device) for folder in folders]
+    found = find_test_set(opened_here(every[0], gathering.placement), data)
+    with gathering.workers():
+        asked = []
+        for opens, own in zip(every, owns, strict=True):
+            test, said = yield from answers(opens, found, range(own.network.domains), gathering)
+            name = opens.folders[0].name
+            asked += [_Asked(name, opens, own, domain, said[domain]) for domain in range(own.network.domains)]
+        attacked = test.first(attacked_images)
+        measured: list[_Measured] = []
+        for one in asked:
+            measured += [(yield from _measure(one, test, attacked, epsilon, redraws, gathering))]
+        rows = [one.row for one in measured]
+        return VariantTable(epsilon, len(test), len(attacked), rows, _differences(measured, test, redraws), test.unreadable)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A network through one batch norm, and what it says of all images."""
+
+    name: str
+    opens: Opens[Classifier]
+    own: ClassifierArchitecture
+    domain: int
+    said: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -152,26 +179,24 @@ def _binary(own: ClassifierArchitecture, values: NDArray[np.float64]) -> NDArray
 
 
 def _measure(
-    classifier: Classifier, domain: int, test: TestSet, attacked: TestSet, epsilon: float, redraws: int
+    asked: _Asked, test: TestSet, attacked: TestSet, epsilon: float, redraws: int, gathering: Gathering
 ) -> Steps[_Measured]:
-    own, truth = classifier.architecture, test.targets.double().numpy()
-    said = predict(classifier, test.inputs, domain)
+    own, said, truth = asked.own, asked.said, test.targets.double().numpy()
     scores, wanted = _binary(own, said), _binary(own, truth)
     known, positive = ~np.isnan(wanted), wanted > 0
-    inputs = yield from attack_set(classifier, attacked, epsilon, domain)
-    under = class_aucs(classifier, predict(classifier, inputs, domain), attacked, 1)
-    clean = class_aucs(classifier, said, test, 1)
+    answered = yield from answers_under_attack(asked.opens, attacked, asked.domain, epsilon, "apgd", gathering)
+    under, clean = class_aucs(own.labels, answered, attacked, 1), class_aucs(own.labels, said, test, 1)
     maps = None
-    if any(mask is not None for mask in test.masks):
-        maps = yield from score_maps(classifier, test, domain)
+    if test.masked:
+        maps = yield from score_maps(asked.opens, test, asked.domain, gathering)
     kappa = None
     if own.ordinal:
         grades = truth.argmax(1), said.argmax(1)
         kappa = kappa_estimate(*grades, len(own.labels), redraws=redraws, groups=test.groups)
     row = VariantRow(
-        model=classifier.name,
+        model=asked.name,
         training=own.training,
-        domain=own.domain_names[domain] if own.domain_names else "",
+        domain=own.domain_names[asked.domain] if own.domain_names else "",
         auc=auc_estimate(scores[known], positive[known], redraws=redraws, groups=test.groups[known]),
         mean_auc=_mean(clean),
         kappa=kappa,

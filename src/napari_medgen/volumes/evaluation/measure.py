@@ -2,45 +2,50 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import itertools
-import math
-import time
-from collections.abc import Sequence
+import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
-import psutil
-import torch
 from numpy.typing import NDArray
 
-from napari_medgen.errors import RecipeError
+from napari_medgen.errors import ClusterError, RecipeError
 from napari_medgen.models.card import Figure
-from napari_medgen.running.devices import synchronise
-from napari_medgen.running.progress import Progress, Steps, mapped
+from napari_medgen.models.kept import Opens, opened_here
+from napari_medgen.running.gathering import Gathering, gather
+from napari_medgen.running.progress import Steps
+from napari_medgen.running.shards import Shard
+from napari_medgen.running.stamps import file_stamp, fingerprint
 from napari_medgen.statistics.bootstrap import group_indices
 from napari_medgen.statistics.distribution import kernel_distance
 from napari_medgen.volumes.copy_check import TrainingReference
-from napari_medgen.volumes.evaluation.features import NETWORK, volume_features
-from napari_medgen.volumes.evaluation.similarity import Variant, ms_ssim, psnr, ssim
-from napari_medgen.volumes.model import Sample, VolumeGenerator
+from napari_medgen.volumes.evaluation.features import NETWORK
+from napari_medgen.volumes.evaluation.pieces import Compares, Describes, Prepares, Reconstructs, Samples, Times
+from napari_medgen.volumes.model import VolumeGenerator
 from napari_medgen.volumes.request import SampleRequest
-from napari_medgen.volumes.training.dataset import Case, find_cases, held_out, load_case
+from napari_medgen.volumes.training.dataset import find_cases, held_out
 from napari_medgen.volumes.training.recipe import DataRecipe, Recipe
 
 _MOST_FEATURES = 60
-_SHARE = 0.25  # of the free memory that prepared volumes may take
+_PAIRS_AT_ONCE = 10
+_FEW = 1000  # volumes whose pairs are all listed
 
 Report = dict[str, Any]
-Arrays = Sequence[NDArray[np.float32]]
 
 
 def evaluate_volumes(
-    generator: VolumeGenerator, data: Path, *, count: int = 20, pairs: int = 100, request: SampleRequest | None = None
+    opens: Opens[VolumeGenerator],
+    data: Path,
+    *,
+    count: int = 20,
+    pairs: int = 100,
+    request: SampleRequest | None = None,
+    gathering: Gathering | None = None,
 ) -> Steps[Report]:
-    """Measure a model.
+    """Measure a model. One volume is in memory at a time; one that cannot be read is named and left out.
 
     Parameters
     ----------
@@ -52,11 +57,13 @@ def evaluate_volumes(
         Random pairs for each MS-SSIM; fewer where there are not so many.
     request
         Sampler and steps.
+    gathering
+        Where volumes are made and compared; the folder of notes gets the volumes too, and workers must see it.
 
     Yields
     ------
     Progress
-        A step a volume or pair.
+        A step a volume or some pairs.
 
     Returns
     -------
@@ -67,178 +74,160 @@ def evaluate_volumes(
     ------
     RecipeError
         If the folder holds fewer than two volumes.
+    ClusterError
+        If others compute and there is no folder of notes.
     """
-    request = request or SampleRequest()
-    recipe = _data_recipe(generator)
-    cases = find_cases(recipe, (), data)
-    if len(cases) < 2:
-        raise RecipeError(f"{data} holds fewer than two volumes; an evaluation needs more.")
-    subjects = [case.subject for case in cases]
-    kept_aside = held_out(subjects, recipe.validation, recipe.held_out)
-    people = group_indices(subjects)
-    real = _Prepared(generator, cases, recipe)
-    chosen = [i for i, case in enumerate(cases) if case.subject in kept_aside] or list(range(len(cases)))
-    samples = yield from _sample(generator, request, count)
-    made = [generator.to_network(sample.volume)[0, 0].clamp(-1, 1).cpu().numpy() for sample in samples]
-    report: Report = {
-        "model": generator.folder.name,
-        "people": len(set(subjects)),
-        "checksum": generator.folder.card.checksum,
-        "device": generator.computing(request).label,
-        "sampler": request.sampler,
-        "steps": generator.steps(request),
-        "reconstruction": (yield from _reconstruction(generator, real, chosen, people[chosen])),
-        "ms_ssim": {
-            "synthetic": (yield from _diversity(made, np.arange(len(made)), pairs, "synthetic")),
-            "real": (yield from _diversity(real, people, pairs, "real")),
-        },
-        "kernel_distance": (yield from _distance(made, real, people)),
-        "seconds_per_volume": _mean([sample.seconds for sample in samples]),
-        "speed": measure_speed(generator),
-    }
-    report["reconstruction"]["held_out"] = bool(kept_aside)
-    if generator.reference is not None:
-        report["memorisation"] = _memorisation(samples, generator.reference)
-    return report
+    request, gathering = request or SampleRequest(), gathering or Gathering()
+    if gathering.notes is None and not gathering.placement.here:
+        raise ClusterError("Volumes are evaluated on a cluster in a folder that all workers see: --work DIR.")
+    generator = opened_here(opens, gathering.placement)
+    with contextlib.ExitStack() as at_last:
+        at_last.enter_context(gathering.workers())
+        folder = gathering.notes or Path(at_last.enter_context(tempfile.TemporaryDirectory(prefix="napari-medgen-")))
+        measuring = _Measuring(opens, generator, data, folder.resolve(), gathering)
+        return (yield from measuring.report(request, count, pairs))
 
 
-class _Prepared(Sequence[NDArray[np.float32]]):
-    """Prepared volumes (D, H, W) of cases, read when they are asked for; all are kept where they fit in memory.
+class _Measuring:
+    """An evaluation: the real volumes of a folder, and what each part of the report needs of them.
 
     Parameters
     ----------
     generator
-        In whose axes they are.
+        The model in this process, which may not be the one that computes.
+    folder
+        Of volumes.
     """
 
-    def __init__(self, generator: VolumeGenerator, cases: list[Case], recipe: DataRecipe) -> None:
-        self._axes, self._cases, self._recipe = generator.architecture.axes, cases, recipe
-        room = _SHARE * psutil.virtual_memory().available / (4 * math.prod(recipe.shape))
-        self._one = functools.lru_cache(maxsize=max(int(room), 2))(self._load)
+    def __init__(
+        self, opens: Opens[VolumeGenerator], generator: VolumeGenerator, data: Path, folder: Path, gathering: Gathering
+    ) -> None:
+        self._opens, self._folder, self._gathering = opens, folder, gathering
+        self._card, self._reference = generator.folder.card, generator.reference
+        self._name, self._axes = generator.folder.name, generator.architecture.axes
+        self._recipe = _data_recipe(generator)
+        self._cases = find_cases(self._recipe, (), data.resolve())
+        if len(self._cases) < 2:
+            raise RecipeError(f"{data} holds fewer than two volumes; an evaluation needs more.")
+        self._subjects = [case.subject for case in self._cases]
+        self._people = group_indices(self._subjects)
+        self._unreadable: dict[str, str] = {}
 
-    def __len__(self) -> int:
-        return len(self._cases)
+    def report(self, request: SampleRequest, count: int, pairs: int) -> Steps[Report]:
+        """All that is measured."""
+        samples = yield from self._samples(request, count)
+        computing = yield from self._gather(Times(self._opens), [Shard("speed", request)], "Measuring speed")
+        reconstruction = yield from self._reconstruction()
+        made = [sample["file"] for sample in samples]
+        real_pairs = draw_pairs(self._people, pairs)
+        order = np.random.default_rng(0).permutation(len(self._cases))[:_MOST_FEATURES].tolist()
+        real = yield from self._prepared(sorted({*order, *itertools.chain(*real_pairs)}))
+        synthetic = yield from self._diversity(draw_pairs(np.arange(count), pairs), dict(enumerate(made)), "synthetic")
+        diversity = {"synthetic": synthetic, "real": (yield from self._diversity(real_pairs, real, "real"))}
+        report: Report = {
+            "model": self._name,
+            "people": len(set(self._subjects)),
+            "checksum": self._card.checksum,
+            "device": computing[0]["device"],
+            "sampler": request.sampler,
+            "steps": computing[0]["steps"],
+            "reconstruction": reconstruction,
+            "ms_ssim": diversity,
+            "kernel_distance": (yield from self._distance(made, [i for i in order if i in real], real)),
+            "seconds_per_volume": _mean([sample["seconds"] for sample in samples]),
+            "speed": computing[0]["speed"],
+            "unreadable": self._unreadable,
+        }
+        if self._reference is not None:
+            report["memorisation"] = _memorisation(samples, self._reference)
+        return report
 
-    @overload
-    def __getitem__(self, place: int) -> NDArray[np.float32]: ...
+    def _gather(self, work: Any, pieces: list[Shard[Any]], doing: str, *more: Any) -> Steps[list[Any]]:
+        return (yield from gather(work, pieces, self._gathering, [self._opens.key, doing, *more], doing, _file_is_there))
 
-    @overload
-    def __getitem__(self, place: slice) -> list[NDArray[np.float32]]: ...
+    def _samples(self, request: SampleRequest, count: int) -> Steps[list[dict[str, Any]]]:
+        own = self._folder / f"samples-{fingerprint([self._opens.key, str(request)])[:12]}"
+        own.mkdir(parents=True, exist_ok=True)
+        requests = [replace(request, seed=request.seed + index) for index in range(count)]
+        pieces = [Shard(f"seed {one.seed}", one) for one in requests]
+        return (yield from self._gather(Samples(self._opens, own), pieces, "Sampling"))
 
-    def __getitem__(self, place: int | slice) -> NDArray[np.float32] | list[NDArray[np.float32]]:
-        if isinstance(place, slice):
-            return [self._one(index) for index in range(*place.indices(len(self)))]
-        if not 0 <= place < len(self):
-            raise IndexError(place)
-        return self._one(int(place))
+    def _prepared(self, rows: list[int]) -> Steps[dict[int, str]]:
+        """Files of real volumes by their numbers."""
+        how = self._recipe.model_dump(mode="json")
+        own = self._folder / f"real-{fingerprint([how, self._axes])[:12]}"
+        own.mkdir(parents=True, exist_ok=True)
+        pieces = [Shard(f"volume {row + 1}", (row, self._cases[row], self._stamp(row))) for row in rows]
+        work = Prepares(self._recipe, self._axes, own)
+        found = yield from self._gather(work, pieces, "Preparing real volumes", how, self._axes)
+        self._tell_unreadable(rows, found)
+        return {row: one["file"] for row, one in zip(rows, found, strict=True) if "file" in one}
 
-    def _load(self, index: int) -> NDArray[np.float32]:
-        placed, _ = load_case(self._cases[index], self._recipe).oriented(self._axes)
-        return np.ascontiguousarray(placed, np.float32)
+    def _reconstruction(self) -> Steps[Report]:
+        """Means over people: of one with many volumes, each counts less."""
+        kept_aside = held_out(self._subjects, self._recipe.validation, self._recipe.held_out)
+        rows = [i for i, subject in enumerate(self._subjects) if subject in kept_aside] or list(range(len(self._cases)))
+        pieces = [Shard(f"volume {row + 1}", (self._cases[row], self._stamp(row))) for row in rows]
+        work = Reconstructs(self._opens, self._recipe)
+        found = yield from self._gather(work, pieces, "Reconstructing", self._recipe.model_dump(mode="json"))
+        self._tell_unreadable(rows, found)
+        kept = [(row, one) for row, one in zip(rows, found, strict=True) if "failed" not in one]
+        if not kept:
+            raise RecipeError(f"No volume can be used. {next(iter(self._unreadable.values()))}")
+        people = self._people[[row for row, _ in kept]]
+        weights = 1 / np.bincount(people)[people]
+        means = {name: float(np.average([one[name] for _, one in kept], weights=weights)) for name in ("psnr_db", "ssim")}
+        return means | {"volumes": len(kept), "people": len(set(people.tolist())), "held_out": bool(kept_aside)}
+
+    def _diversity(self, pairs: list[tuple[int, int]], files: dict[int, str], kind: str) -> Steps[Report]:
+        known = [(files[a], files[b]) for a, b in pairs if a in files and b in files]
+        parts = [known[i : i + _PAIRS_AT_ONCE] for i in range(0, len(known), _PAIRS_AT_ONCE)]
+        pieces = [Shard(f"pairs from {number * _PAIRS_AT_ONCE + 1}", part) for number, part in enumerate(parts)]
+        found = yield from self._gather(Compares(), pieces, f"Comparing {kind} volumes")
+        rows = [row for part in found for row in part]
+        return {
+            "standard": _mean([row[0] for row in rows]),
+            "published": _mean([row[1] for row in rows]),
+            "pairs": len(rows),
+        }
+
+    def _distance(self, made: list[str], order: list[int], files: dict[int, str]) -> Steps[Report]:
+        """Kernel distance of at most ``_MOST_FEATURES`` volumes of each kind; features take a second or so each."""
+        made = made[:_MOST_FEATURES]
+        every = [*made, *(files[row] for row in order)]
+        pieces = [Shard(Path(file).stem, file) for file in every]
+        features = np.asarray((yield from self._gather(Describes(), pieces, "Features")))
+        synthetic, known = features[: len(made)], features[len(made) :]
+        return {
+            "network": NETWORK,
+            "synthetic_to_real": kernel_distance(synthetic, known),
+            "real_to_real_halves": _halves(known, self._people[order]),
+            "synthetic": len(made),
+            "real": len(order),
+        }
+
+    def _tell_unreadable(self, rows: list[int], found: list[dict[str, Any]]) -> None:
+        for row, one in zip(rows, found, strict=True):
+            if "failed" in one:
+                self._unreadable[self._cases[row].name] = one["failed"]
+
+    def _stamp(self, row: int) -> Any:
+        case = self._cases[row]
+        return [file_stamp(case.image), file_stamp(case.mask)]
 
 
-def _sample(generator: VolumeGenerator, request: SampleRequest, count: int) -> Steps[list[Sample]]:
-    samples: list[Sample] = []
-    for index in range(count):
-        steps = generator.sample(replace(request, seed=request.seed + index))
-        shown = Progress(index, count, f"Sampling {index + 1} of {count}")
-        samples.append((yield from mapped(steps, functools.partial(_always, shown))))
-    return samples
+def _file_is_there(result: Any) -> bool:
+    return not isinstance(result, dict) or "file" not in result or Path(result["file"]).is_file()
 
 
-def _always(shown: Progress, _: Progress) -> Progress:
-    """One progress in the place of any other: many steps of one volume are one step here."""
-    return shown
-
-
-@torch.no_grad()
-def _reconstruct(generator: VolumeGenerator, volume: NDArray[np.float32]) -> NDArray[np.float32]:
-    image = torch.from_numpy(volume)[None, None].to(generator.device.torch)
-    with generator.computing().autocast():
-        latent = generator.autoencoder.encode(image)
-    made: NDArray[np.float32] = generator.decode(latent.float())[0, 0].cpu().numpy()
-    return made
-
-
-def _reconstruction(
-    generator: VolumeGenerator, volumes: Arrays, chosen: list[int], people: NDArray[np.intp]
-) -> Steps[Report]:
-    """Means over people: of one with many volumes, each counts less."""
-    weights = 1 / np.bincount(people)[people]
-    values: dict[str, list[float]] = {"psnr_db": [], "ssim": []}
-    for index, place in enumerate(chosen):
-        volume = volumes[place]
-        made = _reconstruct(generator, volume)
-        values["psnr_db"].append(psnr(made, volume))
-        values["ssim"].append(ssim(made, volume))
-        yield Progress(index + 1, len(chosen), "Reconstructing")
-    means: Report = {name: float(np.average(value, weights=weights)) for name, value in values.items()}
-    return means | {"volumes": len(chosen), "people": len(set(people.tolist()))}
-
-
-def _diversity(volumes: Arrays, people: NDArray[np.intp], wanted: int, kind: str) -> Steps[Report]:
-    pairs = _pairs(people, wanted)
-    values: dict[Variant, list[float]] = {"standard": [], "published": []}
-    for index, (a, b) in enumerate(pairs):
-        for variant, row in values.items():
-            row.append(ms_ssim(volumes[a], volumes[b], variant=variant))
-        yield Progress(index + 1, len(pairs), f"Comparing pairs of {kind} volumes")
-    return {variant: _mean(row) for variant, row in values.items()} | {"pairs": len(pairs)}
-
-
-def _distance(made: Arrays, real: Arrays, people: NDArray[np.intp]) -> Steps[Report]:
-    """Kernel distance of at most ``_MOST_FEATURES`` volumes of each kind; features take a second or so each."""
-    order = np.random.default_rng(0).permutation(len(real))[:_MOST_FEATURES]
-    made, people = made[:_MOST_FEATURES], people[order]
-    rows: list[NDArray[np.float64]] = []
-    for volume in itertools.chain(made, (real[int(i)] for i in order)):
-        rows.append(volume_features(volume))
-        yield Progress(len(rows), len(made) + len(order), "Features")
-    features = np.stack(rows)
-    synthetic, known = features[: len(made)], features[len(made) :]
+def _memorisation(samples: list[dict[str, Any]], reference: TrainingReference) -> Report:
+    nearest = [sample["nearest"] for sample in samples if sample["nearest"] is not None]
     return {
-        "network": NETWORK,
-        "synthetic_to_real": kernel_distance(synthetic, known),
-        "real_to_real_halves": _halves(known, people),
-        "synthetic": len(made),
-        "real": len(order),
-    }
-
-
-def _memorisation(samples: list[Sample], reference: TrainingReference) -> Report:
-    nearest = [sample.nearest for sample in samples if sample.nearest is not None]
-    return {
-        "near_copies": sum(n.percentile < 5 for n in nearest) / len(nearest),
-        "median_distance": float(np.median([n.distance for n in nearest])),
-        "median_percentile": float(np.median([n.percentile for n in nearest])),
+        "near_copies": sum(n["percentile"] < 5 for n in nearest) / len(nearest),
+        "median_distance": float(np.median([n["distance"] for n in nearest])),
+        "median_percentile": float(np.median([n["percentile"] for n in nearest])),
         "median_real_to_real": float(np.median(reference.between)),
         "volumes": len(nearest),
-    }
-
-
-def measure_speed(generator: VolumeGenerator) -> dict[str, float]:
-    """Seconds of one denoiser step and of one decoding on the generator's device, best of three, and of the device's
-    reference convolution.
-    """
-    shape, place = generator.architecture.latent_shape, generator.device.torch
-    x = torch.zeros(1, *shape, device=place)
-    denoise = generator.denoise(SampleRequest())
-
-    def best(work: Any) -> float:
-        work()
-        times = []
-        for _ in range(3):
-            synchronise(place)
-            begun = time.perf_counter()
-            work()
-            synchronise(place)
-            times.append(time.perf_counter() - begun)
-        return min(times)
-
-    return {
-        "seconds_per_step": best(lambda: denoise(x, 0)),
-        "seconds_per_decoding": best(lambda: generator.decode(x)),
-        "reference_convolution": generator.computing().convolution_seconds,
     }
 
 
@@ -289,13 +278,20 @@ def _data_recipe(generator: VolumeGenerator) -> DataRecipe:
     return DataRecipe(shape=shape, spacing=spacing, centre="foreground", validation=0)
 
 
-def _pairs(people: NDArray[np.intp], wanted: int) -> list[tuple[int, int]]:
+def draw_pairs(people: NDArray[np.intp], wanted: int) -> list[tuple[int, int]]:
     """Pairs of volumes of different people, at most so many."""
-    every = [(a, b) for a in range(len(people)) for b in range(a + 1, len(people)) if people[a] != people[b]]
-    if len(every) <= wanted:
-        return every
-    rng = np.random.default_rng(0)
-    return [every[i] for i in rng.choice(len(every), wanted, replace=False)]
+    count, rng = len(people), np.random.default_rng(0)
+    if count <= _FEW:
+        every = [(a, b) for a in range(count) for b in range(a + 1, count) if people[a] != people[b]]
+        return every if len(every) <= wanted else [every[i] for i in rng.choice(len(every), wanted, replace=False)]
+    drawn: dict[tuple[int, int], None] = {}
+    for _ in range(100 * wanted):  # of so many volumes, nearly every pair is new and of two people
+        a, b = sorted(rng.integers(count, size=2).tolist())
+        if people[a] != people[b]:
+            drawn[a, b] = None
+        if len(drawn) == wanted:
+            break
+    return list(drawn)
 
 
 def _halves(features: NDArray[np.float64], people: NDArray[np.intp]) -> float | None:
