@@ -8,13 +8,24 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import TypeVar
 
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
 
+from napari_medgen.errors import RecipeError
+from napari_medgen.models.recipe import read_toml, validate_recipe
+from napari_medgen.running.progress import drive
+from napari_medgen.saliency.training.pipeline import train_saliency
+from napari_medgen.saliency.training.recipe import ClassifierRecipe
+from napari_medgen.volumes.training.pipeline import train_volumes
+from napari_medgen.volumes.training.recipe import Recipe
 from saliency_support import RECIPE as SPOTS
 from saliency_support import write_images
+
+Table = TypeVar("Table", Recipe, ClassifierRecipe)
 
 
 def free_port() -> int:
@@ -38,6 +49,7 @@ VOLUMES = """
 name = "small"
 precision = "32-true"
 save_every = 2
+keep_every = 2
 sample_every = 100
 [about]
 title = "Small"
@@ -55,6 +67,7 @@ iterations = 4
 batch = 2
 patch = [16, 16, 16]
 adversarial_from = 2
+codes_from = 100
 disc_channels = 4
 [autoencoder.sizes]
 n_hiddens = 4
@@ -77,7 +90,7 @@ def iterations(log: Path) -> list[int]:
         return [int(row["iteration"]) for row in csv.DictReader(file)]
 
 
-def test_a_volume_model_is_trained_and_gone_on_with_by_two_processes(tmp_path: Path) -> None:
+def test_two_processes_train_the_volume_model_that_one_trains_with_two_batches(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     rng = np.random.default_rng(0)
@@ -87,12 +100,48 @@ def test_a_volume_model_is_trained_and_gone_on_with_by_two_processes(tmp_path: P
     recipe.write_text(VOLUMES)
     done = train(recipe, data, tmp_path / "work", tmp_path / "out")
     assert done.stdout.count(str(tmp_path / "out")) == 1  # one process writes and says so
-    recipe.write_text(
-        VOLUMES.replace("[denoiser]\ntimesteps = 20\niterations = 4", "[denoiser]\ntimesteps = 20\niterations = 6")
-    )
-    train(recipe, data, tmp_path / "work", tmp_path / "longer", "--resume")
+
+    alone = with_changes(Recipe, recipe, "autoencoder.accumulate=2", "denoiser.accumulate=2")
+    drive(train_volumes(alone, data, tmp_path / "alone", tmp_path / "by-one"))
+    for stage in ("autoencoder", "denoiser"):
+        begun = torch.load(tmp_path / "work" / f"{stage}-00000002.pt", weights_only=True)["net"]
+        two, one = (torch.load(tmp_path / work / f"{stage}.pt", weights_only=True)["net"] for work in ("work", "alone"))
+        moved = distance(two, begun)
+        assert moved > 0
+        assert distance(two, one) < 0.02 * moved  # rounding, which Adam makes larger
+
+    # And one process goes on with what two began, if it makes as many batches.
+    longer = ("denoiser.iterations=6", "denoiser.accumulate=2", "autoencoder.accumulate=2")
+    drive(train_volumes(with_changes(Recipe, recipe, *longer), data, tmp_path / "work", tmp_path / "longer", resume=True))
     assert iterations(tmp_path / "work" / "denoiser.csv") == [4, 6]
     assert (tmp_path / "longer" / "model.json").is_file()
+    with pytest.raises(RecipeError, match="batches_an_update was 2 and is absent"):
+        drive(train_volumes(with_changes(Recipe, recipe), data, tmp_path / "work", tmp_path / "no", resume=True))
+
+
+def with_changes(kind: type[Table], recipe: Path, *changes: str) -> Table:
+    return validate_recipe(kind, read_toml(recipe, changes), recipe.name)
+
+
+def distance(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
+    return float(sum((one[name].float() - other[name].float()).square().sum() for name in one)) ** 0.5
+
+
+def test_two_processes_train_the_classifier_that_one_trains_with_two_batches(tmp_path: Path) -> None:
+    data = write_images(tmp_path / "data")
+    recipe = tmp_path / "spots.toml"
+    recipe.write_text(SPOTS)
+    changes = ("training=standard", "precision=32-true", "optimiser.epochs=2", "keep_every=1", "optimiser.batch=8")
+    train(recipe, data, tmp_path / "work", tmp_path / "out", *(w for change in changes for w in ("--set", change)))
+    alone = with_changes(ClassifierRecipe, recipe, *changes, "optimiser.accumulate=2")
+    drive(train_saliency(alone, data, tmp_path / "alone", tmp_path / "by-one"))
+    kept = sorted((tmp_path / "work").glob("classifier-*.pt"))
+    assert len(kept) == 2
+    states = [torch.load(path, weights_only=True)["network"] for path in (*kept, tmp_path / "alone" / "classifier.pt")]
+    first, two, one = (
+        {name: value for name, value in state.items() if "running" not in name and "tracked" not in name} for state in states
+    )
+    assert distance(two, one) < 0.02 * distance(two, first)  # but for the statistics of batches, which each has of its own
 
 
 def test_processes_come_to_one_verdict_about_patience(tmp_path: Path) -> None:

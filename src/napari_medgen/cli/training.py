@@ -15,6 +15,7 @@ from napari_medgen.errors import RecipeError
 if TYPE_CHECKING:
     from napari_medgen.models.folder import ModelFolder
     from napari_medgen.running.progress import Steps
+    from napari_medgen.running.shards import Placement
 
 
 def train(
@@ -29,11 +30,16 @@ def train(
     ] = None,
     devices: Annotated[int, typer.Option(min=1, help="GPUs, or processes on a CPU.")] = 1,
     nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
+    cluster: Annotated[
+        str, typer.Option("--cluster", help="Where volumes are prepared and encoded, as for `sample`; --devices train.")
+    ] = "",
+    threads: Threads = 0,
 ) -> None:
     """Train a model on a folder of images."""
     from napari_medgen.models.catalogue import user_folder
     from napari_medgen.models.recipe import find_recipe, read_toml
     from napari_medgen.running.console import drive_on_console
+    from napari_medgen.running.shards import Placement
 
     file = find_recipe(recipe)
     content = read_toml(file, change or ())
@@ -42,6 +48,7 @@ def train(
         raise RecipeError(f"{file.name} is for {task}; a recipe is for one of: {', '.join(_PREPARE)}.")
     name, begin = _PREPARE[task](content, file.name)
     out = out or user_folder() / name
+    begin = _prepared_on(Placement(cluster, threads), task, begin)
     steps = begin(data, work or Path("work") / name, out, resume=resume, devices=devices, nodes=nodes)
     made = drive_on_console(steps, name)
     if made is not None:
@@ -72,13 +79,17 @@ def prepare(
     file = find_recipe(recipe)
     content = read_toml(file, change or ())
     name, begin = _archived(content, file.name)
-    placement = Placement(cluster, threads)
+    begin = _prepared_on(Placement(cluster, threads), content.get("task", "volumes"), begin)
+    print(drive_on_console(begin(data, work or Path("work") / name, out), name))
+
+
+def _prepared_on(placement: Placement, task: str, begin: Callable[..., Any]) -> Callable[..., Any]:
+    """The same with its data prepared elsewhere, if that was asked for."""
     if placement.here:
-        print(drive_on_console(begin(data, work or Path("work") / name, out), name))
-    elif content.get("task", "volumes") == "volumes":
-        print(drive_on_console(begin(data, work or Path("work") / name, out, placement=placement), name))
-    else:
+        return begin
+    if task != "volumes":
         raise RecipeError("Only volumes are prepared on a cluster: pictures are read faster than they are sent for.")
+    return functools.partial(begin, placement=placement)
 
 
 def _archived(content: dict[str, Any], file: str) -> tuple[str, Callable[..., Steps[Path]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -93,11 +93,64 @@ def run_training(
     return written
 
 
-def update(fabric: Fabric, network: Any, optimizer: Any, loss: Tensor, iteration: int, largest: float = 1.0) -> None:
+@dataclass(frozen=True)
+class Batches:
+    """The batches whose gradients make one update: some one after the other in each process.
+
+    What a batch draws follows from its number among all, so that two processes with one batch each train what one process
+    trains with two, and a training can be gone on with on another number of processes that makes as many.
+
+    Attributes
+    ----------
+    each
+        Batches a process (gradient accumulation).
+    processes, rank
+        How many train together, and the number of this one.
+    """
+
+    each: int
+    processes: int = 1
+    rank: int = 0
+
+    @classmethod
+    def of(cls, each: int, fabric: Fabric) -> Batches:
+        """For the processes of a training."""
+        return cls(each, fabric.world_size, fabric.global_rank)
+
+    @property
+    def total(self) -> int:
+        """Batches an update."""
+        return self.each * self.processes
+
+    @property
+    def own(self) -> range:
+        """Numbers of this process's batches."""
+        return range(self.rank * self.each, (self.rank + 1) * self.each)
+
+    @property
+    def as_recipe(self) -> dict[str, int]:
+        """What the weights depend on, for the checkpoint."""
+        return {"batches_an_update": self.total} if self.total > 1 else {}
+
+
+def update(
+    fabric: Fabric,
+    network: Any,
+    optimizer: Any,
+    losses: Iterable[Tensor],
+    iteration: int,
+    batches: Batches,
+    largest: float = 1.0,
+) -> None:
     """One step of an optimiser, with gradients of at most ``largest``; a gradient that is no number ends the training.
 
     In half precision with a scale (``16-mixed``) it does not: the scale grows until a gradient overflows, and that step is
     left out.
+
+    Parameters
+    ----------
+    losses
+        One of each of this process's batches, computed when it is asked for: no two are in memory together.
 
     Raises
     ------
@@ -105,7 +158,10 @@ def update(fabric: Fabric, network: Any, optimizer: Any, loss: Tensor, iteration
         If the training breaks down.
     """
     optimizer.zero_grad()
-    fabric.backward(loss)
+    asked = iter(losses)
+    for left in reversed(range(batches.each)):
+        with fabric.no_backward_sync(network, enabled=left > 0):  # processes exchange gradients once an update
+            fabric.backward(next(asked) / batches.each)
     with finite_gradients(iteration):
         fabric.clip_gradients(network, optimizer, max_norm=largest, error_if_nonfinite=not _scales(fabric))
     optimizer.step()

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import json
 import os
+import shutil
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,8 @@ _PRECISION = "precision"
 class Stage:
     """The state of one stage of training: what a checkpoint holds, where it lies, and the stage's log.
 
-    The last two checkpoints are kept: where the newer is damaged or missing, the older is gone on from.
+    The last two checkpoints are kept: where the newer is damaged or missing, the older is gone on from. Others may stay
+    under their numbers; to go on from one, it is put in the place of ``<name>.pt`` in a folder of its own.
 
     Parameters
     ----------
@@ -222,8 +224,13 @@ class Stage:
         if self._length is not None and start > self._length:
             raise RecipeError(f"The checkpoint {name} has done {start} iterations, and the recipe asks for {self._length}.")
 
-    def save(self, iteration: int) -> None:
+    def save(self, iteration: int, *, keep: bool = False) -> None:
         """Write the checkpoint; the one before stays beside it.
+
+        Parameters
+        ----------
+        keep
+            Whether it stays for good, under its number (``<name>-<iteration>.pt``).
 
         Raises
         ------
@@ -238,6 +245,13 @@ class Stage:
         recipe = json.dumps(self._recipe, default=str)
         save_checkpoint(self.file, states | {"iteration": iteration, "recipe": recipe})
         self._newest_is_whole = True
+        if keep:
+            copy = self.file.with_name(f"{self.file.stem}-{iteration:08d}.pt")
+            copy.unlink(missing_ok=True)
+            try:
+                os.link(self.file, copy)  # the next checkpoint is a new file: this one stays as it is
+            except OSError:  # of a disk that knows no links
+                shutil.copyfile(self.file, copy)
 
 
 def _all_finite(state: Any) -> bool:

@@ -164,7 +164,8 @@ class Trainer:
                     row = {key: recent.get(key, float("nan")) for key in _LOGGED}
                     append_row(self.stage.log, {"iteration": done, **row, "ada": self.control.probability})
                 if done % self.recipe.save_every == 0 or last:
-                    self.stage.save(self.total if last else done)  # a training that time ended is over
+                    keep = self.recipe.keep_every > 0 and done % self.recipe.keep_every == 0
+                    self.stage.save(self.total if last else done, keep=keep)  # a training that time ended is over
                 if done % self.recipe.look_every == 0 or last:
                     look(self.trained, self.frames, self.grader, self.stage, done, self.recipe.seed)
             yield Progress(done, self.total, ", ".join(f"{key} {value:.3f}" for key, value in recent.items()))

@@ -148,6 +148,8 @@ class ProgressionRecipe(RecipeTable):
         As on the card.
     save_every, look_every
         Steps between checkpoints, and between grids with a distribution distance.
+    keep_every
+        Steps between checkpoints that stay, with their numbers, beside the last two; 0 for none.
     start
         A model's folder whose weights are begun with, wherever name and shape are the same: one of half the resolution
         gives all but the finest level, which then adds nothing at first.
@@ -173,9 +175,12 @@ class ProgressionRecipe(RecipeTable):
     cohort: CohortRecipe = CohortRecipe()
     save_every: int = Field(500, ge=1)
     look_every: int = Field(500, ge=1)
+    keep_every: int = Field(0, ge=0)
 
     @model_validator(mode="after")
     def _something_to_learn(self) -> ProgressionRecipe:
+        if self.keep_every % self.save_every:
+            raise ValueError("keep_every is a multiple of save_every: what stays is a checkpoint")
         if not self.start and not self.optimiser.kimg:
             raise ValueError("a training of no images needs a model to start from (start)")
         if self.optimiser.minutes and self.optimiser.encoder == "after":
@@ -187,7 +192,7 @@ class ProgressionRecipe(RecipeTable):
     @property
     def of_weights(self) -> dict[str, Any]:
         """What the weights depend on, for the checkpoint: not what is said of them, nor how the cohort is made."""
-        left_out = {"about", "body_part", "precision", "save_every", "look_every", "cohort", "task", "start"}
+        left_out = {"about", "body_part", "precision", "save_every", "look_every", "keep_every", "cohort", "task", "start"}
         content = self.model_dump(mode="json", exclude=left_out)
         # The months that a surrogate is said to take change no weight.
         content["data"] = {key: value for key, value in content["data"].items() if not key.startswith("months_")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.training import Span, average, rise_and_fall, set_rate, update, warm_decay
+from napari_medgen.running.training import Batches, Span, average, rise_and_fall, set_rate, update, warm_decay
 from napari_medgen.running.workspace import Stage, append_row, require_finite, seed_step
 from napari_medgen.saliency.attacks.pgd import pgd
 from napari_medgen.saliency.losses import class_weights, classification_loss, soften
@@ -113,12 +114,13 @@ def train_classifier(recipe: ClassifierRecipe, dataset: Dataset, work: Path, fab
     optimizer = torch.optim.AdamW(groups, own.learning_rate)
     best = Best()
     rows = dataset.rows("train")
-    per_epoch = max(len(rows) // (own.batch * fabric.world_size), 1)
+    batches = Batches.of(own.accumulate, fabric)
+    per_epoch = max(len(rows) // (own.batch * batches.total), 1)
     total, recent = per_epoch * own.epochs, 0.0
     stage = Stage(
         work,
         "classifier",
-        recipe=recipe.of_weights | {"people": dataset.people},
+        recipe=recipe.of_weights | {"people": dataset.people} | batches.as_recipe,
         may_change=("optimiser.epochs", "optimiser.patience", "optimiser.minutes"),
         length=total,
         leader=fabric.is_global_zero,
@@ -141,7 +143,10 @@ def train_classifier(recipe: ClassifierRecipe, dataset: Dataset, work: Path, fab
     span = Span(total, own.minutes, fabric.world_size)
     for step in range(start, total):
         set_rate(optimizer, learning_rate(own, max(step, int(span.share(step) * total)), total))
-        loss = _update(run, trained, network, optimizer, _batch(rows, step, per_epoch, recipe, fabric), step)
+        values: list[float] = []
+        losses = _losses(run, trained, network, _batches(rows, step, per_epoch, recipe, batches), step, values)
+        update(fabric, trained, optimizer, losses, step, batches, largest=5.0)
+        loss = sum(values) / len(values)
         average(mean, network, warm_decay(own.ema, step), statistics=True)
         recent = loss if step == start else 0.95 * recent + 0.05 * loss
         done = step + 1
@@ -153,7 +158,8 @@ def train_classifier(recipe: ClassifierRecipe, dataset: Dataset, work: Path, fab
             best.offer(clean, epoch, mean)
             if fabric.is_global_zero:
                 append_row(stage.log, {"iteration": done, "epoch": epoch, "loss": recent, "clean_validation_loss": clean})
-                stage.save(total if over else done)  # a training that time ended is over
+                keep = recipe.keep_every > 0 and epoch % recipe.keep_every == 0
+                stage.save(total if over else done, keep=keep)  # a training that time ended is over
         yield Progress(done, total, f"Epoch {epoch + (not ended)}, loss {recent:.3f}, validation {best.loss:.3f}")
         if over or (ended and own.patience and epoch - best.epoch >= own.patience):
             break
@@ -162,19 +168,33 @@ def train_classifier(recipe: ClassifierRecipe, dataset: Dataset, work: Path, fab
     return mean
 
 
-def _batch(rows: NDArray[np.intp], step: int, per_epoch: int, recipe: ClassifierRecipe, fabric: Fabric) -> NDArray[np.intp]:
-    """Images of a step: every epoch is a new order of all, dealt out to the processes."""
+def _batches(
+    rows: NDArray[np.intp], step: int, per_epoch: int, recipe: ClassifierRecipe, batches: Batches
+) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """Images of a step, by the numbers of their batches: every epoch is a new order of all, dealt out to these."""
     epoch, place = divmod(step, per_epoch)
     order = np.random.default_rng([recipe.seed, _STAGE, epoch]).permutation(rows)
-    batch = recipe.optimiser.batch
-    begin = (place * fabric.world_size + fabric.global_rank) * batch
-    return order[begin : begin + batch]
+    size = recipe.optimiser.batch
+    for number in batches.own:
+        begin = (place * batches.total + number) * size
+        yield number, order[begin : begin + size]
 
 
-def _update(run: _Run, trained: Any, network: ResNet, optimizer: Any, rows: NDArray[np.intp], step: int) -> float:
-    """One step: the loss of the clean images, of the adversarial ones, or the sum of both (Han 2021)."""
+def _losses(
+    run: _Run, trained: Any, network: ResNet, batches: Iterator[tuple[int, NDArray[np.intp]]], step: int, values: list[float]
+) -> Iterator[Tensor]:
+    """Losses of batches; ``values`` is told of each."""
+    for number, rows in batches:
+        loss, count = _loss(run, trained, network, rows, step, number)
+        values.append(float(loss.detach()) / count)
+        require_finite({"the loss": values[-1]}, step)
+        yield loss
+
+
+def _loss(run: _Run, trained: Any, network: ResNet, rows: NDArray[np.intp], step: int, number: int) -> tuple[Tensor, int]:
+    """The loss of the clean images, of the adversarial ones, or the sum of both (Han 2021); and how many were summed up."""
     recipe, fabric = run.recipe, run.fabric
-    generator = seed_step(recipe.seed, _STAGE, step, fabric.global_rank)
+    generator = seed_step(recipe.seed, _STAGE, step, number)
     truth = run.dataset.targets[rows].to(fabric.device)
     softened = soften(truth, recipe.optimiser.smoothing, recipe.exclusive, recipe.ordinal)
     x = run.inputs(run.augment(run.images(rows)))
@@ -191,11 +211,7 @@ def _update(run: _Run, trained: Any, network: ResNet, optimizer: Any, rows: NDAr
         adversarial = adversarial.contiguous(memory_format=torch.channels_last)
         said = trained(adversarial, domain)
         losses.append(classification_loss(said, softened, recipe.exclusive, weights=run.weights))
-    loss = torch.stack(losses).sum()
-    value = float(loss.detach())
-    require_finite({"the loss": value}, step)
-    update(fabric, trained, optimizer, loss, step, largest=5.0)
-    return value / len(losses)
+    return torch.stack(losses).sum(), len(losses)
 
 
 @torch.no_grad()

@@ -107,7 +107,9 @@ class OptimiserRecipe(RecipeTable):
     Attributes
     ----------
     epochs, batch
-        Passes over the training images, images a step.
+        Passes over the training images, images a batch.
+    accumulate
+        Batches a process whose gradients make one update.
     minutes
         Time after which a training in one process ends at the latest, its rate having fallen to zero by then, where a
         machine is lent for so long; 0 for none.
@@ -130,6 +132,7 @@ class OptimiserRecipe(RecipeTable):
 
     epochs: int = Field(20, ge=1)
     batch: int = Field(64, ge=2)
+    accumulate: int = Field(1, ge=1)
     minutes: float = Field(0.0, ge=0)
     learning_rate: float = Field(4e-3, gt=0)
     weight_decay: float = 0.05
@@ -157,12 +160,16 @@ class ClassifierRecipe(RecipeTable):
         As on the card.
     precision
         ``auto`` measures whether bfloat16 is faster on this device.
+    keep_every
+        Epochs between checkpoints that stay, with their numbers, beside the last two; 0 for none. The weights with the
+        lowest clean validation loss are in every checkpoint.
     """
 
     task: Literal["saliency"]
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     training: Literal["standard", "adversarial", "dual"] = "dual"
     seed: int = 0
+    keep_every: int = Field(0, ge=0)
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     labels: tuple[str, ...] = Field(min_length=1)
     exclusive: bool = False
@@ -186,7 +193,11 @@ class ClassifierRecipe(RecipeTable):
     @property
     def of_weights(self) -> dict[str, Any]:
         """What the weights depend on, for the checkpoint."""
-        return self.model_dump(mode="json", exclude={"about", "precision", "body_part", "mask_shows", "task"})
+        content = self.model_dump(
+            mode="json", exclude={"about", "precision", "body_part", "mask_shows", "task", "keep_every"}
+        )
+        del content["optimiser"]["accumulate"]  # counts together with the processes
+        return content
 
     @property
     def model_name(self) -> str:

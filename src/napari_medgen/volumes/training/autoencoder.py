@@ -6,6 +6,7 @@ listed in ``docs/volumes/training.md``.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from torch.nn import functional as F
 from napari_medgen.running.devices import smaller_instead
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.resident import ResidentRows
-from napari_medgen.running.training import Span, set_rate, update
+from napari_medgen.running.training import Batches, Span, set_rate, update
 from napari_medgen.running.workspace import Stage, append_row, require_finite, seed_step
 from napari_medgen.volumes.networks.vqgan import VQGAN
 from napari_medgen.volumes.training.dataset import Dataset
@@ -55,6 +56,23 @@ class _Discriminators(nn.Module):
         """Hinge loss of both, in one pass, as training on many devices asks for."""
         known, seen = self.look(*real), self.look(*made)
         return torch.stack([hinge(r[-1].float(), f[-1].float()) for r, f in zip(known, seen, strict=True)]).sum()
+
+
+@dataclass(frozen=True)
+class _Step:
+    """An update, and what came of its batches: numbers for the log, and pictures for the discriminators."""
+
+    iteration: int
+    judging: bool
+    said: list[dict[str, float]] = field(default_factory=list)
+    shown: list[tuple[Pair, Pair]] = field(default_factory=list)
+    verdicts: list[float] = field(default_factory=list)
+
+    @property
+    def row(self) -> dict[str, float]:
+        """For the log."""
+        means = {name: sum(one[name] for one in self.said) / len(self.said) for name in self.said[0]}
+        return means | {"judged": sum(self.verdicts) / len(self.verdicts) if self.verdicts else float("nan")}
 
 
 def draw_patches(
@@ -109,7 +127,7 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
     Progress
         A step an iteration.
     """
-    own = recipe.autoencoder
+    own, batches = recipe.autoencoder, Batches.of(recipe.autoencoder.accumulate, fabric)
     torch.manual_seed(recipe.seed)
     net = VQGAN(own.sizes)
     start_autoencoder(net, recipe.start)
@@ -125,7 +143,7 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
     stage = Stage(
         work,
         "autoencoder",
-        recipe=stage_recipe(recipe, dataset, "autoencoder"),
+        recipe=stage_recipe(recipe, dataset, "autoencoder", **batches.as_recipe),
         may_change=("autoencoder.iterations", "autoencoder.minutes"),
         length=own.iterations,
         leader=fabric.is_global_zero,
@@ -142,40 +160,51 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
     span = Span(own.iterations, own.minutes, fabric.world_size)
     net.train()
     judges.train()
-    for iteration in range(start, own.iterations):
-        drawn = seed_step(recipe.seed, _STAGE, iteration, fabric.global_rank)
+
+    def loss_of(batch: int, step: _Step) -> torch.Tensor:
+        drawn = seed_step(recipe.seed, _STAGE, step.iteration, batch)
         real = draw_patches(dataset, recipe, drawn, volumes)
-        for optimizer in (made_by, judged_by):
-            set_rate(optimizer, _rate(own, span.share(iteration)))
-        codes_rest = own.part == "decoder" or iteration < own.codes_from
+        codes_rest = own.part == "decoder" or step.iteration < own.codes_from
         made, quantised = generator_net(real, bypass=1.0 if codes_rest else own.bypass)
         made = made.float()
         real_slice, made_slice = random_slices((real, made), drawn)
-        judging = own.adversarial > 0 and iteration >= own.adversarial_from
         l1 = F.l1_loss(made, real)
-        loss = own.l1 * l1 + own.commitment * quantised.commitment
+        loss: torch.Tensor = own.l1 * l1 + own.commitment * quantised.commitment
         if own.gradient:
             loss = loss + own.gradient * gradient_l1(made, real)
         if perceptual is not None:
             loss = loss + own.perceptual * perceptual(made_slice, real_slice)
-        if judging:
+        if step.judging:
             with fabric.autocast():
                 loss = loss + _adversarial_loss(own, judges, (real_slice, real), (made_slice, made))
-        require_finite({"the reconstruction error": float(l1.detach()), "the loss": float(loss.detach())}, iteration)
-        update(fabric, generator_net, made_by, loss, iteration)
-        judged = real.new_full((), float("nan"))
-        if judging:
-            judged = judge_net((real_slice, real), (made_slice.detach(), made.detach()))
-            update(fabric, judge_net, judged_by, judged, iteration)
-        values = {"l1": l1, "commitment": quantised.commitment, "judged": judged}
-        row = {"iteration": float(iteration + 1)} | {name: float(value.detach()) for name, value in values.items()}
+            step.shown.append(((real_slice, real), (made_slice.detach(), made.detach())))
+        error, commitment = float(l1.detach()), float(quantised.commitment.detach())
+        step.said.append({"l1": error, "commitment": commitment})
+        require_finite({"the reconstruction error": error, "the loss": float(loss.detach())}, step.iteration)
+        return loss
+
+    def verdict_of(pair: tuple[Pair, Pair], step: _Step) -> torch.Tensor:
+        loss: torch.Tensor = judge_net(*pair)
+        step.verdicts.append(float(loss.detach()))
+        return loss
+
+    for iteration in range(start, own.iterations):
+        step = _Step(iteration, judging=own.adversarial > 0 and iteration >= own.adversarial_from)
+        for optimizer in (made_by, judged_by):
+            set_rate(optimizer, _rate(own, span.share(iteration)))
+        losses = (loss_of(batch, step) for batch in batches.own)
+        update(fabric, generator_net, made_by, losses, iteration, batches)
+        if step.judging:
+            verdicts = (verdict_of(pair, step) for pair in step.shown)
+            update(fabric, judge_net, judged_by, verdicts, iteration, batches)
+        row = {"iteration": float(iteration + 1)} | step.row
         done = iteration + 1
         last = span.share(done) >= 1
         if fabric.is_global_zero:
             if done % 20 == 0 or last:
                 append_row(stage.log, row | {"used_codes": float((own.restart_below <= net.codebook.N).sum())})
             if done % recipe.save_every == 0 or last:
-                stage.save(own.iterations if last else done)  # a stage that time ended is over
+                stage.save(own.iterations if last else done, keep=recipe.keeps(done))  # a stage that time ended is over
             if done % recipe.sample_every == 0 or last:
                 # After the checkpoint: a whole volume takes more memory than the patches of a step.
                 with smaller_instead():

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from napari_medgen.running.convolution import channels_last_3d
 from napari_medgen.running.progress import Progress, Steps, drive
 from napari_medgen.running.resident import ResidentRows
-from napari_medgen.running.training import Span, average, half_cosine, set_rate, update, warm_decay
+from napari_medgen.running.training import Batches, Span, average, half_cosine, set_rate, update, warm_decay
 from napari_medgen.running.workspace import Stage, append_row, require_finite, seed_step
 from napari_medgen.volumes.diffusion import Schedule, add_noise, denoiser, training_target
 from napari_medgen.volumes.networks.denoisers import build_denoiser
@@ -67,7 +67,7 @@ def train_denoiser(
         If the checkpoint is another recipe's, or the training breaks down.
     """
     own = recipe.denoiser
-    end = min(own.stop or own.iterations, own.iterations)
+    end, batches = min(own.stop or own.iterations, own.iterations), Batches.of(own.accumulate, fabric)
     torch.manual_seed(recipe.seed + _STAGE)
     net = build_denoiser(own.sizes)
     start_denoiser(net, recipe.start)
@@ -77,7 +77,7 @@ def train_denoiser(
     stage = Stage(
         work,
         "denoiser",
-        recipe=stage_recipe(recipe, dataset, "denoiser", encoded_by=latents.made_by),
+        recipe=stage_recipe(recipe, dataset, "denoiser", encoded_by=latents.made_by, **batches.as_recipe),
         may_change=("denoiser.iterations", "denoiser.stop", "denoiser.minutes"),
         length=end,
         leader=fabric.is_global_zero,
@@ -94,8 +94,9 @@ def train_denoiser(
     span = Span(own.iterations, own.minutes, fabric.world_size)
     known, scale = ResidentRows(latents.latents, fabric.device), latents.scale
     recent = 0.0
-    for iteration in range(start, end):
-        generator = seed_step(recipe.seed, _STAGE, iteration, fabric.global_rank)
+
+    def loss_of(batch: int, iteration: int, values: list[float]) -> torch.Tensor:
+        generator = seed_step(recipe.seed, _STAGE, iteration, batch)
         rows = torch.randint(len(latents.latents), (own.batch,), generator=generator).numpy()
         x0 = scale.normalise(known[rows])
         t = torch.randint(own.timesteps, (own.batch,), generator=generator)
@@ -111,11 +112,17 @@ def train_denoiser(
         said = trained(add_noise(x0, noise, kept), t.to(fabric.device), condition).float()
         target = training_target(x0, noise, kept, own.prediction)
         loss = F.l1_loss(said, target) if own.loss == "l1" else F.mse_loss(said, target)
-        value = float(loss.detach())
-        require_finite({"the loss": value}, iteration)
+        values.append(float(loss.detach()))
+        require_finite({"the loss": values[-1]}, iteration)
+        return loss
+
+    for iteration in range(start, end):
+        values: list[float] = []
         set_rate(optimizer, _rate(own, iteration, span.share(iteration)))
-        update(fabric, trained, optimizer, loss, iteration)
+        losses = (loss_of(batch, iteration, values) for batch in batches.own)
+        update(fabric, trained, optimizer, losses, iteration, batches)
         average(mean, net, warm_decay(own.ema, iteration))
+        value = sum(values) / len(values)
         recent = value if iteration == start else 0.98 * recent + 0.02 * value
         done = iteration + 1
         last = done == end or span.share(done) >= 1
@@ -123,7 +130,7 @@ def train_denoiser(
             if done % 20 == 0 or last:
                 append_row(stage.log, {"iteration": done, "loss": value, "smoothed_loss": recent})
             if done % recipe.save_every == 0 or last:
-                stage.save(end if last else done)  # a stage that time ended is over
+                stage.save(end if last else done, keep=recipe.keeps(done))  # a stage that time ended is over
             if done % recipe.sample_every == 0 or last:
                 _picture(mean, recipe, latents, autoencoder, stage.pictures / f"{done:06d}.png", fabric)
         yield Progress(done, end, f"Denoiser, loss {recent:.4f}")

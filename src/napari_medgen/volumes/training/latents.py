@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-import json
+import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -14,7 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_medgen.running.progress import Progress, Steps
+from napari_medgen.errors import RecipeError
+from napari_medgen.running.fabric import build_fabric
+from napari_medgen.running.progress import Steps
+from napari_medgen.running.rows import RowPlan, fill_rows
+from napari_medgen.running.shards import Placement
 from napari_medgen.volumes.diffusion import LatentScale
 from napari_medgen.volumes.networks.vqgan import VQGAN
 from napari_medgen.volumes.training.augment import Augmenter
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 _AT_ONCE = 8  # volumes that a GPU encodes together
+_NOTED = 8  # volumes between two notes of what is done
 
 
 @dataclass(frozen=True)
@@ -50,51 +56,108 @@ class Latents:
     made_by: str
 
 
-@torch.no_grad()
-def encode_dataset(recipe: Recipe, dataset: Dataset, net: VQGAN, work: Path, fabric: Fabric) -> Steps[Latents]:
-    """Latents of every training volume and its augmented copies, kept in the work folder.
+def encode_dataset(
+    recipe: Recipe, dataset: Dataset, net: VQGAN, work: Path, fabric: Fabric, placement: Placement | None = None
+) -> Steps[Latents]:
+    """Latents of every training volume and its augmented copies, kept in the work folder; what is there is not made again.
+
+    Parameters
+    ----------
+    placement
+        Where they are made; workers read the volumes and the autoencoder's weights in the work folder. By default here.
 
     Yields
     ------
     Progress
         A step a volume.
     """
-    made_by = weights_checksum(net)
-    stamp = {
-        "data": recipe.data.model_dump(mode="json"),
-        "contents": dataset.contents,
-        "people": dataset.people,
-        "autoencoder": made_by,
-        "seed": recipe.seed,
-    }
-    store, note = work / "latents.npy", work / "latents.json"
-    source = np.repeat(dataset.train, recipe.data.copies)
-    if note.is_file() and store.is_file() and json.loads(note.read_text()) == json.loads(json.dumps(stamp)):
-        known = np.load(store, mmap_mode="r")
-        return Latents(known, source, _scale(recipe, net, known), made_by)
-    note.unlink(missing_ok=True)
-    out: np.memmap[Any, np.dtype[np.float16]] | None = None
-    at_once = 1 if fabric.device.type == "cpu" else _AT_ONCE
-    for first in range(0, len(source), recipe.data.copies):
-        copies = _copies(recipe, dataset, source[first], first, fabric.device)
-        for row in range(first, first + recipe.data.copies, at_once):
-            images = torch.stack(list(islice(copies, at_once)))
-            with fabric.autocast():
-                latents = net.encode(images[:, None]).float().cpu().numpy()
-            if out is None:
-                shape = (len(source), *latents.shape[1:])
-                out = np.lib.format.open_memmap(store, mode="w+", dtype=np.float16, shape=shape)
-            out[row : row + len(latents)] = latents
-            yield Progress(row + len(latents), len(source), "Encoding the training volumes")
-    assert out is not None
-    out.flush()
-    note.write_text(json.dumps(stamp))
-    return Latents(out, source, _scale(recipe, net, out), made_by)
+    made_by, placement = weights_checksum(net), placement or Placement()
+    sizes, own = recipe.autoencoder.sizes, recipe.data
+    places = [n // factor for n, factor in zip(own.shape, sizes.downsample, strict=True)]
+    plan = RowPlan(
+        how={
+            "data": own.model_dump(mode="json"),
+            "contents": dataset.contents,
+            "people": dataset.people,
+            "autoencoder": made_by,
+            "seed": recipe.seed,
+        },
+        stamps=[[str(index)] for index in dataset.train],
+        shape=(own.copies, sizes.embedding_dim, *places),
+        dtype=np.float16,
+        items=[(int(index), number * own.copies) for number, index in enumerate(dataset.train)],
+        make=_Encodes(recipe, dataset.volumes, net, fabric)
+        if placement.here
+        else _EncodesElsewhere(recipe, *_handed_over(dataset, net, work), made_by),
+        noted=_NOTED,
+        placement=placement,
+    )
+    rows = yield from fill_rows(work / "latents.npy", plan, lambda index: "Encoding the training volumes")
+    latents = rows.array.reshape(-1, *rows.array.shape[2:])
+    return Latents(latents, np.repeat(dataset.train, own.copies), _scale(recipe, net, latents), made_by)
 
 
-def _copies(recipe: Recipe, dataset: Dataset, index: int, row: int, device: torch.device) -> Iterator[torch.Tensor]:
+@dataclass(frozen=True)
+class _Encodes:
+    """Encodes a volume and its copies (copies, C, d, h, w)."""
+
+    recipe: Recipe
+    volumes: NDArray[Any]
+    net: VQGAN
+    fabric: Fabric
+
+    @torch.no_grad()
+    def __call__(self, asked: tuple[int, int]) -> NDArray[np.float16]:
+        index, row = asked
+        copies = _copies(self.recipe, self.volumes[index], row, self.fabric.device)
+        made = []
+        while images := list(islice(copies, 1 if self.fabric.device.type == "cpu" else _AT_ONCE)):
+            with self.fabric.autocast():
+                made.append(self.net.encode(torch.stack(images)[:, None]).float().cpu().numpy())
+        return np.concatenate(made).astype(np.float16)
+
+
+@dataclass(frozen=True)
+class _EncodesElsewhere:
+    """Encodes a volume on a worker, which reads it and the autoencoder's weights."""
+
+    recipe: Recipe
+    volumes: Path
+    weights: Path
+    made_by: str
+
+    def __call__(self, asked: tuple[int, int]) -> NDArray[np.float16]:
+        net, fabric = _autoencoder(self.recipe.model_dump_json(), self.weights, self.made_by)
+        return _Encodes(self.recipe, np.load(self.volumes, mmap_mode="r"), net, fabric)(asked)
+
+
+def _handed_over(dataset: Dataset, net: VQGAN, work: Path) -> tuple[Path, Path]:
+    """Files of the volumes and of the autoencoder's weights, for workers."""
+    from safetensors.torch import save_file
+
+    weights, volumes = work / "encoder.safetensors", work / "volumes.npy"
+    save_file({name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}, weights)
+    if not isinstance(dataset.volumes, np.memmap):  # of an archive
+        volumes = work / "unpacked.npy"
+        np.save(volumes, dataset.volumes)
+    return volumes.resolve(), weights.resolve()
+
+
+@functools.lru_cache(maxsize=1)
+def _autoencoder(recipe: str, weights: Path, made_by: str) -> tuple[VQGAN, Fabric]:
+    from safetensors.torch import load_file
+
+    wanted = Recipe.model_validate_json(recipe)
+    fabric, net = build_fabric(wanted.precision), VQGAN(wanted.autoencoder.sizes)
+    net.load_state_dict(load_file(weights))
+    if weights_checksum(net) != made_by:
+        raise RecipeError(f"{weights.name} on {platform.node()} is another autoencoder than the one that was trained.")
+    return net.eval().to(fabric.device), fabric
+
+
+def _copies(recipe: Recipe, volume: NDArray[Any], row: int, device: torch.device) -> Iterator[torch.Tensor]:
     """A volume as it is, then its augmented copies, each drawn by the number of its row."""
-    volume = np.asarray(dataset.volumes[index], np.float32)
+    volume = np.asarray(volume, np.float32)
     yield torch.from_numpy(volume).to(device)
     if recipe.data.copies > 1:
         augmenter = Augmenter(volume, recipe.data, device)

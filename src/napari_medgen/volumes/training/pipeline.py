@@ -46,7 +46,15 @@ _PREVIEW_VOLUMES = 24
 
 
 def train_volumes(
-    recipe: Recipe, data: Path, work: Path, out: Path, *, resume: bool = False, devices: int = 1, nodes: int = 1
+    recipe: Recipe,
+    data: Path,
+    work: Path,
+    out: Path,
+    *,
+    resume: bool = False,
+    devices: int = 1,
+    nodes: int = 1,
+    placement: Placement | None = None,
 ) -> Steps[ModelFolder | None]:
     """Train both stages and write the model folder.
 
@@ -56,6 +64,8 @@ def train_volumes(
         Folder of the recipe's files, or an archive of :func:`prepare_archive`.
     work, out, resume, devices, nodes
         See :class:`~napari_medgen.running.training.Launch`.
+    placement
+        Where volumes are prepared and encoded; by default in the first process.
 
     Yields
     ------
@@ -75,7 +85,9 @@ def train_volumes(
 
     def train(dataset: Dataset, fabric: Fabric) -> Steps[tuple[VQGAN, Latents, nn.Module]]:
         autoencoder = yield from train_autoencoder(recipe, dataset, work, fabric)
-        latents = yield from first_alone(fabric, work, lambda: encode_dataset(recipe, dataset, autoencoder, work, fabric))
+        latents = yield from first_alone(
+            fabric, work, lambda: encode_dataset(recipe, dataset, autoencoder, work, fabric, placement)
+        )
         denoiser = yield from train_denoiser(recipe, dataset, latents, autoencoder, work, fabric)
         return autoencoder, latents, denoiser
 
@@ -87,7 +99,9 @@ def train_volumes(
 
     require_same_diffusion(recipe)
     launch = Launch(work, out, recipe.precision, resume, devices, nodes)
-    return run_training(launch, ("autoencoder", "denoiser"), lambda fabric: _dataset(recipe, data, work), train, write)
+    return run_training(
+        launch, ("autoencoder", "denoiser"), lambda fabric: _dataset(recipe, data, work, placement), train, write
+    )
 
 
 def prepare_archive(recipe: Recipe, data: Path, work: Path, out: Path, placement: Placement | None = None) -> Steps[Path]:
@@ -117,8 +131,10 @@ def prepare_archive(recipe: Recipe, data: Path, work: Path, out: Path, placement
     )
 
 
-def _dataset(recipe: Recipe, data: Path, work: Path) -> Steps[Dataset]:
-    return from_folder_or_file(data, work, lambda: build_dataset(recipe, data, work), lambda: read_archive(recipe, data))
+def _dataset(recipe: Recipe, data: Path, work: Path, placement: Placement | None) -> Steps[Dataset]:
+    return from_folder_or_file(
+        data, work, lambda: build_dataset(recipe, data, work, placement), lambda: read_archive(recipe, data)
+    )
 
 
 def package(

@@ -116,6 +116,8 @@ class AutoencoderRecipe(RecipeTable):
         Architecture.
     iterations, batch, patch, learning_rate
         Generator updates, patches a batch, their shape, Adam's rate (constant, then linear to zero in the last fifth).
+    accumulate
+        Batches a process whose gradients make one update; the codebook learns of each.
     minutes
         Time after which the stage ends at the latest, its rate having fallen by then, on a machine that is lent; 0 for none.
     part
@@ -142,6 +144,7 @@ class AutoencoderRecipe(RecipeTable):
     minutes: float = Field(0.0, ge=0)
     part: Literal["all", "decoder"] = "all"
     batch: int = Field(2, gt=0)
+    accumulate: int = Field(1, ge=1)
     patch: Triple = (32, 32, 32)
     learning_rate: float = 3e-4
     codes_from: int = 0
@@ -171,9 +174,13 @@ class DenoiserRecipe(RecipeTable):
         Length of the cosine schedule.
     iterations, batch, learning_rate, warmup
         Updates, latents a batch, Adam's rate and the updates over which it rises; it falls as a cosine after.
+    accumulate
+        Batches a process whose gradients make one update.
     stop
         Update after which it stops though the rate has not fallen yet, for a training that is gone on with elsewhere
         (another recipe's ``start``); 0 for all updates.
+    accumulate
+        Batches a process whose gradients make one update; the codebook learns of each.
     minutes
         Time after which it ends at the latest, its rate having fallen by then, on a machine that is lent; 0 for none.
     ema
@@ -193,6 +200,7 @@ class DenoiserRecipe(RecipeTable):
     stop: int = Field(0, ge=0)
     minutes: float = Field(0.0, ge=0)
     batch: int = Field(10, gt=0)
+    accumulate: int = Field(1, ge=1)
     learning_rate: float = 1e-4
     warmup: int = 0
     ema: float = 0.995
@@ -212,6 +220,8 @@ class Recipe(RecipeTable):
         Whether samples are decoded from the nearest codes (published) or from the latent as it is.
     save_every, sample_every
         Iterations between checkpoints and between sample grids.
+    keep_every
+        Iterations between checkpoints that stay, with their numbers, beside the last two; 0 for none.
     precision
         ``auto`` measures whether bfloat16 is faster on this device.
     """
@@ -222,6 +232,7 @@ class Recipe(RecipeTable):
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     save_every: int = 500
     sample_every: int = 500
+    keep_every: int = Field(0, ge=0)
     start: str = ""
     quantise: bool = True
     about: About
@@ -242,12 +253,18 @@ class Recipe(RecipeTable):
             raise ValueError("a denoiser of no iterations fits no autoencoder but its own: train the decoder alone (part)")
         if self.autoencoder.part == "decoder" and not self.start:
             raise ValueError("a decoder alone is trained on the latents of another model (start)")
+        if self.keep_every % self.save_every:
+            raise ValueError("keep_every is a multiple of save_every: what stays is a checkpoint")
         patch, grid, factors = self.autoencoder.patch, self.data.shape, self.autoencoder.sizes.downsample
         if any(side > whole for side, whole in zip(patch, grid, strict=True)):
             raise ValueError(f"autoencoder.patch {patch} is larger than data.shape {grid}")
         if any(side % factor for side, factor in zip(patch, factors, strict=True)):
             raise ValueError(f"autoencoder.patch {patch} does not divide by the downsampling {factors}")
         return self
+
+    def keeps(self, iteration: int) -> bool:
+        """Whether the checkpoint of an iteration stays."""
+        return self.keep_every > 0 and iteration % self.keep_every == 0
 
     def architecture(self, scale: LatentScale) -> VolumeArchitecture:
         """What the card will say of the model.

@@ -19,7 +19,7 @@ def stage_recipe(recipe: Recipe, dataset: Dataset, stage: Literal["autoencoder",
         "seed": recipe.seed,
         "data": recipe.data.model_dump(mode="json", exclude=set(left_out)),
         "people": dataset.people,
-        stage: getattr(recipe, stage).model_dump(mode="json"),
+        stage: getattr(recipe, stage).model_dump(mode="json", exclude={"accumulate"}),  # with the processes, in ``more``
     }
     if recipe.start:
         content["start"] = start_checksum(recipe.start)
