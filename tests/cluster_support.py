@@ -53,6 +53,12 @@ def slow(folder: Path) -> Steps[str]:
     return "slept"
 
 
+def sleeps(seconds: float) -> Steps[float]:
+    yield Progress(0, 1)
+    time.sleep(seconds)
+    return seconds
+
+
 @dataclass(frozen=True)
 class Grades:
     """Grades an image by nothing, and draws a picture of it."""

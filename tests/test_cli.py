@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -17,7 +16,6 @@ from typer.testing import CliRunner
 
 from napari_medgen import __version__, cli
 from napari_medgen.errors import MedGenError
-from napari_medgen.running.progress import Progress, Steps
 from tests_support import write_official
 
 runner = CliRunner()
@@ -100,21 +98,24 @@ def test_official_checkpoints_are_imported(tmp_path: Path, monkeypatch: pytest.M
         invoke("models", "import", first, "--out", tmp_path / "mine")
 
 
-def test_an_evaluation_is_printed_and_kept(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_evaluation_is_printed_and_kept(tmp_path: Path, tiny_model: Path) -> None:
+    data, notes = tmp_path / "data", tmp_path / "notes"
+    data.mkdir()
     for index in range(2):
         voxels = np.random.default_rng(index).integers(0, 99, (20, 18, 22)).astype(np.uint8)
-        nib.save(nib.Nifti1Image(voxels, np.eye(4)), tmp_path / f"p{index}.nii")
-    words = ("evaluate", "volumes", "tiny", "--data", tmp_path, "--count", 2, "--pairs", 1, "--steps", 2)
-    report = json.loads(invoke(*words, "--json", "--write"))
+        nib.save(nib.Nifti1Image(voxels, np.eye(4)), data / f"p{index}.nii")
+    (data / "p2.nii").write_bytes(b"no image")
+    words = ("evaluate", "volumes", "tiny", "--data", data, "--count", 2, "--pairs", 1, "--steps", 2)
+    report = json.loads(invoke(*words, "--json", "--write", "--work", notes))
     assert report["ms_ssim"]["real"]["pairs"] == 1
+    assert list(report["unreadable"]) == ["p2"]
+    assert "p2" in (notes / "failures.csv").read_text()
     assert "seconds per step" in json.loads((tiny_model / "model.json").read_text())["figures"]
-
-    def again(*asked: object, **more: object) -> Steps[dict[str, Any]]:
-        yield Progress(1, 1)
-        return report  # what was measured, as a table; to measure it once more would take a quarter of a minute
-
-    monkeypatch.setattr("napari_medgen.volumes.evaluation.measure.evaluate_volumes", again)
-    assert "reconstruction PSNR" in invoke(*words)
+    # The same request takes what was measured from the folder, times included.
+    assert json.loads(invoke(*words, "--json", "--work", notes)) == report
+    assert "reconstruction PSNR" in invoke(*words, "--work", notes)
+    with pytest.raises(MedGenError, match="--work"):
+        invoke(*words, "--cluster", "local:2")
 
 
 def run_cli(*words: object) -> subprocess.CompletedProcess[str]:

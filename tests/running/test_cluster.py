@@ -50,6 +50,13 @@ def test_no_room_for_a_file_ends_all(where: str) -> None:
         drive(spread(cluster_support.no_room, NUMBERS, Placement(where)))
 
 
+def test_workers_of_this_machine_that_do_not_live_end_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_BEGINNING", 0.5)
+    monkeypatch.setattr(workers, "_workers", lambda client: 0)  # as where each dies while it begins
+    with pytest.raises(ClusterError, match="No worker could begin on this machine"):
+        drive(spread(cluster_support.sleeps, [Shard("long", 30.0)], Placement("local:1")))
+
+
 def test_where_all_fail_alike_the_others_are_not_tried() -> None:
     tried: list[Progress] = []
     with pytest.raises(ClusterError, match=r"^The first 10 all failed alike: Three is no image\.$"):

@@ -106,3 +106,9 @@ def test_a_store_that_is_not_whole_is_made_anew(tmp_path: Path) -> None:
 def test_no_rows_at_all_is_an_empty_array(tmp_path: Path) -> None:
     files = Files(tmp_path / "f", 0)
     assert files.fill(tmp_path / "rows.npy").array.shape == (0, 2)
+
+
+def test_rows_of_which_only_a_name_is_known_are_made(tmp_path: Path) -> None:
+    plan = RowPlan({}, [["a"], ["b"]], (2,), np.float32, [1.0, 2.0], lambda value: np.full(2, value, np.float32))
+    for _ in range(2):
+        assert drive(fill_rows(tmp_path / "rows.npy", plan, lambda index: "")).array[:, 0].tolist() == [1, 2]

@@ -30,6 +30,9 @@ def train(
     ] = None,
     devices: Annotated[int, typer.Option(min=1, help="GPUs, or processes on a CPU.")] = 1,
     nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
+    readers: Annotated[
+        int | None, typer.Option(min=0, help="Processes beside each that read its data ahead; by default what pays.")
+    ] = None,
     cluster: Annotated[
         str, typer.Option("--cluster", help="Where volumes are prepared and encoded, as for `sample`; --devices train.")
     ] = "",
@@ -49,7 +52,7 @@ def train(
     name, begin = _PREPARE[task](content, file.name)
     out = out or user_folder() / name
     begin = _prepared_on(Placement(cluster, threads), task, begin)
-    steps = begin(data, work or Path("work") / name, out, resume=resume, devices=devices, nodes=nodes)
+    steps = begin(data, work or Path("work") / name, out, resume=resume, devices=devices, nodes=nodes, readers=readers)
     made = drive_on_console(steps, name)
     if made is not None:
         print(made.path)

@@ -30,6 +30,7 @@ Stamp = list[Any]
 
 _ROWS = ".rows"  # folder of rows that workers made
 _TOLD = 3  # failures that are said
+_UNMADE = "not made yet"  # in the place of what a row's files are: also for rows of which nothing but a name is known
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,7 +257,7 @@ def _laid_out(
     """A store for another list of files; rows that are in both are taken over."""
     part = store.with_suffix(".part.npy")
     array = np.lib.format.open_memmap(part, mode="w+", dtype=plan.dtype, shape=(len(stamps), *plan.shape))
-    rows = [_Row([stamp[0]]) for stamp in stamps]
+    rows = [_Row([stamp[0], _UNMADE]) for stamp in stamps]
     old = np.load(store, mmap_mode="r") if known else None
     places = {json.dumps(row.stamp): index for index, row in enumerate(known)}
     for index, stamp in enumerate(stamps):

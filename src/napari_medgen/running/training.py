@@ -40,6 +40,8 @@ class Launch:
         Go on from the checkpoints in ``work``; without it, a work folder with checkpoints is refused.
     devices, nodes
         Processes a machine, and machines (Lightning Fabric).
+    readers
+        Processes beside each that read its data ahead; None for as many as pay.
     """
 
     work: Path
@@ -48,6 +50,7 @@ class Launch:
     resume: bool = False
     devices: int = 1
     nodes: int = 1
+    readers: int | None = None
 
 
 def run_training(

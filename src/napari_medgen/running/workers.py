@@ -29,6 +29,7 @@ _GONE = ("cancelled", "lost")  # what dask says of a shard that nobody computes 
 _AHEAD = 3  # shards a worker that are sent at a time: enough that none is idle, few enough that cancelling is quick
 _BEAT = 0.2  # seconds between two looks at what came back
 _CONNECTING = 10  # seconds
+_BEGINNING = 60.0  # seconds that processes of this machine may take to begin, or to be begun again
 _PATIENCE = 60.0  # seconds that a scheduler may be away; dask itself gives up after about as long as connecting may take
 _one_at_a_time = threading.Lock()
 _held: dict[Placement, Any] = {}
@@ -74,7 +75,7 @@ def on_workers(work: Callable[[A], Steps[R]], shards: Sequence[Shard[A]], placem
     with _client_of(placement) as client:
         yield "", Progress(0, len(shards), _where(client))
         flight = _Flight(client, work, shards, placement.threads)
-        ended, away_since = 0, None
+        ended, away_since, nobody_since = 0, None, None
         try:
             while ended < len(shards):
                 away_since = _away(client, away_since)
@@ -82,6 +83,7 @@ def on_workers(work: Callable[[A], Steps[R]], shards: Sequence[Shard[A]], placem
                     flight.send()
                 back = flight.next()
                 if back is None:
+                    nobody_since = _nobody(client, placement, nobody_since)
                     yield "", Progress(ended, len(shards), _doing(client))
                     continue
                 name, outcome = back
@@ -164,6 +166,19 @@ def _away(client: Any, since: float | None) -> float | None:
     since = now if since is None else since
     if client.status == "closed" or now - since > _PATIENCE:
         raise ClusterError("The scheduler was lost; what is done is kept, and the same command goes on from there.")
+    return since
+
+
+def _nobody(client: Any, placement: Placement, since: float | None) -> float | None:
+    """Since when no worker of this machine lives; None while one does. Those of a queue may be waited for without end."""
+    if not placement.cluster.startswith("local") or client.status != "running" or _workers(client):
+        return None
+    since = time.monotonic() if since is None else since
+    if time.monotonic() - since > _BEGINNING:
+        raise ClusterError(
+            "No worker could begin on this machine, or all of them ended; was memory short, or was the package changed? "
+            "What is done is kept, and the same command goes on from there."
+        )
     return since
 
 

@@ -22,9 +22,10 @@ from napari_medgen.progression.training.monitoring import look
 from napari_medgen.progression.training.recipe import ProgressionRecipe
 from napari_medgen.progression.training.start import begin_with, start_of
 from napari_medgen.progression.training.trained import Trained
+from napari_medgen.running.ahead import Ahead
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.resident import ResidentRows
-from napari_medgen.running.training import Span, average
+from napari_medgen.running.training import Batches, Span, average
 from napari_medgen.running.workspace import Stage, append_row, finite_gradients, require_finite, seed_step
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Trainer:
         Fingerprint of who is shown: a training is not gone on with on others.
     work
         Folder of checkpoint (``networks.pt``), log (``networks.csv``) and grids (``networks/``).
+    readers
+        Processes that read frames ahead (:class:`~napari_medgen.running.ahead.Ahead`).
     """
 
     def __init__(
@@ -77,9 +80,10 @@ class Trainer:
         work: Path,
         fabric: Fabric,
         people: str = "",
+        readers: int | None = None,
     ) -> None:
         self.recipe, self.frames, self.grader, self.fabric = recipe, frames, grader, fabric
-        self._resident = ResidentRows(frames, fabric.device)
+        self._resident, self._readers = ResidentRows(frames, fabric.device), readers
         self.step = 0
         own, sizes = recipe.optimiser, recipe.generator
         torch.manual_seed(recipe.seed + _STAGE)
@@ -143,40 +147,56 @@ class Trainer:
         world = self.fabric.world_size
         recent: dict[str, float] = {}
         span = Span(max(self.total, 1), own.minutes, world)
-        for step in range(self.stage.resume(), self.total):
-            self.step = step
-            generator = seed_step(self.recipe.seed, _STAGE, step, self.fabric.global_rank)
-            warming, alone = step < self.warmup, step >= self.warmup + self.adversarial
-            images = self._batch(step, own.warmup_batch if warming or alone else own.batch, generator)
-            if warming or alone:
-                said = self._reproduce(images, with_generator=warming)
-            else:
-                said = self._play(images, step - self.warmup, generator)
-            done = step + 1
-            self._average(own.warmup_batch if warming else own.batch, done * own.batch * world, alone=alone)
-            last = done == self.total or span.share(done) >= 1
-            if self._on_cpu or done % _READ_EVERY == 0 or last:
-                read = {key: float(value) for key, value in said.items()}
-                require_finite({f"the loss ({key})": value for key, value in read.items()}, step)
-                recent = {key: 0.95 * recent.get(key, value) + 0.05 * value for key, value in read.items()}
-            if self.fabric.is_global_zero:
-                if done % 20 == 0 or last:
-                    row = {key: recent.get(key, float("nan")) for key in _LOGGED}
-                    append_row(self.stage.log, {"iteration": done, **row, "ada": self.control.probability})
-                if done % self.recipe.save_every == 0 or last:
-                    keep = self.recipe.keep_every > 0 and done % self.recipe.keep_every == 0
-                    self.stage.save(self.total if last else done, keep=keep)  # a training that time ended is over
-                if done % self.recipe.look_every == 0 or last:
-                    look(self.trained, self.frames, self.grader, self.stage, done, self.recipe.seed)
-            yield Progress(done, self.total, ", ".join(f"{key} {value:.3f}" for key, value in recent.items()))
-            if last:
-                break
+        batches = Batches.of(1, self.fabric)
+        steps, waits = range(self.stage.resume(), self.total), not self._resident.there
+        with Ahead(self._read, steps, batches, self.fabric.device, readers=self._readers, waits=waits) as ahead:
+            for step in steps:
+                self.step = step
+                generator = self._seeded(step)
+                warming, alone = self._phase(step)
+                self._rows(step, generator)  # which were drawn to be read
+                images = ahead.next()[:, None] / 127.5 - 1
+                images = images.expand(-1, self.recipe.generator.channels, -1, -1)
+                if warming or alone:
+                    said = self._reproduce(images, with_generator=warming)
+                else:
+                    said = self._play(images, step - self.warmup, generator)
+                done = step + 1
+                self._average(own.warmup_batch if warming else own.batch, done * own.batch * world, alone=alone)
+                last = done == self.total or span.share(done) >= 1
+                if self._on_cpu or done % _READ_EVERY == 0 or last:
+                    read = {key: float(value) for key, value in said.items()}
+                    require_finite({f"the loss ({key})": value for key, value in read.items()}, step)
+                    recent = {key: 0.95 * recent.get(key, value) + 0.05 * value for key, value in read.items()}
+                if self.fabric.is_global_zero:
+                    if done % 20 == 0 or last:
+                        row = {key: recent.get(key, float("nan")) for key in _LOGGED}
+                        append_row(self.stage.log, {"iteration": done, **row, "ada": self.control.probability})
+                    if done % self.recipe.save_every == 0 or last:
+                        keep = self.recipe.keep_every > 0 and done % self.recipe.keep_every == 0
+                        self.stage.save(self.total if last else done, keep=keep)  # a training that time ended is over
+                    if done % self.recipe.look_every == 0 or last:
+                        look(self.trained, self.frames, self.grader, self.stage, done, self.recipe.seed)
+                yield Progress(done, self.total, ", ".join(f"{key} {value:.3f}" for key, value in recent.items()))
+                if last:
+                    break
         return self.trained
 
-    def _batch(self, step: int, count: int, generator: torch.Generator) -> Tensor:
-        rows = torch.randint(len(self.frames), (count,), generator=generator).numpy()
-        images = self._resident[np.sort(rows)][:, None] / 127.5 - 1
-        return images.expand(-1, self.recipe.generator.channels, -1, -1)
+    def _seeded(self, step: int) -> torch.Generator:
+        return seed_step(self.recipe.seed, _STAGE, step, self.fabric.global_rank)
+
+    def _phase(self, step: int) -> tuple[bool, bool]:
+        """Whether reproduction is learned first, and whether the encoder is trained alone."""
+        return step < self.warmup, step >= self.warmup + self.adversarial
+
+    def _rows(self, step: int, generator: torch.Generator) -> NDArray[np.intp]:
+        """Images of a step."""
+        own = self.recipe.optimiser
+        count = own.warmup_batch if any(self._phase(step)) else own.batch
+        return np.sort(torch.randint(len(self.frames), (count,), generator=generator).numpy())
+
+    def _read(self, step: int, batch: int) -> Tensor:
+        return self._resident[self._rows(step, self._seeded(step))]
 
     def _difference(self, images: Tensor, reproduced: Tensor) -> tuple[Tensor, Tensor]:
         """Absolute difference of pixels, and distance of the classifier's features."""

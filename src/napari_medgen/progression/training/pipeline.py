@@ -45,6 +45,7 @@ def train_progression(
     resume: bool = False,
     devices: int = 1,
     nodes: int = 1,
+    readers: int | None = None,
 ) -> Steps[ModelFolder | None]:
     """Train generator and encoder, project the training visits, and write the model folder.
 
@@ -54,7 +55,7 @@ def train_progression(
         Loads the classifier that the recipe names; called once each process knows its device.
     data
         Folder of the recipe's images.
-    work, out, resume, devices, nodes
+    work, out, resume, devices, nodes, readers
         See :class:`~napari_medgen.running.training.Launch`.
 
     Yields
@@ -85,14 +86,14 @@ def train_progression(
         frames, seen = prepared
         people = fingerprint([[visit.patient, visit.side] for visit in seen])
         grader = open_grader()
-        trained = yield from Trainer(recipe, frames, grader, work, fabric, people).run()
+        trained = yield from Trainer(recipe, frames, grader, work, fabric, people, readers).run()
         return trained, grader
 
     def write(prepared: Frames, made: tuple[Trained, Grader]) -> Steps[ModelFolder]:
         return package(recipe, made[0], prepared[1], made[1], data, out)
 
     return run_training(
-        Launch(work, out, recipe.precision, resume, devices, nodes),
+        Launch(work, out, recipe.precision, resume, devices, nodes, readers),
         ("networks",),
         prepare,
         train,

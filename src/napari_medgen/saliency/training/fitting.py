@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from napari_medgen.imaging.network_view import NetworkView
+from napari_medgen.running.ahead import Ahead
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.training import Batches, Span, average, rise_and_fall, set_rate, update, warm_decay
 from napari_medgen.running.workspace import Stage, append_row, require_finite, seed_step
@@ -66,9 +66,12 @@ class _Run:
     augment: nn.Module
     fabric: Fabric
 
-    def images(self, rows: NDArray[np.intp]) -> Tensor:
+    def read(self, rows: NDArray[np.intp]) -> Tensor:
+        """Frames (N, rows, columns) uint8 on the CPU."""
+        return torch.from_numpy(np.ascontiguousarray(self.dataset.frames[rows]))
+
+    def images(self, frames: Tensor) -> Tensor:
         """Frames as floats in [0, 1], (N, 1, rows, columns)."""
-        frames = torch.from_numpy(np.ascontiguousarray(self.dataset.frames[rows]))
         return frames.to(self.fabric.device).float().div_(255)[:, None]
 
     def inputs(self, images: Tensor) -> Tensor:
@@ -86,13 +89,17 @@ def learning_rate(own: OptimiserRecipe, step: int, steps: int) -> float:
     return own.learning_rate * rise_and_fall(step % length, length, max(round(own.warmup * length), 1))
 
 
-def train_classifier(recipe: ClassifierRecipe, dataset: Dataset, work: Path, fabric: Fabric) -> Steps[ResNet]:
+def train_classifier(
+    recipe: ClassifierRecipe, dataset: Dataset, work: Path, fabric: Fabric, readers: int | None = None
+) -> Steps[ResNet]:
     """Train, or go on training, one classifier.
 
     Parameters
     ----------
     work
         Folder of the checkpoint (``classifier.pt``) and the log (``classifier.csv``).
+    readers
+        Processes that read images ahead (:class:`~napari_medgen.running.ahead.Ahead`).
 
     Yields
     ------
@@ -141,63 +148,70 @@ def train_classifier(recipe: ClassifierRecipe, dataset: Dataset, work: Path, fab
         fabric,
     )
     span = Span(total, own.minutes, fabric.world_size)
-    for step in range(start, total):
-        set_rate(optimizer, learning_rate(own, max(step, int(span.share(step) * total)), total))
-        values: list[float] = []
-        losses = _losses(run, trained, network, _batches(rows, step, per_epoch, recipe, batches), step, values)
-        update(fabric, trained, optimizer, losses, step, batches, largest=5.0)
-        loss = sum(values) / len(values)
-        average(mean, network, warm_decay(own.ema, step), statistics=True)
-        recent = loss if step == start else 0.95 * recent + 0.05 * loss
-        done = step + 1
-        over = span.share(done) >= 1
-        epoch, ended = done // per_epoch, done % per_epoch == 0 or over
-        if ended:
-            # Each process has statistics of its own batches: all must come to one verdict, or some would stop alone.
-            clean = float(fabric.all_reduce(torch.tensor(validation_loss(run, mean), device=fabric.device)))
-            best.offer(clean, epoch, mean)
-            if fabric.is_global_zero:
-                append_row(stage.log, {"iteration": done, "epoch": epoch, "loss": recent, "clean_validation_loss": clean})
-                keep = recipe.keep_every > 0 and epoch % recipe.keep_every == 0
-                stage.save(total if over else done, keep=keep)  # a training that time ended is over
-        yield Progress(done, total, f"Epoch {epoch + (not ended)}, loss {recent:.3f}, validation {best.loss:.3f}")
-        if over or (ended and own.patience and epoch - best.epoch >= own.patience):
-            break
+
+    def rows_of(step: int, number: int) -> NDArray[np.intp]:
+        """Images of a batch: every epoch is a new order of all, dealt out to the batches."""
+        epoch, place = divmod(step, per_epoch)
+        order = np.random.default_rng([recipe.seed, _STAGE, epoch]).permutation(rows)
+        begin = (place * batches.total + number) * own.batch
+        return order[begin : begin + own.batch]
+
+    def read(step: int, number: int) -> Tensor:
+        return run.read(rows_of(step, number))
+
+    steps = range(start, total)
+    with Ahead(read, steps, batches, fabric.device, readers=readers) as ahead:
+        for step in steps:
+            set_rate(optimizer, learning_rate(own, max(step, int(span.share(step) * total)), total))
+            values: list[float] = []
+            losses = (
+                _loss(run, trained, network, rows_of(step, number), ahead.next(), step, number, values)
+                for number in batches.own
+            )
+            update(fabric, trained, optimizer, losses, step, batches, largest=5.0)
+            loss = sum(values) / len(values)
+            average(mean, network, warm_decay(own.ema, step), statistics=True)
+            recent = loss if step == start else 0.95 * recent + 0.05 * loss
+            done = step + 1
+            over = span.share(done) >= 1
+            epoch, ended = done // per_epoch, done % per_epoch == 0 or over
+            if ended:
+                # Each process has statistics of its own batches: all must come to one verdict, or some would stop alone.
+                clean = float(fabric.all_reduce(torch.tensor(validation_loss(run, mean), device=fabric.device)))
+                best.offer(clean, epoch, mean)
+                if fabric.is_global_zero:
+                    append_row(
+                        stage.log, {"iteration": done, "epoch": epoch, "loss": recent, "clean_validation_loss": clean}
+                    )
+                    keep = recipe.keep_every > 0 and epoch % recipe.keep_every == 0
+                    stage.save(total if over else done, keep=keep)  # a training that time ended is over
+            yield Progress(done, total, f"Epoch {epoch + (not ended)}, loss {recent:.3f}, validation {best.loss:.3f}")
+            if over or (ended and own.patience and epoch - best.epoch >= own.patience):
+                break
     if best.weights:
         mean.load_state_dict(best.weights)
     return mean
 
 
-def _batches(
-    rows: NDArray[np.intp], step: int, per_epoch: int, recipe: ClassifierRecipe, batches: Batches
-) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Images of a step, by the numbers of their batches: every epoch is a new order of all, dealt out to these."""
-    epoch, place = divmod(step, per_epoch)
-    order = np.random.default_rng([recipe.seed, _STAGE, epoch]).permutation(rows)
-    size = recipe.optimiser.batch
-    for number in batches.own:
-        begin = (place * batches.total + number) * size
-        yield number, order[begin : begin + size]
+def _loss(
+    run: _Run,
+    trained: Any,
+    network: ResNet,
+    rows: NDArray[np.intp],
+    frames: Tensor,
+    step: int,
+    number: int,
+    values: list[float],
+) -> Tensor:
+    """The loss of a batch's clean images, of the adversarial ones, or the sum of both (Han 2021).
 
-
-def _losses(
-    run: _Run, trained: Any, network: ResNet, batches: Iterator[tuple[int, NDArray[np.intp]]], step: int, values: list[float]
-) -> Iterator[Tensor]:
-    """Losses of batches; ``values`` is told of each."""
-    for number, rows in batches:
-        loss, count = _loss(run, trained, network, rows, step, number)
-        values.append(float(loss.detach()) / count)
-        require_finite({"the loss": values[-1]}, step)
-        yield loss
-
-
-def _loss(run: _Run, trained: Any, network: ResNet, rows: NDArray[np.intp], step: int, number: int) -> tuple[Tensor, int]:
-    """The loss of the clean images, of the adversarial ones, or the sum of both (Han 2021); and how many were summed up."""
+    ``values`` is told the mean of them.
+    """
     recipe, fabric = run.recipe, run.fabric
     generator = seed_step(recipe.seed, _STAGE, step, number)
     truth = run.dataset.targets[rows].to(fabric.device)
     softened = soften(truth, recipe.optimiser.smoothing, recipe.exclusive, recipe.ordinal)
-    x = run.inputs(run.augment(run.images(rows)))
+    x = run.inputs(run.augment(run.images(frames)))
     trained.train()
     losses = []
     if recipe.training != "adversarial":
@@ -211,7 +225,10 @@ def _loss(run: _Run, trained: Any, network: ResNet, rows: NDArray[np.intp], step
         adversarial = adversarial.contiguous(memory_format=torch.channels_last)
         said = trained(adversarial, domain)
         losses.append(classification_loss(said, softened, recipe.exclusive, weights=run.weights))
-    return torch.stack(losses).sum(), len(losses)
+    loss = torch.stack(losses).sum()
+    values.append(float(loss.detach()) / len(losses))
+    require_finite({"the loss": values[-1]}, step)
+    return loss
 
 
 @torch.no_grad()
@@ -222,7 +239,7 @@ def validation_loss(run: _Run, network: ResNet) -> float:
     for begin in range(0, len(rows), _EVALUATION_BATCH):
         chunk = rows[begin : begin + _EVALUATION_BATCH]
         with run.fabric.autocast():
-            logits = network(run.inputs(run.images(chunk)), _CLEAN)
+            logits = network(run.inputs(run.images(run.read(chunk))), _CLEAN)
         truth = run.dataset.targets[chunk].to(logits.device)
         total += float(classification_loss(logits, truth, run.recipe.exclusive, each=True).sum())
     return total / len(rows)

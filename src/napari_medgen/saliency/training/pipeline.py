@@ -31,7 +31,15 @@ _WAYS = {
 
 
 def train_saliency(
-    recipe: ClassifierRecipe, data: Path, work: Path, out: Path, *, resume: bool = False, devices: int = 1, nodes: int = 1
+    recipe: ClassifierRecipe,
+    data: Path,
+    work: Path,
+    out: Path,
+    *,
+    resume: bool = False,
+    devices: int = 1,
+    nodes: int = 1,
+    readers: int | None = None,
 ) -> Steps[ModelFolder | None]:
     """Train a classifier and write its model folder.
 
@@ -39,7 +47,7 @@ def train_saliency(
     ----------
     data
         Folder of the recipe's images, or an archive of :func:`prepare_archive`.
-    work, out, resume, devices, nodes
+    work, out, resume, devices, nodes, readers
         See :class:`~napari_medgen.running.training.Launch`.
 
     Yields
@@ -63,10 +71,10 @@ def train_saliency(
         return package(recipe, dataset, network, out)
 
     return run_training(
-        Launch(work, out, recipe.precision, resume, devices, nodes),
+        Launch(work, out, recipe.precision, resume, devices, nodes, readers),
         ("classifier",),
         lambda fabric: _dataset(recipe, data, work),
-        lambda dataset, fabric: train_classifier(recipe, dataset, work, fabric),
+        lambda dataset, fabric: train_classifier(recipe, dataset, work, fabric, readers),
         write,
     )
 

@@ -122,6 +122,9 @@ class _Measuring:
         real_pairs = draw_pairs(self._people, pairs)
         order = np.random.default_rng(0).permutation(len(self._cases))[:_MOST_FEATURES].tolist()
         real = yield from self._prepared(sorted({*order, *itertools.chain(*real_pairs)}))
+        if any(row not in real for pair in real_pairs for row in pair):  # drawn anew among those that can be used
+            rows = sorted(real)
+            real_pairs = [(rows[a], rows[b]) for a, b in draw_pairs(self._people[rows], pairs)]
         synthetic = yield from self._diversity(draw_pairs(np.arange(count), pairs), dict(enumerate(made)), "synthetic")
         diversity = {"synthetic": synthetic, "real": (yield from self._diversity(real_pairs, real, "real"))}
         report: Report = {

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
+from napari_medgen.running.ahead import Ahead
 from napari_medgen.running.devices import smaller_instead
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.resident import ResidentRows
@@ -83,7 +84,7 @@ def draw_patches(
     ``volumes`` are the dataset's where the patches are wanted; on the CPU by default.
     """
     volumes = volumes or ResidentRows(dataset.volumes, torch.device("cpu"))
-    rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+    rng = np.random.default_rng(_drawn_by(generator))
     shape, training = recipe.autoencoder.patch, dataset.train
     flip = "SPL".find(recipe.data.flip) if recipe.data.flip else None
     patches = []
@@ -93,6 +94,17 @@ def draw_patches(
             patch = patch.flip(flip)
         patches.append(patch)
     return torch.stack(patches).unsqueeze(1)
+
+
+def _drawn_by(generator: torch.Generator) -> int:
+    """The seed of a batch's patches."""
+    return int(torch.randint(2**62, (), generator=generator))
+
+
+def _after_patches(generator: torch.Generator) -> torch.Generator:
+    """The generator as it is when the patches, which may have been read elsewhere, are drawn."""
+    _drawn_by(generator)
+    return generator
 
 
 def _place(volume: NDArray[Any], patch: tuple[int, int, int], rng: np.random.Generator) -> tuple[slice, ...]:
@@ -110,7 +122,9 @@ def _rate(recipe: AutoencoderRecipe, share: float) -> float:
     return recipe.learning_rate * min(1.0, 5 * (1 - share))
 
 
-def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabric) -> Steps[VQGAN]:
+def train_autoencoder(
+    recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabric, readers: int | None = None
+) -> Steps[VQGAN]:
     """Train, or go on training, the VQ-GAN.
 
     Parameters
@@ -121,6 +135,8 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
         Folder of checkpoint, log (``autoencoder.csv``) and pictures (``autoencoder/``).
     fabric
         Device, precision and processes.
+    readers
+        Processes that read patches ahead (:class:`~napari_medgen.running.ahead.Ahead`).
 
     Yields
     ------
@@ -161,9 +177,11 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
     net.train()
     judges.train()
 
-    def loss_of(batch: int, step: _Step) -> torch.Tensor:
-        drawn = seed_step(recipe.seed, _STAGE, step.iteration, batch)
-        real = draw_patches(dataset, recipe, drawn, volumes)
+    def read(iteration: int, batch: int) -> torch.Tensor:
+        return draw_patches(dataset, recipe, seed_step(recipe.seed, _STAGE, iteration, batch), volumes)
+
+    def loss_of(batch: int, step: _Step, real: torch.Tensor) -> torch.Tensor:
+        drawn = _after_patches(seed_step(recipe.seed, _STAGE, step.iteration, batch))
         codes_rest = own.part == "decoder" or step.iteration < own.codes_from
         made, quantised = generator_net(real, bypass=1.0 if codes_rest else own.bypass)
         made = made.float()
@@ -188,30 +206,32 @@ def train_autoencoder(recipe: Recipe, dataset: Dataset, work: Path, fabric: Fabr
         step.verdicts.append(float(loss.detach()))
         return loss
 
-    for iteration in range(start, own.iterations):
-        step = _Step(iteration, judging=own.adversarial > 0 and iteration >= own.adversarial_from)
-        for optimizer in (made_by, judged_by):
-            set_rate(optimizer, _rate(own, span.share(iteration)))
-        losses = (loss_of(batch, step) for batch in batches.own)
-        update(fabric, generator_net, made_by, losses, iteration, batches)
-        if step.judging:
-            verdicts = (verdict_of(pair, step) for pair in step.shown)
-            update(fabric, judge_net, judged_by, verdicts, iteration, batches)
-        row = {"iteration": float(iteration + 1)} | step.row
-        done = iteration + 1
-        last = span.share(done) >= 1
-        if fabric.is_global_zero:
-            if done % 20 == 0 or last:
-                append_row(stage.log, row | {"used_codes": float((own.restart_below <= net.codebook.N).sum())})
-            if done % recipe.save_every == 0 or last:
-                stage.save(own.iterations if last else done, keep=recipe.keeps(done))  # a stage that time ended is over
-            if done % recipe.sample_every == 0 or last:
-                # After the checkpoint: a whole volume takes more memory than the patches of a step.
-                with smaller_instead():
-                    _picture(net, dataset, stage.pictures / f"{done:06d}.png", fabric)
-        yield Progress(done, own.iterations, f"Autoencoder, reconstruction error {row['l1']:.4f}")
-        if last:
-            break
+    iterations = range(start, own.iterations)
+    with Ahead(read, iterations, batches, fabric.device, readers=readers, waits=not volumes.there) as ahead:
+        for iteration in iterations:
+            step = _Step(iteration, judging=own.adversarial > 0 and iteration >= own.adversarial_from)
+            for optimizer in (made_by, judged_by):
+                set_rate(optimizer, _rate(own, span.share(iteration)))
+            losses = (loss_of(batch, step, ahead.next()) for batch in batches.own)
+            update(fabric, generator_net, made_by, losses, iteration, batches)
+            if step.judging:
+                verdicts = (verdict_of(pair, step) for pair in step.shown)
+                update(fabric, judge_net, judged_by, verdicts, iteration, batches)
+            row = {"iteration": float(iteration + 1)} | step.row
+            done = iteration + 1
+            last = span.share(done) >= 1
+            if fabric.is_global_zero:
+                if done % 20 == 0 or last:
+                    append_row(stage.log, row | {"used_codes": float((own.restart_below <= net.codebook.N).sum())})
+                if done % recipe.save_every == 0 or last:
+                    stage.save(own.iterations if last else done, keep=recipe.keeps(done))  # a stage that time ended is over
+                if done % recipe.sample_every == 0 or last:
+                    # After the checkpoint: a whole volume takes more memory than the patches of a step.
+                    with smaller_instead():
+                        _picture(net, dataset, stage.pictures / f"{done:06d}.png", fabric)
+            yield Progress(done, own.iterations, f"Autoencoder, reconstruction error {row['l1']:.4f}")
+            if last:
+                break
     return net.eval()
 
 

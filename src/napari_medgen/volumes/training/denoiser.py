@@ -7,10 +7,13 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
+from napari_medgen.running.ahead import Ahead
 from napari_medgen.running.convolution import channels_last_3d
 from napari_medgen.running.progress import Progress, Steps, drive
 from napari_medgen.running.resident import ResidentRows
@@ -42,7 +45,13 @@ def _rate(recipe: DenoiserRecipe, iteration: int, share: float) -> float:
 
 
 def train_denoiser(
-    recipe: Recipe, dataset: Dataset, latents: Latents, autoencoder: VQGAN, work: Path, fabric: Fabric
+    recipe: Recipe,
+    dataset: Dataset,
+    latents: Latents,
+    autoencoder: VQGAN,
+    work: Path,
+    fabric: Fabric,
+    readers: int | None = None,
 ) -> Steps[nn.Module]:
     """Train, or go on training, the denoiser.
 
@@ -50,6 +59,8 @@ def train_denoiser(
     ----------
     work
         Folder of checkpoint, log (``denoiser.csv``) and sample grids (``denoiser/``).
+    readers
+        Processes that read latents ahead (:class:`~napari_medgen.running.ahead.Ahead`).
 
     Yields
     ------
@@ -95,10 +106,16 @@ def train_denoiser(
     known, scale = ResidentRows(latents.latents, fabric.device), latents.scale
     recent = 0.0
 
-    def loss_of(batch: int, iteration: int, values: list[float]) -> torch.Tensor:
+    def draw(iteration: int, batch: int) -> tuple[torch.Generator, NDArray[np.intp]]:
         generator = seed_step(recipe.seed, _STAGE, iteration, batch)
-        rows = torch.randint(len(latents.latents), (own.batch,), generator=generator).numpy()
-        x0 = scale.normalise(known[rows])
+        return generator, torch.randint(len(latents.latents), (own.batch,), generator=generator).numpy()
+
+    def read(iteration: int, batch: int) -> torch.Tensor:
+        return known[draw(iteration, batch)[1]]
+
+    def loss_of(batch: int, iteration: int, latent: torch.Tensor, values: list[float]) -> torch.Tensor:
+        x0 = scale.normalise(latent)
+        generator, rows = draw(iteration, batch)
         t = torch.randint(own.timesteps, (own.batch,), generator=generator)
         # Drawn where it is used: of a large batch on one core it takes longer than a GPU's step.
         noise = torch.randn(x0.shape, generator=_on_device(generator, fabric.device), device=fabric.device)
@@ -116,26 +133,28 @@ def train_denoiser(
         require_finite({"the loss": values[-1]}, iteration)
         return loss
 
-    for iteration in range(start, end):
-        values: list[float] = []
-        set_rate(optimizer, _rate(own, iteration, span.share(iteration)))
-        losses = (loss_of(batch, iteration, values) for batch in batches.own)
-        update(fabric, trained, optimizer, losses, iteration, batches)
-        average(mean, net, warm_decay(own.ema, iteration))
-        value = sum(values) / len(values)
-        recent = value if iteration == start else 0.98 * recent + 0.02 * value
-        done = iteration + 1
-        last = done == end or span.share(done) >= 1
-        if fabric.is_global_zero:
-            if done % 20 == 0 or last:
-                append_row(stage.log, {"iteration": done, "loss": value, "smoothed_loss": recent})
-            if done % recipe.save_every == 0 or last:
-                stage.save(end if last else done, keep=recipe.keeps(done))  # a stage that time ended is over
-            if done % recipe.sample_every == 0 or last:
-                _picture(mean, recipe, latents, autoencoder, stage.pictures / f"{done:06d}.png", fabric)
-        yield Progress(done, end, f"Denoiser, loss {recent:.4f}")
-        if last:
-            break
+    iterations = range(start, end)
+    with Ahead(read, iterations, batches, fabric.device, readers=readers, waits=not known.there) as ahead:
+        for iteration in iterations:
+            values: list[float] = []
+            set_rate(optimizer, _rate(own, iteration, span.share(iteration)))
+            losses = (loss_of(batch, iteration, ahead.next(), values) for batch in batches.own)
+            update(fabric, trained, optimizer, losses, iteration, batches)
+            average(mean, net, warm_decay(own.ema, iteration))
+            value = sum(values) / len(values)
+            recent = value if iteration == start else 0.98 * recent + 0.02 * value
+            done = iteration + 1
+            last = done == end or span.share(done) >= 1
+            if fabric.is_global_zero:
+                if done % 20 == 0 or last:
+                    append_row(stage.log, {"iteration": done, "loss": value, "smoothed_loss": recent})
+                if done % recipe.save_every == 0 or last:
+                    stage.save(end if last else done, keep=recipe.keeps(done))  # a stage that time ended is over
+                if done % recipe.sample_every == 0 or last:
+                    _picture(mean, recipe, latents, autoencoder, stage.pictures / f"{done:06d}.png", fabric)
+            yield Progress(done, end, f"Denoiser, loss {recent:.4f}")
+            if last:
+                break
     return mean
 
 

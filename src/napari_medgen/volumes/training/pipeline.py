@@ -54,6 +54,7 @@ def train_volumes(
     resume: bool = False,
     devices: int = 1,
     nodes: int = 1,
+    readers: int | None = None,
     placement: Placement | None = None,
 ) -> Steps[ModelFolder | None]:
     """Train both stages and write the model folder.
@@ -62,7 +63,7 @@ def train_volumes(
     ----------
     data
         Folder of the recipe's files, or an archive of :func:`prepare_archive`.
-    work, out, resume, devices, nodes
+    work, out, resume, devices, nodes, readers
         See :class:`~napari_medgen.running.training.Launch`.
     placement
         Where volumes are prepared and encoded; by default in the first process.
@@ -84,11 +85,11 @@ def train_volumes(
     """
 
     def train(dataset: Dataset, fabric: Fabric) -> Steps[tuple[VQGAN, Latents, nn.Module]]:
-        autoencoder = yield from train_autoencoder(recipe, dataset, work, fabric)
+        autoencoder = yield from train_autoencoder(recipe, dataset, work, fabric, readers)
         latents = yield from first_alone(
             fabric, work, lambda: encode_dataset(recipe, dataset, autoencoder, work, fabric, placement)
         )
-        denoiser = yield from train_denoiser(recipe, dataset, latents, autoencoder, work, fabric)
+        denoiser = yield from train_denoiser(recipe, dataset, latents, autoencoder, work, fabric, readers)
         return autoencoder, latents, denoiser
 
     def write(dataset: Dataset, trained: tuple[VQGAN, Latents, nn.Module]) -> Steps[ModelFolder]:
@@ -98,7 +99,7 @@ def train_volumes(
         return package(recipe, dataset, latents, autoencoder, denoiser, out)
 
     require_same_diffusion(recipe)
-    launch = Launch(work, out, recipe.precision, resume, devices, nodes)
+    launch = Launch(work, out, recipe.precision, resume, devices, nodes, readers)
     return run_training(
         launch, ("autoencoder", "denoiser"), lambda fabric: _dataset(recipe, data, work, placement), train, write
     )

@@ -1,0 +1,36 @@
+"""Batches come in their order, and are the same, whoever reads them."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+import torch
+
+from napari_medgen.running.ahead import Ahead
+from napari_medgen.running.training import Batches
+
+CPU = torch.device("cpu")
+
+
+def read(iteration: int, number: int) -> torch.Tensor:
+    return torch.tensor([iteration, number, os.getpid()])
+
+
+@pytest.mark.parametrize("readers", [0, 1, None])
+def test_batches_come_in_order_from_this_process_or_from_readers(readers: int | None) -> None:
+    with Ahead(read, range(3, 6), Batches(2, processes=2, rank=1), CPU, readers=readers) as ahead:
+        found = [ahead.next().tolist() for _ in range(6)]
+        with pytest.raises(StopIteration):
+            ahead.next()
+    assert [one[:2] for one in found] == [[3, 2], [3, 3], [4, 2], [4, 3], [5, 2], [5, 3]]
+    here = {one[2] == os.getpid() for one in found}
+    assert here == {not (readers and sys.platform == "linux")}
+
+
+def test_a_training_that_ends_early_ends_its_readers() -> None:
+    with Ahead(read, range(10_000), Batches(1), CPU, readers=1) as ahead:
+        assert ahead.next()[0] == 0
+    with pytest.raises(StopIteration):
+        ahead.next()
