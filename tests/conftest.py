@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(ABSENT)
     if NO_WINDOWS and item.get_closest_marker("window"):
         pytest.skip("no window can be opened here")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def what_is_there_stays() -> None:
+    """What was imported and what earlier modules left is not searched again and again: windows collect at every end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import pytest
 from napari_medgen.errors import ModelError
 from napari_medgen.models.folder import open_folder
 from napari_medgen.models.kept import Kept
-from napari_medgen.saliency.folder import open_classifier
+from napari_medgen.saliency.model import open_classifier
 from saliency_support import write_classifier
 
 

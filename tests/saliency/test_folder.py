@@ -13,7 +13,8 @@ from napari_medgen.models.folder import open_folder
 from napari_medgen.models.kept import Kept
 from napari_medgen.running.progress import drive
 from napari_medgen.running.shards import Placement
-from napari_medgen.saliency.folder import explain_files, open_classifier
+from napari_medgen.saliency.folder import explain_files
+from napari_medgen.saliency.model import open_classifier
 from saliency_support import write_classifier
 
 

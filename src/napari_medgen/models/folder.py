@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from napari_medgen.errors import ModelError
 from napari_medgen.models.card import ModelCard
+from napari_medgen.models.stored import widened
 from napari_medgen.running.limits import require_model_bytes
 from napari_medgen.running.writing import text_bytes, write_whole
 from napari_medgen.validity import first_fault, parse_json
@@ -63,14 +64,13 @@ class ModelFolder:
                 raise ModelError(f"The model {self.name} is damaged: {name} does not match its checksum. Copy it anew.")
 
     def tensors(self, name: str) -> dict[str, torch.Tensor]:
-        """Tensors of one weight file whose checksum is right, half precision widened to single.
+        """Tensors of one weight file whose checksum is right, half precision and eight bits widened to single precision.
 
         Raises
         ------
         ModelError
             If the file is not part of the model, is damaged or missing.
         """
-        import torch
         from safetensors import SafetensorError
         from safetensors.torch import load
 
@@ -84,11 +84,9 @@ class ModelFolder:
         if hashlib.sha256(content).hexdigest() != self.card.checksums[name]:
             raise ModelError(f"The model {self.name} is damaged: {name} does not match its checksum. Copy it anew.")
         try:
-            tensors = load(content)
+            return widened(load(content))
         except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError):
             raise ModelError(f"The model {self.name} is damaged: {name} is not a safetensors file.") from None
-        half = (torch.float16, torch.bfloat16)
-        return {key: tensor.float() if tensor.dtype in half else tensor for key, tensor in tensors.items()}
 
 
 def file_checksum(path: Path) -> str:
@@ -184,11 +182,6 @@ def _put_in_place(made: Path, path: Path, old: Path) -> None:
     except OSError:
         old.rename(path)
         raise
-
-
-def half_precision(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Tensors as shipped weights hold them: floating-point ones in half precision, others as they are."""
-    return {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
 
 
 def write_card(path: Path, card: ModelCard) -> None:

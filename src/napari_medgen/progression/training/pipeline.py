@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medgen.errors import RecipeError
-from napari_medgen.models.folder import ModelFolder, half_precision, write_folder
+from napari_medgen.models.folder import ModelFolder, write_folder
 from napari_medgen.models.recipe import card_from
+from napari_medgen.models.stored import half_precision
 from napari_medgen.progression.architecture import ENCODER_FILE, GENERATOR_FILE
 from napari_medgen.progression.cohort.cohort import Cohort
 from napari_medgen.progression.cohort.folder import cohort_files

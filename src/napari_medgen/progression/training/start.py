@@ -9,6 +9,7 @@ from torch import nn
 
 from napari_medgen.errors import RecipeError
 from napari_medgen.models.folder import file_checksum
+from napari_medgen.models.stored import read_weights
 from napari_medgen.progression.architecture import ENCODER_FILE, GENERATOR_FILE
 from napari_medgen.progression.networks.discriminator import Encoder
 from napari_medgen.progression.networks.stylegan import Generator, SynthesisBlock
@@ -54,13 +55,7 @@ def begin_with(folder: str, generator: Generator, encoder: Encoder) -> None:
 
 def _fill(network: nn.Module, path: Path) -> set[str]:
     """Copy what fits; the names of it."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        saved = load_file(path)
-    except (OSError, SafetensorError):
-        raise RecipeError(f"There are no weights to start from in {path}.") from None
+    saved = read_weights(path)
     own = network.state_dict()
     fitting = {name: value for name, value in saved.items() if name in own and own[name].shape == value.shape}
     if not fitting:

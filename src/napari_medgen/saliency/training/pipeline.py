@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from napari_medgen.imaging.network_view import NetworkView
-from napari_medgen.models.folder import ModelFolder, half_precision, write_folder
+from napari_medgen.models.folder import ModelFolder, write_folder
 from napari_medgen.models.recipe import card_from
+from napari_medgen.models.stored import half_precision
 from napari_medgen.running.archive import from_folder_or_file, prepare_file
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.training import Launch, run_training

@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from napari_medgen.models.folder import ModelFolder, half_precision, write_folder
+from napari_medgen.models.folder import ModelFolder, write_folder
 from napari_medgen.models.recipe import card_from
+from napari_medgen.models.stored import eight_bits, half_precision
 from napari_medgen.running.archive import from_folder_or_file, prepare_file
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.shards import Placement
@@ -150,9 +151,10 @@ def package(
         (_volume(dataset, i) for i in dataset.train), *_pseudonyms([dataset.subjects[i] for i in dataset.train]), flip
     )
     kept = {name: value for name, value in autoencoder.state_dict().items() if name.split(".")[-1] not in TRAINING_ONLY}
+    learned = denoiser.state_dict()
     weights = {
         AUTOENCODER_FILE: half_precision(kept),
-        DENOISER_FILE: half_precision(denoiser.state_dict()),
+        DENOISER_FILE: eight_bits(learned) if recipe.denoiser.stored == "int8" else half_precision(learned),
         REFERENCE_FILE: {
             **pack_reference(reference),
             "preview.weight": weight.half(),

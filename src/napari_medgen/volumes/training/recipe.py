@@ -190,6 +190,8 @@ class DenoiserRecipe(RecipeTable):
     standardise
         Whether each latent channel is shifted and scaled to mean zero and deviation one, which is what the cosine schedule
         expects (Rombach 2022, appendix G, for one scale), instead of scaled by the codebook's range (published).
+    stored
+        How the file of the model holds the weights: in half precision, or in eight bits, which takes half the room.
     """
 
     sizes: Unet3DSizes | ConvUNetSizes = Field(ConvUNetSizes(), discriminator="architecture")
@@ -206,6 +208,7 @@ class DenoiserRecipe(RecipeTable):
     ema: float = 0.995
     drop_condition: float = Field(0.0, ge=0, le=1)
     standardise: bool = False
+    stored: Literal["half", "int8"] = "half"
 
 
 class Recipe(RecipeTable):

@@ -8,6 +8,8 @@ from napari_medgen.volumes.training.dataset import Dataset
 from napari_medgen.volumes.training.recipe import AUGMENTATION, Recipe
 from napari_medgen.volumes.training.start import start_checksum
 
+# Batches of an update count with the processes, in ``more``; how weights are stored comes after.
+_NOT_WEIGHTS = {"accumulate", "stored"}
 # Of a recipe's data: what decides how volumes are written, and who is who, does not change a weight by itself.
 _NOT_DATA = frozenset({"range", "table", "table_key", "validation", "held_out", "subject"})
 
@@ -19,7 +21,7 @@ def stage_recipe(recipe: Recipe, dataset: Dataset, stage: Literal["autoencoder",
         "seed": recipe.seed,
         "data": recipe.data.model_dump(mode="json", exclude=set(left_out)),
         "people": dataset.people,
-        stage: getattr(recipe, stage).model_dump(mode="json", exclude={"accumulate"}),  # with the processes, in ``more``
+        stage: getattr(recipe, stage).model_dump(mode="json", exclude=_NOT_WEIGHTS),
     }
     if recipe.start:
         content["start"] = start_checksum(recipe.start)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from napari_medgen.errors import RecipeError
 from napari_medgen.models.folder import CARD, file_checksum, load_weights, open_folder
+from napari_medgen.models.stored import read_weights
 from napari_medgen.volumes.architecture import AUTOENCODER_FILE, DENOISER_FILE, read_architecture
 from napari_medgen.volumes.diffusion import LatentScale
 from napari_medgen.volumes.networks.codebook import TRAINING_ONLY
@@ -80,7 +80,7 @@ def start_autoencoder(net: VQGAN, folder: str) -> None:
     """
     if not folder:
         return
-    tensors = _read(Path(folder) / AUTOENCODER_FILE)
+    tensors = read_weights(Path(folder) / AUTOENCODER_FILE)
     load_weights(net, tensors, f"autoencoder in {folder}", missing_ok=_TRAINING_ONLY)
     codes = net.codebook
     if "codebook.N" not in tensors:
@@ -92,18 +92,8 @@ def start_autoencoder(net: VQGAN, folder: str) -> None:
 def start_denoiser(net: nn.Module, folder: str) -> None:
     """Fill a denoiser with the weights of a model's folder; one that holds an autoencoder alone leaves it as it is."""
     if folder and _has_denoiser(folder):
-        load_weights(net, _read(Path(folder) / DENOISER_FILE), f"denoiser in {folder}")
+        load_weights(net, read_weights(Path(folder) / DENOISER_FILE), f"denoiser in {folder}")
 
 
 def _has_denoiser(folder: str) -> bool:
     return (Path(folder) / DENOISER_FILE).is_file()
-
-
-def _read(path: Path) -> dict[str, torch.Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError):
-        raise RecipeError(f"There are no weights to start from in {path}.") from None
