@@ -31,7 +31,7 @@ from napari_medgen.progression.networks.stylegan import Generator
 from napari_medgen.progression.request import ProjectionRequest
 from napari_medgen.progression.training.recipe import ProgressionRecipe
 from napari_medgen.running.progress import drive
-from napari_medgen.running.workspace import load_checkpoint
+from napari_medgen.running.training.workspace import load_checkpoint
 from napari_medgen.saliency.frame_grader import FrameGrader
 from napari_medgen.saliency.model import Classifier
 

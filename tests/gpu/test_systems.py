@@ -21,7 +21,7 @@ from napari_medgen.progression.training.recipe import ProgressionRecipe
 from napari_medgen.running import devices
 from napari_medgen.running.devices import Device, available, choose_device, free_bytes, memory_guard
 from napari_medgen.running.progress import drive
-from napari_medgen.running.training import update
+from napari_medgen.running.training.updates import update
 from napari_medgen.saliency.analyses.layer_similarity import layer_similarity
 from napari_medgen.saliency.architecture import AttackSizes
 from napari_medgen.saliency.attacks.apgd import apgd

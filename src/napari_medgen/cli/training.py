@@ -73,9 +73,9 @@ def prepare(
 ) -> None:
     """Prepare a folder of images as one small file, for training on another machine."""
     from napari_medgen.models.recipe import find_recipe, read_toml
-    from napari_medgen.running.archive import SUFFIX
     from napari_medgen.running.console import drive_on_console
     from napari_medgen.running.shards import Placement
+    from napari_medgen.running.training.archive import SUFFIX
 
     if out.suffix != SUFFIX:
         raise RecipeError(f"The file to write must end in {SUFFIX}, not {out.name}.")

@@ -10,8 +10,8 @@ import torch
 from napari_medgen.errors import RecipeError
 from napari_medgen.models.kept import Opened
 from napari_medgen.models.recipe import read_toml, validate_recipe
-from napari_medgen.running.fabric import build_fabric
 from napari_medgen.running.progress import drive
+from napari_medgen.running.training.fabric import build_fabric
 from napari_medgen.saliency.evaluation.measure import EvaluationRequest, evaluate_classifier, figures
 from napari_medgen.saliency.evaluation.variants import compare_variants, family_members
 from napari_medgen.saliency.training import fitting

@@ -22,11 +22,11 @@ from napari_medgen.progression.training.monitoring import look
 from napari_medgen.progression.training.recipe import ProgressionRecipe
 from napari_medgen.progression.training.start import begin_with, start_of
 from napari_medgen.progression.training.trained import Trained
-from napari_medgen.running.ahead import Ahead
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.resident import ResidentRows
-from napari_medgen.running.training import Batches, Span, average
-from napari_medgen.running.workspace import Stage, append_row, finite_gradients, require_finite, seed_step
+from napari_medgen.running.training.ahead import Ahead
+from napari_medgen.running.training.resident import ResidentRows
+from napari_medgen.running.training.updates import Batches, Span, average
+from napari_medgen.running.training.workspace import Stage, append_row, finite_gradients, require_finite, seed_step
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -69,7 +69,7 @@ class Trainer:
     work
         Folder of checkpoint (``networks.pt``), log (``networks.csv``) and grids (``networks/``).
     readers
-        Processes that read frames ahead (:class:`~napari_medgen.running.ahead.Ahead`).
+        Processes that read frames ahead (:class:`~napari_medgen.running.training.ahead.Ahead`).
     """
 
     def __init__(

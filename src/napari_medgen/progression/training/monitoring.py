@@ -12,7 +12,7 @@ from torch import Tensor
 from napari_medgen.progression.frames import to_grey
 from napari_medgen.progression.grader import Grader
 from napari_medgen.progression.training.trained import Trained
-from napari_medgen.running.workspace import Stage, append_row
+from napari_medgen.running.training.workspace import Stage, append_row
 from napari_medgen.statistics.distribution import kernel_distance
 
 _SHOWN, _COMPARED, _AT_ONCE = 8, 256, 32

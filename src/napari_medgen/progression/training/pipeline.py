@@ -28,7 +28,7 @@ from napari_medgen.progression.training.recipe import SURROGATE, DataRecipe, Pro
 from napari_medgen.progression.training.trained import Trained
 from napari_medgen.running.progress import Steps
 from napari_medgen.running.stamps import fingerprint
-from napari_medgen.running.training import Launch, run_training
+from napari_medgen.running.training.launch import Launch, run_training
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -57,7 +57,7 @@ def train_progression(
     data
         Folder of the recipe's images.
     work, out, resume, devices, nodes, readers
-        See :class:`~napari_medgen.running.training.Launch`.
+        See :class:`~napari_medgen.running.training.launch.Launch`.
 
     Yields
     ------

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_medgen.running.archive import Arrays, pack, unpack
+from napari_medgen.running.training.archive import Arrays, pack, unpack
 from napari_medgen.saliency.training.cases import Case
 from napari_medgen.saliency.training.dataset import Dataset, require_learnable
 from napari_medgen.saliency.training.recipe import ClassifierRecipe

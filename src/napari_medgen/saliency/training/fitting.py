@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from napari_medgen.imaging.network_view import NetworkView
-from napari_medgen.running.ahead import Ahead
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.training import Batches, Span, average, rise_and_fall, set_rate, update, warm_decay
-from napari_medgen.running.workspace import Stage, append_row, require_finite, seed_step
+from napari_medgen.running.training.ahead import Ahead
+from napari_medgen.running.training.updates import Batches, Span, average, rise_and_fall, set_rate, update, warm_decay
+from napari_medgen.running.training.workspace import Stage, append_row, require_finite, seed_step
 from napari_medgen.saliency.attacks.pgd import pgd
 from napari_medgen.saliency.losses import class_weights, classification_loss, soften
 from napari_medgen.saliency.network import ResNet, channels_last
@@ -99,7 +99,7 @@ def train_classifier(
     work
         Folder of the checkpoint (``classifier.pt``) and the log (``classifier.csv``).
     readers
-        Processes that read images ahead (:class:`~napari_medgen.running.ahead.Ahead`).
+        Processes that read images ahead (:class:`~napari_medgen.running.training.ahead.Ahead`).
 
     Yields
     ------

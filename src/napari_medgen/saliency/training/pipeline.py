@@ -11,9 +11,9 @@ from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.models.folder import ModelFolder, write_folder
 from napari_medgen.models.recipe import card_from
 from napari_medgen.models.stored import half_precision
-from napari_medgen.running.archive import from_folder_or_file, prepare_file
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.training import Launch, run_training
+from napari_medgen.running.training.archive import from_folder_or_file, prepare_file
+from napari_medgen.running.training.launch import Launch, run_training
 from napari_medgen.saliency.architecture import CLASSIFIER_FILE, REFERENCE_FILE, ClassifierArchitecture
 from napari_medgen.saliency.network import ResNet
 from napari_medgen.saliency.suitability import FeatureReference, stage_averages
@@ -49,7 +49,7 @@ def train_saliency(
     data
         Folder of the recipe's images, or an archive of :func:`prepare_archive`.
     work, out, resume, devices, nodes, readers
-        See :class:`~napari_medgen.running.training.Launch`.
+        See :class:`~napari_medgen.running.training.launch.Launch`.
 
     Yields
     ------

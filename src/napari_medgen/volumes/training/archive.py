@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_medgen.running.archive import About, Arrays, pack, unpack
+from napari_medgen.running.training.archive import About, Arrays, pack, unpack
 from napari_medgen.volumes.training.dataset import Dataset, require_both_sides
 from napari_medgen.volumes.training.recipe import AUGMENTATION, Recipe
 

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
-from napari_medgen.running.ahead import Ahead
 from napari_medgen.running.devices import smaller_instead
 from napari_medgen.running.progress import Progress, Steps
-from napari_medgen.running.resident import ResidentRows
-from napari_medgen.running.training import Batches, Span, set_rate, update
-from napari_medgen.running.workspace import Stage, append_row, require_finite, seed_step
+from napari_medgen.running.training.ahead import Ahead
+from napari_medgen.running.training.resident import ResidentRows
+from napari_medgen.running.training.updates import Batches, Span, set_rate, update
+from napari_medgen.running.training.workspace import Stage, append_row, require_finite, seed_step
 from napari_medgen.volumes.networks.vqgan import VQGAN
 from napari_medgen.volumes.training.dataset import Dataset
 from napari_medgen.volumes.training.discriminators import PatchDiscriminator
@@ -136,7 +136,7 @@ def train_autoencoder(
     fabric
         Device, precision and processes.
     readers
-        Processes that read patches ahead (:class:`~napari_medgen.running.ahead.Ahead`).
+        Processes that read patches ahead (:class:`~napari_medgen.running.training.ahead.Ahead`).
 
     Yields
     ------

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
-from napari_medgen.running.ahead import Ahead
 from napari_medgen.running.convolution import channels_last_3d
 from napari_medgen.running.progress import Progress, Steps, drive
-from napari_medgen.running.resident import ResidentRows
-from napari_medgen.running.training import Batches, Span, average, half_cosine, set_rate, update, warm_decay
-from napari_medgen.running.workspace import Stage, append_row, require_finite, seed_step
+from napari_medgen.running.training.ahead import Ahead
+from napari_medgen.running.training.resident import ResidentRows
+from napari_medgen.running.training.updates import Batches, Span, average, half_cosine, set_rate, update, warm_decay
+from napari_medgen.running.training.workspace import Stage, append_row, require_finite, seed_step
 from napari_medgen.volumes.diffusion import Schedule, add_noise, denoiser, training_target
 from napari_medgen.volumes.networks.denoisers import build_denoiser
 from napari_medgen.volumes.networks.vqgan import VQGAN
@@ -60,7 +60,7 @@ def train_denoiser(
     work
         Folder of checkpoint, log (``denoiser.csv``) and sample grids (``denoiser/``).
     readers
-        Processes that read latents ahead (:class:`~napari_medgen.running.ahead.Ahead`).
+        Processes that read latents ahead (:class:`~napari_medgen.running.training.ahead.Ahead`).
 
     Yields
     ------

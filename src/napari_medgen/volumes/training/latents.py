@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 
 from napari_medgen.errors import RecipeError
-from napari_medgen.running.fabric import build_fabric
 from napari_medgen.running.progress import Steps
 from napari_medgen.running.rows import RowPlan, fill_rows
 from napari_medgen.running.shards import Placement
+from napari_medgen.running.training.fabric import build_fabric
 from napari_medgen.volumes.diffusion import LatentScale
 from napari_medgen.volumes.networks.vqgan import VQGAN
 from napari_medgen.volumes.training.augment import Augmenter

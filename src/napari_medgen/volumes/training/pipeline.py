@@ -16,11 +16,11 @@ from torch import nn
 from napari_medgen.models.folder import ModelFolder, write_folder
 from napari_medgen.models.recipe import card_from
 from napari_medgen.models.stored import eight_bits, half_precision
-from napari_medgen.running.archive import from_folder_or_file, prepare_file
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.shards import Placement
-from napari_medgen.running.together import first_alone
-from napari_medgen.running.training import Launch, run_training
+from napari_medgen.running.training.archive import from_folder_or_file, prepare_file
+from napari_medgen.running.training.launch import Launch, run_training
+from napari_medgen.running.training.together import first_alone
 from napari_medgen.running.writing import harmless
 from napari_medgen.volumes.architecture import (
     AUTOENCODER_FILE,
@@ -65,7 +65,7 @@ def train_volumes(
     data
         Folder of the recipe's files, or an archive of :func:`prepare_archive`.
     work, out, resume, devices, nodes, readers
-        See :class:`~napari_medgen.running.training.Launch`.
+        See :class:`~napari_medgen.running.training.launch.Launch`.
     placement
         Where volumes are prepared and encoded; by default in the first process.
 

@@ -8,8 +8,8 @@ import sys
 import pytest
 import torch
 
-from napari_medgen.running.ahead import Ahead
-from napari_medgen.running.training import Batches
+from napari_medgen.running.training.ahead import Ahead
+from napari_medgen.running.training.updates import Batches
 
 CPU = torch.device("cpu")
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from napari_medgen.errors import RecipeError
-from napari_medgen.running import together
 from napari_medgen.running.progress import Progress, Steps, drive
-from napari_medgen.running.together import first_alone
+from napari_medgen.running.training import together
+from napari_medgen.running.training.together import first_alone
 
 
 @dataclass

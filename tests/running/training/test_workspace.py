@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from napari_medgen.errors import RecipeError
-from napari_medgen.running.workspace import Stage, append_row, holds_checkpoint, require_finite, trim_rows
+from napari_medgen.running.training.workspace import Stage, append_row, holds_checkpoint, require_finite, trim_rows
 
 RECIPE = {"seed": 1, "denoiser": {"prediction": "noise", "iterations": 10}, "save_every": 5}
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from napari_medgen.running.training import Batches
+from napari_medgen.running.training.updates import Batches
 
 if TYPE_CHECKING:
     import torch

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from napari_medgen.errors import RecipeError
-from napari_medgen.running import training
-from napari_medgen.running.training import Span, average
+from napari_medgen.running.training import updates
+from napari_medgen.running.training.updates import Span, average
 
 
 def test_updates_alone_end_a_training_without_a_clock() -> None:
@@ -17,7 +17,7 @@ def test_updates_alone_end_a_training_without_a_clock() -> None:
 
 def test_time_ends_a_training_that_has_updates_left(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr(training.time, "monotonic", lambda: now)
+    monkeypatch.setattr(updates.time, "monotonic", lambda: now)
     span = Span(100, minutes=2)
     now += 30
     assert span.share(10) == 0.25  # a quarter of the time, a tenth of the updates

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from napari_medgen.running.resident import ResidentRows
+from napari_medgen.running.training.resident import ResidentRows
 
 
 def test_rows_and_parts_of_rows_come_in_single_precision(tmp_path: Path) -> None:
