@@ -13,10 +13,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from safetensors.torch import load_file
 
 from napari_medgen.models.catalogue import find_model
 from napari_medgen.models.folder import open_folder, write_folder
-from napari_medgen.models.stored import eight_bits, half_precision
+from napari_medgen.models.stored import eight_bits
 from napari_medgen.running.progress import drive
 from napari_medgen.volumes.architecture import AUTOENCODER_FILE, DENOISER_FILE, REFERENCE_FILE
 from napari_medgen.volumes.evaluation.similarity import psnr
@@ -34,7 +35,7 @@ def main() -> None:
     folder = find_model(given.model)
     card = folder.card
     recipe = {**card.recipe, "denoiser": {**card.recipe["denoiser"], "stored": "int8"}} if card.recipe else card.recipe
-    weights = {name: half_precision(folder.tensors(name)) for name in (AUTOENCODER_FILE, REFERENCE_FILE)}
+    weights = {name: load_file(folder.path / name) for name in (AUTOENCODER_FILE, REFERENCE_FILE)}  # as they are
     weights[DENOISER_FILE] = eight_bits(folder.tensors(DENOISER_FILE))
     write_folder(given.out, card.model_copy(update={"recipe": recipe}), weights)
     small = open_folder(given.out)
