@@ -92,3 +92,6 @@ def test_the_choice_stays_where_it_was(
         qtbot.waitUntil(lambda: not coordinator.work.runs("look"), timeout=10_000)
     assert coordinator.view.chosen is not None
     assert coordinator.view.chosen.job.title == "first"
+    start_job("third", ["version"], tmp_path / "out")  # what is sent is what somebody wants to see
+    qtbot.waitUntil(lambda: len(texts(coordinator, 2)) == 3, timeout=10_000)
+    assert coordinator.view.chosen.job.title == "third"

@@ -64,8 +64,12 @@ class JobsView(QWidget):
         self._describe()
 
     def show_jobs(self, jobs: Sequence[JobStatus]) -> None:
-        """Show jobs in the place of those before; the one that was chosen stays so."""
+        """Show jobs in the place of those before; the one that was chosen stays so until a new one is sent."""
         before = self.chosen.job.folder if self.chosen is not None else None
+        known = {status.job.folder for status in self._jobs}
+        new = [status.job.folder for status in jobs if status.job.folder not in known]
+        if known and new:
+            before = new[0]  # the newest comes first
         self._jobs = list(jobs)
         with QSignalBlocker(self.table):
             self.table.fill([_cells(status) for status in jobs])
