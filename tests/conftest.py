@@ -25,7 +25,7 @@ ABSENT = "the public data sets are not here: docs/data.md says where to get them
 NO_WINDOWS = bool(os.environ.get("NAPARI_MEDGEN_NO_WINDOWS"))
 # Set by test_on_gpu.py in a process of its own.
 ON_GPU = bool(os.environ.get("NAPARI_MEDGEN_PRETENDED_GPU"))
-_LONG = ("test_on_gpu", "viewer/test_user_paths", "viewer/test_hostile", "running/test_processes", "test_cli_study")
+_LONG = ("test_on_gpu", "viewer/test_user_paths", "viewer/test_hostile", "running/training/test_processes", "test_cli_study")
 collect_ignore = ["viewer"] * NO_WINDOWS + ["gpu"] * (not ON_GPU)
 
 

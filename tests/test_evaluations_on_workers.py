@@ -10,6 +10,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from napari_medgen.cli import app
@@ -19,6 +20,7 @@ from napari_medgen.running.gathering import Gathering, gather
 from napari_medgen.running.progress import drive
 from napari_medgen.running.shards import Placement, Shard
 from napari_medgen.running.workers import held
+from napari_medgen.saliency.evaluation.variants import compare_variants, family_members
 from napari_medgen.volumes.evaluation.pieces import Compares, Prepares, Reconstructs, Samples
 from napari_medgen.volumes.many import open_generator
 from napari_medgen.volumes.request import SampleRequest
@@ -71,19 +73,54 @@ def test_a_classifier_s_evaluation(tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     out, said = run(*words, *HERE, "--work", notes, "--json")
     assert json.loads(out) == here
-    assert "1 images could not be used" in said
+    assert "1 could not be used" in said
     assert broken.name in (notes / "failures.csv").read_text()
     kept = {path: path.stat().st_size for path in notes.glob("*.jsonl")}
     assert len(kept) == 3  # looked at, maps, attack
     assert report(*words, *HERE, "--work", notes) == here
     assert all(path.stat().st_size <= size + 2 for path, size in kept.items())  # nothing was computed again
 
-    curve = ("analyse", "robustness", model, "--data", data, "--epsilon", "0.01", "--images", "4", "--redraws", "100")
-    broken.unlink()
+    # What failed is tried again, and a mask that changed is another.
+    whole = next(path for path in (data / "test" / "spot").glob("*.png") if path != broken)
+    broken.write_bytes(whole.read_bytes())
+    masks = sorted((data / "masks" / "test" / "spot").glob("*.png"))
+    masks[0].write_bytes(b"no mask")
+    Image.fromarray(np.full((48, 48), 255, np.uint8)).save(masks[1])
+    again = report(*words, *HERE, "--work", notes)
+    assert again["images"] == 20
+    assert list(again["unreadable"]) == [masks[0].name]
+    scores = again["batch_norms"]["only"]["maps"]
+    assert scores["images"] == 9
+    assert scores["chance"] > here["batch_norms"]["only"]["maps"]["chance"]
+
+    broken.write_bytes(b"no image")
+    curve = ("analyse", "robustness", model, "--data", data, "--epsilon", "0.01", "--images", "40", "--redraws", "100")
     for place in (HERE, THERE):
-        run(*curve, *place, "--out", tmp_path / place[-1])
+        assert broken.name in run(*curve, *place, "--out", tmp_path / place[-1])[1]
     numbers = [(tmp_path / place[-1] / "robustness.json").read_text() for place in (HERE, THERE)]
     assert numbers[0] == numbers[1]
+
+
+def test_variants_are_measured_on_the_images_that_all_can_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that came back after the first model was asked is counted for none."""
+    data, models = write_images(tmp_path / "data", train=40), tmp_path / "models"
+    (tmp_path / "spots.toml").write_text(RECIPE)
+    for way in ("standard", "dual"):
+        out = models / ("spots" if way == "dual" else "spots-standard")
+        changes = ("--set", f"training={way}", "--set", "optimiser.epochs=1")
+        run("train", tmp_path / "spots.toml", "--data", data, "--work", tmp_path / way, "--out", out, *changes)
+    monkeypatch.setenv("NAPARI_MEDGEN_MODELS", str(models))
+    flaky = sorted((data / "test" / "spot").glob("*.png"))[0]
+    content = flaky.read_bytes()
+    flaky.write_bytes(b"no image")
+    steps = compare_variants(family_members("spots"), data, "cpu", attacked_images=8, redraws=100)
+    next(steps)
+    while "1 to" in next(steps).message:  # the first model's only batch
+        pass
+    flaky.write_bytes(content)
+    table = drive(steps)
+    assert table.images == 19
+    assert list(table.unreadable) == [flaky.name]
 
 
 def test_a_progression_model_s_evaluation(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,7 +20,6 @@ from napari_medgen.progression.training.recipe import ProgressionRecipe
 from napari_medgen.running import devices
 from napari_medgen.running.devices import Device, available, choose_device, free_bytes, memory_guard
 from napari_medgen.running.progress import drive
-from napari_medgen.running.training.updates import update
 from napari_medgen.saliency.analyses.layer_similarity import layer_similarity
 from napari_medgen.saliency.architecture import AttackSizes
 from napari_medgen.saliency.attacks.apgd import apgd
@@ -262,23 +260,3 @@ def test_two_steps_of_a_progression_training(gpu: PretendedGpu, tmp_path: Path, 
     recipe = validate_recipe(ProgressionRecipe, read_toml(tmp_path / "knees.toml", changes), "knees.toml")
     data = write_graded(tmp_path / "images")
     assert drive(train_progression(recipe, lambda: grader(tmp_path, GPU), data, tmp_path / "work", tmp_path / "out"))
-
-
-class _Scaled:
-    """A precision whose scale has just made a gradient overflow."""
-
-    scaler = object()
-
-
-def test_a_gradient_that_overflows_a_scale_is_left_out_and_any_other_ends_the_training() -> None:
-    clipped: list[bool] = []
-    fabric = SimpleNamespace(
-        backward=lambda loss: None,
-        clip_gradients=lambda *_, error_if_nonfinite, **__: clipped.append(error_if_nonfinite),
-        strategy=SimpleNamespace(precision=_Scaled()),
-    )
-    optimizer = SimpleNamespace(zero_grad=lambda: None, step=lambda: None)
-    update(fabric, None, optimizer, torch.zeros(()), 0)  # type: ignore[arg-type]
-    fabric.strategy.precision = object()
-    update(fabric, None, optimizer, torch.zeros(()), 0)  # type: ignore[arg-type]
-    assert clipped == [False, True]

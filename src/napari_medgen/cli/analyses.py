@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from napari_medgen.cli.options import ClusterName, Data, DeviceName, MethodName, ModelArgument, Redraws, Table, Threads, Work
+from napari_medgen.cli.reports import tell_unreadable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,21 +80,25 @@ def robustness(
     from napari_medgen.running.gathering import Gathering
     from napari_medgen.running.shards import Placement
     from napari_medgen.saliency.analyses.plots import robustness_figure
-    from napari_medgen.saliency.evaluation.labelled_set import find_test_set
+    from napari_medgen.saliency.evaluation.answers import answers
+    from napari_medgen.saliency.evaluation.labelled_set import find_test_set, named
     from napari_medgen.saliency.evaluation.robustness import robustness_curve
 
     radii, gathering = epsilon or [0.0, 0.001, 0.0025, 0.005, 0.01], Gathering(Placement(cluster, threads), work)
-    curves, numbers = {}, {}
+    curves, numbers, unreadable = {}, {}, dict[str, str]()
     with gathering.workers():
         for model in models:
             opens = _opens(model, device)
             classifier = opened_here(opens, gathering.placement)
-            test = find_test_set(classifier, data, labels=_labels(table)).first(images)
-            for domain, name in enumerate(classifier.architecture.domain_names or ("",)):
+            own = classifier.architecture
+            found = find_test_set(classifier, data, labels=_labels(table)).first(images)
+            test, _ = drive_on_console(answers(opens, found, [0], gathering), classifier.name)
+            unreadable |= named(test.unreadable)
+            for domain, name in enumerate(own.domain_names or ("",)):
                 key = f"{classifier.name}, {name} batch norm" if name else classifier.name
                 steps = robustness_curve(
                     opens,
-                    classifier.architecture.labels,
+                    own.labels,
                     test,
                     radii,
                     [domain],
@@ -106,6 +111,7 @@ def robustness(
                     {"epsilon": p.epsilon, "mean_auc": p.mean_auc, "auc": {c: e.as_dict() for c, e in p.auc.items()}}
                     for p in curves[key]
                 ]
+    tell_unreadable(unreadable, work)
     _save(out, "robustness", {"attack": attacker, "images": images, "curves": numbers}, robustness_figure(curves))
 
 

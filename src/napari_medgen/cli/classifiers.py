@@ -219,7 +219,7 @@ def evaluate_variants(
             gathering=gathering,
         )
         found[family] = drive_on_console(steps, family)
-        tell_unreadable(found[family].unreadable, work)
+    tell_unreadable({name: why for one in found.values() for name, why in one.unreadable.items()}, work)
     if as_json:
         content = {family: comparison.as_dict() for family, comparison in found.items()}
         print(json.dumps(without_nan(content), indent=2, allow_nan=False))

@@ -39,13 +39,15 @@ def report_figures(
 
 
 def tell_unreadable(unreadable: Mapping[str, str], work: Path | None) -> None:
-    """Name images that could not be used; a folder of notes gets the list of all."""
+    """Name files that could not be used; a folder of notes gets the list of all, in the place of an earlier one's."""
     from napari_medgen.running.folder_rows import FAILURES, write_failures
 
     warn(f"Left out: {name}: {why}" for name, why in list(unreadable.items())[:_NAMED])
     if not unreadable:
+        if work:
+            (work / FAILURES).unlink(missing_ok=True)
         return
-    text = f"{len(unreadable)} images could not be used"
+    text = f"{len(unreadable)} could not be used"
     warn([f"{text}: {write_failures(work, unreadable)}" if work else f"{text}; --work DIR lists them in {FAILURES} there."])
 
 

@@ -12,6 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from napari_medgen.errors import ModelError
 from napari_medgen.models.folder import ModelFolder, open_folder
 from napari_medgen.running.devices import Device, choose_device
+from napari_medgen.running.settings import load_settings
 from napari_medgen.running.shards import Placement
 from napari_medgen.running.stamps import fingerprint
 from napari_medgen.running.workers import own_device
@@ -86,6 +87,12 @@ class Kept(Generic[M]):
 def opened_here(opens: Opens[M], placement: Placement) -> M:
     """The model in this process; where others compute, on the CPU, for it is only asked what it is."""
     return (opens if placement.here or not isinstance(opens, Kept) else replace(opens, device="cpu"))()
+
+
+def computed_with(opens: Opens[Any]) -> list[Any]:
+    """What answers depend on to the last digit: weights, device and precision as they are asked for."""
+    settings = load_settings()
+    return [opens.key, getattr(opens, "device", "") or settings.device, settings.precision]
 
 
 def key_of(checksums: Sequence[str], more: str = "") -> str:

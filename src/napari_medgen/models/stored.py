@@ -49,7 +49,7 @@ def widened(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     Raises
     ------
     ValueError
-        If a scale has no weights, or does not fit them.
+        If a scale has no weights, or weights in eight bits have none that fits.
     """
     import torch
 
@@ -61,9 +61,11 @@ def widened(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             continue
         scale = tensors.get(key + _SCALE)
         if scale is not None:
-            if value.dtype != torch.int8 or scale.shape != (len(value), *[1] * (value.ndim - 1)):
+            if value.dtype != torch.int8 or value.ndim < 2 or scale.shape != (len(value), *[1] * (value.ndim - 1)):
                 raise ValueError(f"{key}{_SCALE} does not fit what it is the scale of")
             found[key] = value.float() * scale
+        elif value.dtype == torch.int8:
+            raise ValueError(f"{key} has no scale")
         else:
             found[key] = value.float() if value.dtype in half else value
     return found

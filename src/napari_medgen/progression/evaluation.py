@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_medgen.errors import CohortError
 from napari_medgen.models.card import Figure
-from napari_medgen.models.kept import Opens, opened_here
+from napari_medgen.models.kept import Opens, computed_with, opened_here
 from napari_medgen.progression.cohort.cohort import Cohort
 from napari_medgen.progression.cohort.progressors import Outcome, outcomes
 from napari_medgen.progression.knee_measures import Baseline, EvaluationRequest, Judged, Knee, MeasuresKnee
@@ -67,7 +67,7 @@ def evaluate_progression(
     unreadable: dict[str, str] = {}
     knees = _knees(found, cohort, unreadable)
     latents = hashlib.sha256(np.ascontiguousarray(cohort.latents).tobytes()).hexdigest()
-    plan = [opens.key, latents, vars(request)]
+    plan = [*computed_with(opens), latents, vars(request)]
     measured = yield from gather(MeasuresKnee(opens, request), knees, gathering, plan, "Measuring knees")
     unreadable |= {piece.name: one["failed"] for piece, one in zip(knees, measured, strict=True) if "failed" in one}
     kept = [(piece.what.outcome, one) for piece, one in zip(knees, measured, strict=True) if "failed" not in one]

@@ -59,6 +59,7 @@ def gather(
     ----------
     work
         As for :func:`~napari_medgen.running.cluster.spread`. Its results are what JSON can hold; tuples come back as lists.
+        One whose entry ``failed`` says something is given back and not kept: what failed is tried again.
     plan
         What every result depends on beside its piece: weights, request.
     doing
@@ -78,7 +79,7 @@ def gather(
     WritingError
         If there is no room for the notes, or another run writes them.
     """
-    plan_key = fingerprint([list(plan), gathering.placement.threads, __version__])
+    plan_key = fingerprint([doing, list(plan), gathering.placement.threads, __version__])
     stamps = {piece.name: fingerprint([piece.name, piece.what]) for piece in pieces}
     known: dict[str, Any] = {}
     with contextlib.ExitStack() as opened:
@@ -93,7 +94,7 @@ def gather(
 
         def keep(name: str, result: Any) -> None:
             known[name] = json.loads(json.dumps(result, default=float))  # as it would come out of the journal
-            if journal is not None:
+            if journal is not None and not (isinstance(known[name], dict) and known[name].get("failed")):
                 journal.add({"piece": name, "stamp": stamps[name], "result": known[name]})
 
         before = len(known)

@@ -73,6 +73,8 @@ class RowPlan:
         Rows between two notes of what is done: so many are made again after a kill.
     placement
         Where rows are made; workers write them beside the store, which they see.
+    elsewhere
+        What makes a row on a worker, where that is something else: entered when there is a row to make.
     """
 
     how: dict[str, Any]
@@ -85,6 +87,7 @@ class RowPlan:
     threads: int = 1
     noted: int = 64
     placement: Placement = field(default_factory=Placement)
+    elsewhere: Callable[[], contextlib.AbstractContextManager[Callable[[Any], NDArray[Any]]]] | None = None
 
 
 def fill_rows(store: Path, plan: RowPlan, message: Callable[[int], str]) -> Steps[Rows]:
@@ -199,27 +202,28 @@ def _made_elsewhere(plan: RowPlan, todo: Sequence[int], folder: Path) -> Made:
     made_in = (folder / _ROWS).resolve()
     shutil.rmtree(made_in, ignore_errors=True)  # of a run that was killed
     made_in.mkdir(parents=True)
-    writes = _RowWriter(plan.make, made_in, plan.tolerated)
     shards = [Shard(f"{plan.stamps[index][0]} ({index})", (index, plan.items[index])) for index in todo]
     came: list[tuple[int, str, str | None]] = []
-    steps = spread(writes, shards, plan.placement, on_done=lambda name, row: came.append(row))
-    try:
-        with contextlib.closing(steps):
-            while True:
-                try:
-                    progress = next(steps)
-                except StopIteration as stop:
-                    found: Spread[Any] = stop.value
-                    break
-                if not came:
-                    yield progress
-                while came:
-                    index, name, failure = came.pop()
-                    yield index, np.load(made_in / name) if name else None, failure
-                    if name:
-                        (made_in / name).unlink()
-    finally:
-        shutil.rmtree(made_in, ignore_errors=True)
+    with contextlib.ExitStack() as at_last:
+        at_last.callback(shutil.rmtree, made_in, ignore_errors=True)
+        make = at_last.enter_context(plan.elsewhere()) if plan.elsewhere else plan.make
+        writes = _RowWriter(make, made_in, plan.tolerated)
+        steps = at_last.enter_context(
+            contextlib.closing(spread(writes, shards, plan.placement, on_done=lambda name, row: came.append(row)))
+        )
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as stop:
+                found: Spread[Any] = stop.value
+                break
+            if not came:
+                yield progress
+            while came:
+                index, name, failure = came.pop()
+                yield index, np.load(made_in / name) if name else None, failure
+                if name:
+                    (made_in / name).unlink()
     if found.failed:
         told = [f"{name.rpartition(' (')[0]}: {why}" for name, why in found.failed.items()]
         more = f" And {len(told) - _TOLD} more." if len(told) > _TOLD else ""

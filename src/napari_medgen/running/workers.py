@@ -32,7 +32,8 @@ _CONNECTING = 10  # seconds
 _BEGINNING = 60.0  # seconds that processes of this machine may take to begin, or to be begun again
 _PATIENCE = 60.0  # seconds that a scheduler may be away; dask itself gives up after about as long as connecting may take
 _one_at_a_time = threading.Lock()
-_held: dict[Placement, Any] = {}
+_held: dict[Placement, contextlib.ExitStack] = {}
+_clients: dict[Placement, Any] = {}
 
 
 def own_device(asked: str) -> str:
@@ -86,6 +87,7 @@ def on_workers(work: Callable[[A], Steps[R]], shards: Sequence[Shard[A]], placem
                     nobody_since = _nobody(client, placement, nobody_since)
                     yield "", Progress(ended, len(shards), _doing(client))
                     continue
+                nobody_since = None
                 name, outcome = back
                 if outcome.ends:
                     raise WritingError(outcome.failure)
@@ -214,16 +216,24 @@ def held(placement: Placement) -> Iterator[None]:
     if placement.here or placement in _held:
         yield
         return
-    with _client(placement) as client:
-        _held[placement] = client
-        try:
-            yield
-        finally:
-            del _held[placement]
+    with contextlib.ExitStack() as opened:
+        opened.callback(_held.pop, placement)
+        _held[placement] = opened
+        yield
 
 
-def _client_of(placement: Placement) -> contextlib.AbstractContextManager[Any]:
-    return contextlib.nullcontext(_held[placement]) if placement in _held else _client(placement)
+@contextlib.contextmanager
+def _client_of(placement: Placement) -> Iterator[Any]:
+    """The client of a cluster, begun when it is first needed and kept where it is held."""
+    opened = _held.get(placement)
+    if opened is None:
+        with _client(placement) as client:
+            yield client
+        return
+    if (held_client := _clients.get(placement)) is None:
+        held_client = _clients[placement] = opened.enter_context(_client(placement))
+        opened.callback(_clients.pop, placement)
+    yield held_client
 
 
 @contextlib.contextmanager

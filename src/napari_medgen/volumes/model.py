@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_medgen.errors import MedGenError
+from napari_medgen.errors import MedGenError, WritingError
 from napari_medgen.imaging.orientation import Affine
 from napari_medgen.imaging.provenance import Provenance
 from napari_medgen.imaging.resample import foreground_centre, resample
@@ -267,9 +269,14 @@ class VolumeGenerator:
             if image is None:
                 needed = least_decode_bytes(sizes, shape)
                 require_bytes(needed, self.device, f"Decoding {' x '.join(map(str, shape))} voxels", _ADVICE)
-                scratch = scratch_folder(scratch_bytes(sizes, shape))
-                image = decode_streamed(self.autoencoder, latent, quantise=quantise, scratch=scratch)
+                image = self._streamed(latent, quantise, scratch_folder(scratch_bytes(sizes, shape)))
         return image.float().clamp(-1, 1)
+
+    def _streamed(self, latent: torch.Tensor, quantise: bool, scratch: Path | None) -> torch.Tensor:
+        if scratch is not None:
+            with contextlib.suppress(WritingError):  # others have filled the disk meanwhile: it is done without
+                return decode_streamed(self.autoencoder, latent, quantise=quantise, scratch=scratch)
+        return decode_streamed(self.autoencoder, latent, quantise=quantise)
 
     @torch.no_grad()
     def encode(self, image: torch.Tensor) -> torch.Tensor:

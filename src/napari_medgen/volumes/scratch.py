@@ -48,7 +48,7 @@ class Stored:
             If the disk has no room for them.
         """
         while self._made < stop and self._source is not None:
-            until = min(max(stop, self._made + _AT_ONCE), self.depth)
+            until = min(self._made + _AT_ONCE, self.depth)
             self._write(self._source.part(self._made, until))
             self._made = until
             if until == self.depth:

@@ -104,10 +104,12 @@ class Trainer:
         self.adversarial = max(round(own.kimg * 1000 / (own.batch * world)), 1) if own.kimg else 0
         self.alone = round(own.encoder_kimg * 1000 / (own.warmup_batch * world)) if own.encoder == "after" else 0
         self.total = self.warmup + self.adversarial + self.alone
+        own_recipe = recipe.of_weights | {"grader": grader.checksum, "people": people} | start_of(recipe.start)
+        own_recipe |= Batches.of(1, fabric).as_recipe
         self.stage = Stage(
             work,
             "networks",
-            recipe=recipe.of_weights | {"grader": grader.checksum, "people": people} | start_of(recipe.start),
+            recipe=own_recipe,
             may_change=("optimiser.kimg", "optimiser.encoder_kimg", "optimiser.minutes"),
             length=self.total,
             leader=fabric.is_global_zero,

@@ -56,8 +56,10 @@ def train_progression(
         Loads the classifier that the recipe names; called once each process knows its device.
     data
         Folder of the recipe's images.
-    work, out, resume, devices, nodes, readers
+    work, out, resume, devices, nodes
         See :class:`~napari_medgen.running.training.launch.Launch`.
+    readers
+        Processes beside each that read its data ahead; None for as many as pay.
 
     Yields
     ------
@@ -94,7 +96,7 @@ def train_progression(
         return package(recipe, made[0], prepared[1], made[1], data, out)
 
     return run_training(
-        Launch(work, out, recipe.precision, resume, devices, nodes, readers),
+        Launch(work, out, recipe.precision, resume, devices, nodes),
         ("networks",),
         prepare,
         train,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from napari_medgen.errors import RecipeError
 from napari_medgen.running.training.updates import Batches
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ class Ahead:
     iterations
         From which to which the training goes.
     readers
-        Processes; none reads each batch when it is asked for. None: as many as pay where ``waits``.
+        Processes; none reads each batch when it is asked for. None: as many as pay.
     waits
-        Whether a device would wait for what is read.
+        Whether a device would wait for what is read; what lies there already is read by this process in any case.
     """
 
     def __init__(
@@ -49,7 +50,9 @@ class Ahead:
     ) -> None:
         self._device = device
         if readers is None:
-            readers = _READERS if waits and device.type == "cuda" else 0
+            readers = _READERS if device.type == "cuda" else 0
+        if not waits:
+            readers = 0  # what lies on a GPU is read by its own process
         # Elsewhere than on Linux a process begins with a copy of all data instead of sharing them.
         self._readers = readers if sys.platform == "linux" else 0
         numbers = _Numbers(iterations, batches)
@@ -62,8 +65,23 @@ class Ahead:
         self._batches = iter(())  # ends the readers
 
     def next(self) -> torch.Tensor:
-        """The next batch."""
-        return next(self._batches).to(self._device, non_blocking=True)
+        """The next batch.
+
+        Raises
+        ------
+        RecipeError
+            If a reader cannot go on.
+        """
+        try:
+            batch = next(self._batches)
+        except StopIteration:
+            raise
+        except Exception as error:  # whatever went wrong in another process, or ended it
+            if not self._readers:
+                raise
+            said = str(error).strip().splitlines()[-1]
+            raise RecipeError(f"A process that reads ahead failed ({said}); --readers 0 reads without one.") from None
+        return batch.to(self._device, non_blocking=True)
 
     def _loaded(self, read: Read, numbers: _Numbers) -> Iterator[torch.Tensor]:
         from torch.utils.data import DataLoader

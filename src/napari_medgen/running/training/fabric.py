@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
-def build_fabric(precision: str = "auto", devices: int = 1, nodes: int = 1) -> Fabric:
-    """Fabric on the device in force.
+def build_fabric(precision: str = "auto", devices: int = 1, nodes: int = 1, device: str = "") -> Fabric:
+    """Fabric on a device.
 
     Parameters
     ----------
@@ -20,6 +20,8 @@ def build_fabric(precision: str = "auto", devices: int = 1, nodes: int = 1) -> F
         As Fabric names it, or ``auto``: bfloat16 where that was measured to be faster.
     devices, nodes
         Processes a machine, and machines.
+    device
+        As :func:`~napari_medgen.running.devices.choose_device` takes it; the one in force by default.
 
     Raises
     ------
@@ -30,17 +32,12 @@ def build_fabric(precision: str = "auto", devices: int = 1, nodes: int = 1) -> F
         from lightning_fabric import Fabric
     except ImportError:
         raise RecipeError("Training needs more packages: pip install 'napari-medgen[train]'.") from None
-    device = choose_device()
+    chosen = choose_device(device)
     if precision == "auto":
-        precision = "bf16-mixed" if device.precision == "bfloat16" else "32-true"
-    if device.kind == "cuda":
-        import torch
-
-        # The shapes of a training stay the same, so that trying the ways to convolve pays within its first steps.
-        torch.backends.cudnn.benchmark = True
+        precision = "bf16-mixed" if chosen.precision == "bfloat16" else "32-true"
     # One process trains where it was asked to, cuda:1 for example; of several, each has the GPU of its number.
-    places: int | list[int] = [device.torch.index] if devices * nodes == 1 and device.torch.index is not None else devices
-    fabric = Fabric(accelerator=device.kind, devices=places, num_nodes=nodes, precision=precision)
+    places: int | list[int] = [chosen.torch.index] if devices * nodes == 1 and chosen.torch.index is not None else devices
+    fabric = Fabric(accelerator=chosen.kind, devices=places, num_nodes=nodes, precision=precision)
     if devices * nodes > 1:
         fabric.launch()
     return fabric

@@ -37,8 +37,6 @@ class Launch:
         Go on from the checkpoints in ``work``; without it, a work folder with checkpoints is refused.
     devices, nodes
         Processes a machine, and machines (Lightning Fabric).
-    readers
-        Processes beside each that read its data ahead; None for as many as pay.
     """
 
     work: Path
@@ -47,7 +45,6 @@ class Launch:
     resume: bool = False
     devices: int = 1
     nodes: int = 1
-    readers: int | None = None
 
 
 def run_training(
@@ -83,6 +80,11 @@ def run_training(
     if not launch.resume and any(holds_checkpoint(launch.work, name) for name in stages):
         raise RecipeError(f"{launch.work} holds an unfinished training; pass --resume to go on, or choose another folder.")
     fabric = build_fabric(launch.precision, launch.devices, launch.nodes)
+    if fabric.device.type == "cuda":
+        import torch
+
+        # The shapes of a training stay the same, so that trying the ways to convolve pays within its first steps.
+        torch.backends.cudnn.benchmark = True
     prepared = yield from first_alone(fabric, launch.work, lambda: prepare(fabric))
     trained = yield from train(prepared, fabric)
     if not fabric.is_global_zero:

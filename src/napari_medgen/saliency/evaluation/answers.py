@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_medgen.models.kept import Opens
+from napari_medgen.models.kept import Opens, computed_with
 from napari_medgen.running.gathering import Gathering, gather
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.shards import Shard
@@ -27,24 +27,19 @@ Said = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Batch:
-    """Images that are looked at together, and the stamps of their files: other files are another batch."""
+    """Images that are looked at together, and the stamps of their files and masks: other files are another batch."""
 
     test: TestSet
     files: tuple[Any, ...]
 
-    @classmethod
-    def of(cls, test: TestSet) -> Batch:
-        """For images that are there, or not."""
-        return cls(test, tuple(_stamp(case.image) for case in test.cases))
-
 
 def batches(test: TestSet, at_once: int = 64) -> list[Shard[Batch]]:
     """A shard a batch."""
-    shards, first = [], 1
-    for part in test.batches(at_once):
-        last = first + len(part) - 1
-        shards.append(Shard(f"images {first} to {last}" if last > first else f"image {first}", Batch.of(part)))
-        first = last + 1
+    shards = []
+    for first in range(0, len(test), at_once):
+        part = test.rows(range(first, min(first + at_once, len(test))))
+        files = tuple((_stamp(case.image), _stamp(case.mask)) for case in part.cases)
+        shards.append(Shard(f"images {first + 1} to {first + len(part)}", Batch(part, files)))
     return shards
 
 
@@ -59,10 +54,10 @@ def answers(
         A step a batch.
     """
     work = _Answers(opens, tuple(domains))
-    found = yield from gather(work, batches(test), gathering, [opens.key, "answers", list(domains)], "Looking at images")
-    unreadable = {Path(path): why for one in found for path, why in one["failed"].items()}
-    said = [np.concatenate([np.reshape(one["said"][d], (-1, one["classes"])) for one in found]) for d in range(len(domains))]
-    return test.without(unreadable), said
+    plan = [*computed_with(opens), "answers", list(domains)]
+    found = yield from gather(work, batches(test), gathering, plan, "Looking at images")
+    left = test.without({Path(path): why for one in found for path, why in one["failed"].items()})
+    return left, [np.concatenate([one["said"][d] for one in found if one["said"][d]]) for d in range(len(domains))]
 
 
 def answers_under_attack(
@@ -76,7 +71,7 @@ def answers_under_attack(
         A step a batch.
     """
     work = _Attacked(opens, domain, epsilon, attacker)
-    plan = [opens.key, "attack", domain, epsilon, attacker]
+    plan = [*computed_with(opens), "attack", domain, epsilon, attacker]
     found = yield from gather(work, batches(test), gathering, plan, f"Attacking with epsilon {epsilon:g}")
     return np.concatenate(found)
 
@@ -92,8 +87,7 @@ class _Answers:
         failed: dict[Path, str] = {}
         seen = [image.seen for image in read_images(classifier, batch.test, failed)]
         said = [predict(classifier, torch.cat(seen), domain).tolist() if seen else [] for domain in self.domains]
-        classes = len(classifier.architecture.labels)
-        return {"said": said, "classes": classes, "failed": {str(path): why for path, why in failed.items()}}
+        return {"said": said, "failed": {str(path): why for path, why in failed.items()}}
 
 
 @dataclass(frozen=True)
@@ -113,7 +107,7 @@ class _Attacked:
         return said
 
 
-def _stamp(path: Path) -> Any:
+def _stamp(path: Path | None) -> Any:
     try:
         return file_stamp(path)
     except OSError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,8 +20,6 @@ from napari_medgen.saliency.training.cases import Case, find_cases
 from napari_medgen.saliency.training.recipe import ClassifierRecipe, DataRecipe
 from napari_medgen.statistics.bootstrap import group_indices
 
-_BATCH = 64
-
 
 @dataclass(frozen=True)
 class TestSet:
@@ -36,7 +34,7 @@ class TestSet:
     left_out
         Images that nothing is known of, and for each label those of which it alone is unknown; none of them counts.
     unreadable
-        Why images could not be used, by their names; they are not among the cases.
+        Why images could not be used, by their files; they are not among the cases.
     """
 
     __test__ = False  # not a test, whatever pytest thinks of the name
@@ -44,7 +42,7 @@ class TestSet:
     cases: tuple[Case, ...]
     data: DataRecipe
     left_out: dict[str, int] = field(default_factory=dict)
-    unreadable: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[Path, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.cases)
@@ -68,10 +66,6 @@ class TestSet:
         """Some of the images."""
         return replace(self, cases=tuple(self.cases[row] for row in rows))
 
-    def batches(self, at_once: int = _BATCH) -> list[TestSet]:
-        """Parts of at most 64 images."""
-        return [self.rows(range(i, min(i + at_once, len(self)))) for i in range(0, len(self), at_once)]
-
     def first(self, count: int) -> TestSet:
         """A part of ``count`` images, spread over the whole."""
         if count >= len(self):
@@ -79,7 +73,7 @@ class TestSet:
         return self.rows(np.linspace(0, len(self) - 1, count).round().astype(int).tolist())
 
     def without(self, unreadable: dict[Path, str]) -> TestSet:
-        """The set without images that could not be read, whose names and reasons it keeps.
+        """The set without images that could not be read, of which it keeps why.
 
         Raises
         ------
@@ -91,14 +85,18 @@ class TestSet:
         left = tuple(case for case in self.cases if case.image not in unreadable)
         if not left:
             raise RecipeError(f"No test image can be used. {next(iter(unreadable.values()))}")
-        names = _names(unreadable)
-        return replace(self, cases=left, unreadable=self.unreadable | {names[path]: why for path, why in unreadable.items()})
+        return replace(self, cases=left, unreadable=self.unreadable | unreadable)
+
+    def places_in(self, other: TestSet) -> list[int]:
+        """Rows of these images in a set that has them all."""
+        places = {case.image: row for row, case in enumerate(other.cases)}
+        return [places[case.image] for case in self.cases]
 
 
-def _names(paths: Collection[Path]) -> dict[Path, str]:
-    """Names of files, with their folders' where several are called the same."""
-    single = len({path.name for path in paths}) == len(paths)
-    return {path: path.name if single else f"{path.parent.name}/{path.name}" for path in paths}
+def named(said: Mapping[Path, str]) -> dict[str, str]:
+    """What is said of files, by their names, with their folders' where several are called the same."""
+    single = len({path.name for path in said}) == len(said)
+    return {path.name if single else f"{path.parent.name}/{path.name}": why for path, why in said.items()}
 
 
 @dataclass(frozen=True)

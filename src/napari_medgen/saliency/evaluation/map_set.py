@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_medgen.models.kept import Opens
+from napari_medgen.models.kept import Opens, computed_with
 from napari_medgen.running.gathering import Gathering, gather
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.saliency.attribution import attribute, clip_to_spread
@@ -43,6 +44,8 @@ class MapScores:
         (N,) areas under the curves; NaN where none was drawn.
     groups
         (N,) patient of each image.
+    failed
+        Why images have no scores although they have a mask: it cannot be read.
     """
 
     energy: NDArray[np.float64]
@@ -51,6 +54,7 @@ class MapScores:
     deletion: NDArray[np.float64]
     insertion: NDArray[np.float64]
     groups: NDArray[np.intp]
+    failed: dict[Path, str]
 
     def __len__(self) -> int:
         return len(self.energy)
@@ -71,11 +75,13 @@ def score_maps(
     scored = test.rows(rows)
     drawn = frozenset(case.image for case in scored.cases[:: max(len(rows) // _CURVES, 1)])
     work = _ScoresMaps(opens, domain, request, drawn)
-    plan = [opens.key, "maps", domain, vars(request), sorted(map(str, drawn))]
+    plan = [*computed_with(opens), "maps", domain, vars(request), sorted(map(str, drawn))]
     found = yield from gather(work, batches(scored, _AT_ONCE), gathering, plan, "Scoring maps")
-    columns = np.asarray([row for part in found for row in part], np.float64).reshape(len(rows), 5).T
-    energy, chance, pointing, deletion, insertion = columns
-    return MapScores(energy, chance, pointing, deletion, insertion, np.asarray(test.groups[rows]))
+    failed = {Path(path): why for part in found for path, why in part["failed"].items()}
+    scores = [row for part in found for row in part["scores"]]
+    energy, chance, pointing, deletion, insertion = np.asarray(scores, np.float64).reshape(-1, 5).T
+    groups = [test.groups[row] for row in rows if test.cases[row].image not in failed]
+    return MapScores(energy, chance, pointing, deletion, insertion, np.asarray(groups, np.intp), failed)
 
 
 @dataclass(frozen=True)
@@ -87,10 +93,12 @@ class _ScoresMaps:
     request: ExplainRequest
     drawn: frozenset[Path]
 
-    def __call__(self, batch: Batch) -> Steps[list[list[float]]]:
+    def __call__(self, batch: Batch) -> Steps[dict[str, Any]]:
         classifier = self.opens()
         yield Progress(0, 1)
-        return [self._score(classifier, image) for image in read_images(classifier, batch.test, masks=True)]
+        failed: dict[Path, str] = {}
+        scores = [self._score(classifier, image) for image in read_images(classifier, batch.test, failed, masks=True)]
+        return {"scores": scores, "failed": {str(path): why for path, why in failed.items()}}
 
     def _score(self, classifier: Classifier, image: SeenImage) -> list[float]:
         mask, own = image.mask, classifier.architecture

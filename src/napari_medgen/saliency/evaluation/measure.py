@@ -15,7 +15,7 @@ from napari_medgen.running.gathering import Gathering
 from napari_medgen.running.progress import Steps
 from napari_medgen.saliency.architecture import ClassifierArchitecture
 from napari_medgen.saliency.evaluation.answers import answers
-from napari_medgen.saliency.evaluation.labelled_set import LabelTable, TestSet, find_test_set
+from napari_medgen.saliency.evaluation.labelled_set import LabelTable, TestSet, find_test_set, named
 from napari_medgen.saliency.evaluation.map_set import MapScores, score_maps
 from napari_medgen.saliency.evaluation.robustness import class_aucs, robustness_curve
 from napari_medgen.saliency.model import Classifier
@@ -89,7 +89,7 @@ def evaluate_classifier(
             "images": len(test),
             "patients": int(test.groups.max()) + 1,
             "left_out": test.left_out,
-            "unreadable": test.unreadable,
+            "unreadable": named(test.unreadable),
             "redraws": request.redraws,
             "batch_norms": {},
         }
@@ -98,6 +98,7 @@ def evaluate_classifier(
             if request.maps and test.masked:
                 scores = yield from score_maps(opens, test, domain, gathering)
                 report["batch_norms"][name]["maps"] = _summary(scores, request.redraws)
+                report["unreadable"] |= named(scores.failed)
         attacked = test.first(request.attacked_images)
         points = yield from robustness_curve(
             opens,

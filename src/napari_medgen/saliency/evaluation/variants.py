@@ -17,7 +17,7 @@ from napari_medgen.running.gathering import Gathering
 from napari_medgen.running.progress import Steps
 from napari_medgen.saliency.architecture import ClassifierArchitecture, classifier_architecture
 from napari_medgen.saliency.evaluation.answers import answers, answers_under_attack
-from napari_medgen.saliency.evaluation.labelled_set import TestSet, find_test_set
+from napari_medgen.saliency.evaluation.labelled_set import TestSet, find_test_set, named
 from napari_medgen.saliency.evaluation.map_set import MapScores, score_maps
 from napari_medgen.saliency.evaluation.robustness import class_aucs
 from napari_medgen.saliency.model import Classifier, open_classifier
@@ -136,17 +136,26 @@ def compare_variants(
     every = [Kept.of(open_classifier, folder, device=device) for folder in folders]
     found = find_test_set(opened_here(every[0], gathering.placement), data)
     with gathering.workers():
-        asked = []
+        answered, unreadable = [], dict[Path, str]()
         for opens, own in zip(every, owns, strict=True):
             test, said = yield from answers(opens, found, range(own.network.domains), gathering)
-            name = opens.folders[0].name
-            asked += [_Asked(name, opens, own, domain, said[domain]) for domain in range(own.network.domains)]
+            answered.append((opens, own, test, said))
+            unreadable |= test.unreadable
+        # All are measured on the images that all could read.
+        test = found.without(unreadable)
+        asked = [
+            _Asked(opens.folders[0].name, opens, own, domain, said[domain][test.places_in(read)])
+            for opens, own, read, said in answered
+            for domain in range(own.network.domains)
+        ]
         attacked = test.first(attacked_images)
         measured: list[_Measured] = []
         for one in asked:
-            measured += [(yield from _measure(one, test, attacked, epsilon, redraws, gathering))]
+            measured += [(yield from _measure(one, test, attacked, epsilon, redraws, gathering, unreadable))]
         rows = [one.row for one in measured]
-        return VariantTable(epsilon, len(test), len(attacked), rows, _differences(measured, test, redraws), test.unreadable)
+        return VariantTable(
+            epsilon, len(test), len(attacked), rows, _differences(measured, test, redraws), named(unreadable)
+        )
 
 
 @dataclass(frozen=True)
@@ -179,7 +188,13 @@ def _binary(own: ClassifierArchitecture, values: NDArray[np.float64]) -> NDArray
 
 
 def _measure(
-    asked: _Asked, test: TestSet, attacked: TestSet, epsilon: float, redraws: int, gathering: Gathering
+    asked: _Asked,
+    test: TestSet,
+    attacked: TestSet,
+    epsilon: float,
+    redraws: int,
+    gathering: Gathering,
+    unreadable: dict[Path, str],
 ) -> Steps[_Measured]:
     own, said, truth = asked.own, asked.said, test.targets.double().numpy()
     scores, wanted = _binary(own, said), _binary(own, truth)
@@ -189,6 +204,7 @@ def _measure(
     maps = None
     if test.masked:
         maps = yield from score_maps(asked.opens, test, asked.domain, gathering)
+        unreadable |= maps.failed
     kappa = None
     if own.ordinal:
         grades = truth.argmax(1), said.argmax(1)

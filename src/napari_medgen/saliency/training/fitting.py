@@ -13,9 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from napari_medgen.errors import RecipeError
 from napari_medgen.imaging.network_view import NetworkView
 from napari_medgen.running.progress import Progress, Steps
 from napari_medgen.running.training.ahead import Ahead
+from napari_medgen.running.training.resident import ResidentRows
 from napari_medgen.running.training.updates import Batches, Span, average, rise_and_fall, set_rate, update, warm_decay
 from napari_medgen.running.training.workspace import Stage, append_row, require_finite, seed_step
 from napari_medgen.saliency.attacks.pgd import pgd
@@ -65,14 +67,11 @@ class _Run:
     weights: Tensor
     augment: nn.Module
     fabric: Fabric
-
-    def read(self, rows: NDArray[np.intp]) -> Tensor:
-        """Frames (N, rows, columns) uint8 on the CPU."""
-        return torch.from_numpy(np.ascontiguousarray(self.dataset.frames[rows]))
+    frames: ResidentRows
 
     def images(self, frames: Tensor) -> Tensor:
-        """Frames as floats in [0, 1], (N, 1, rows, columns)."""
-        return frames.to(self.fabric.device).float().div_(255)[:, None]
+        """Frames (N, rows, columns) in 0 to 255 as the network's images (N, 1, rows, columns) in [0, 1]."""
+        return frames.to(self.fabric.device).div(255)[:, None]
 
     def inputs(self, images: Tensor) -> Tensor:
         """What the network sees, in the memory layout in which convolutions are fastest."""
@@ -122,6 +121,11 @@ def train_classifier(
     best = Best()
     rows = dataset.rows("train")
     batches = Batches.of(own.accumulate, fabric)
+    if batches.total > 1 and len(rows) < own.batch * batches.total:
+        raise RecipeError(
+            f"An update takes {batches.total} batches of {own.batch} images, and there are {len(rows)}; "
+            "lower optimiser.batch, optimiser.accumulate or the number of processes."
+        )
     per_epoch = max(len(rows) // (own.batch * batches.total), 1)
     total, recent = per_epoch * own.epochs, 0.0
     stage = Stage(
@@ -146,6 +150,7 @@ def train_classifier(
         class_weights(dataset.targets[dataset.rows("train")], recipe.exclusive, own.balance).to(fabric.device),
         build_augmentation(recipe.augmentation),
         fabric,
+        ResidentRows(dataset.frames, fabric.device),
     )
     span = Span(total, own.minutes, fabric.world_size)
 
@@ -157,10 +162,10 @@ def train_classifier(
         return order[begin : begin + own.batch]
 
     def read(step: int, number: int) -> Tensor:
-        return run.read(rows_of(step, number))
+        return run.frames[rows_of(step, number)]
 
     steps = range(start, total)
-    with Ahead(read, steps, batches, fabric.device, readers=readers) as ahead:
+    with Ahead(read, steps, batches, fabric.device, readers=readers, waits=not run.frames.there) as ahead:
         for step in steps:
             set_rate(optimizer, learning_rate(own, max(step, int(span.share(step) * total)), total))
             values: list[float] = []
@@ -239,7 +244,7 @@ def validation_loss(run: _Run, network: ResNet) -> float:
     for begin in range(0, len(rows), _EVALUATION_BATCH):
         chunk = rows[begin : begin + _EVALUATION_BATCH]
         with run.fabric.autocast():
-            logits = network(run.inputs(run.images(run.read(chunk))), _CLEAN)
+            logits = network(run.inputs(run.images(run.frames[chunk])), _CLEAN)
         truth = run.dataset.targets[chunk].to(logits.device)
         total += float(classification_loss(logits, truth, run.recipe.exclusive, each=True).sum())
     return total / len(rows)

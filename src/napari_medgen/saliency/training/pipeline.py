@@ -48,8 +48,10 @@ def train_saliency(
     ----------
     data
         Folder of the recipe's images, or an archive of :func:`prepare_archive`.
-    work, out, resume, devices, nodes, readers
+    work, out, resume, devices, nodes
         See :class:`~napari_medgen.running.training.launch.Launch`.
+    readers
+        Processes beside each that read its data ahead; None for as many as pay.
 
     Yields
     ------
@@ -72,7 +74,7 @@ def train_saliency(
         return package(recipe, dataset, network, out)
 
     return run_training(
-        Launch(work, out, recipe.precision, resume, devices, nodes, readers),
+        Launch(work, out, recipe.precision, resume, devices, nodes),
         ("classifier",),
         lambda fabric: _dataset(recipe, data, work),
         lambda dataset, fabric: train_classifier(recipe, dataset, work, fabric, readers),

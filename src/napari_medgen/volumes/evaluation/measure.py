@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from napari_medgen.errors import ClusterError, RecipeError
 from napari_medgen.models.card import Figure
-from napari_medgen.models.kept import Opens, opened_here
+from napari_medgen.models.kept import Opens, computed_with, opened_here
 from napari_medgen.running.gathering import Gathering, gather
 from napari_medgen.running.progress import Steps
 from napari_medgen.running.shards import Shard
 from napari_medgen.running.stamps import file_stamp, fingerprint
+from napari_medgen.running.writing import make_folder
 from napari_medgen.statistics.bootstrap import group_indices
 from napari_medgen.statistics.distribution import kernel_distance
 from napari_medgen.volumes.copy_check import TrainingReference
@@ -116,7 +117,8 @@ class _Measuring:
     def report(self, request: SampleRequest, count: int, pairs: int) -> Steps[Report]:
         """All that is measured."""
         samples = yield from self._samples(request, count)
-        computing = yield from self._gather(Times(self._opens), [Shard("speed", request)], "Measuring speed")
+        unkept = replace(self._gathering, notes=None)  # another machine, or another hour, has another speed
+        computing = yield from gather(Times(self._opens), [Shard("speed", request)], unkept, [], "Measuring speed")
         reconstruction = yield from self._reconstruction()
         made = [sample["file"] for sample in samples]
         real_pairs = draw_pairs(self._people, pairs)
@@ -146,11 +148,11 @@ class _Measuring:
         return report
 
     def _gather(self, work: Any, pieces: list[Shard[Any]], doing: str, *more: Any) -> Steps[list[Any]]:
-        return (yield from gather(work, pieces, self._gathering, [self._opens.key, doing, *more], doing, _file_is_there))
+        plan = [*computed_with(self._opens), *more]
+        return (yield from gather(work, pieces, self._gathering, plan, doing, _file_is_there))
 
     def _samples(self, request: SampleRequest, count: int) -> Steps[list[dict[str, Any]]]:
-        own = self._folder / f"samples-{fingerprint([self._opens.key, str(request)])[:12]}"
-        own.mkdir(parents=True, exist_ok=True)
+        own = make_folder(self._folder / f"samples-{fingerprint([*computed_with(self._opens), str(request)])[:12]}")
         requests = [replace(request, seed=request.seed + index) for index in range(count)]
         pieces = [Shard(f"seed {one.seed}", one) for one in requests]
         return (yield from self._gather(Samples(self._opens, own), pieces, "Sampling"))
@@ -158,8 +160,7 @@ class _Measuring:
     def _prepared(self, rows: list[int]) -> Steps[dict[int, str]]:
         """Files of real volumes by their numbers."""
         how = self._recipe.model_dump(mode="json")
-        own = self._folder / f"real-{fingerprint([how, self._axes])[:12]}"
-        own.mkdir(parents=True, exist_ok=True)
+        own = make_folder(self._folder / f"real-{fingerprint([how, self._axes])[:12]}")
         pieces = [Shard(f"volume {row + 1}", (row, self._cases[row], self._stamp(row))) for row in rows]
         work = Prepares(self._recipe, self._axes, own)
         found = yield from self._gather(work, pieces, "Preparing real volumes", how, self._axes)

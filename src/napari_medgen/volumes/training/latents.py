@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import platform
@@ -15,11 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_medgen.errors import RecipeError
+from napari_medgen.errors import RecipeError, WritingError
 from napari_medgen.running.progress import Steps
 from napari_medgen.running.rows import RowPlan, fill_rows
 from napari_medgen.running.shards import Placement
 from napari_medgen.running.training.fabric import build_fabric
+from napari_medgen.running.workers import own_device
+from napari_medgen.running.writing import write_whole
 from napari_medgen.volumes.diffusion import LatentScale
 from napari_medgen.volumes.networks.vqgan import VQGAN
 from napari_medgen.volumes.training.augment import Augmenter
@@ -86,9 +89,8 @@ def encode_dataset(
         shape=(own.copies, sizes.embedding_dim, *places),
         dtype=np.float16,
         items=[(int(index), number * own.copies) for number, index in enumerate(dataset.train)],
-        make=_Encodes(recipe, dataset.volumes, net, fabric)
-        if placement.here
-        else _EncodesElsewhere(recipe, *_handed_over(dataset, net, work), made_by),
+        make=_Encodes(recipe, dataset.volumes, net, fabric),
+        elsewhere=lambda: _handed_over(recipe, dataset, net, work, made_by),
         noted=_NOTED,
         placement=placement,
     )
@@ -131,16 +133,24 @@ class _EncodesElsewhere:
         return _Encodes(self.recipe, np.load(self.volumes, mmap_mode="r"), net, fabric)(asked)
 
 
-def _handed_over(dataset: Dataset, net: VQGAN, work: Path) -> tuple[Path, Path]:
-    """Files of the volumes and of the autoencoder's weights, for workers."""
-    from safetensors.torch import save_file
+@contextlib.contextmanager
+def _handed_over(recipe: Recipe, dataset: Dataset, net: VQGAN, work: Path, made_by: str) -> Iterator[_EncodesElsewhere]:
+    """Files of the autoencoder's weights and, where they came in an archive, of the volumes, for workers meanwhile."""
+    from safetensors.torch import save
 
-    weights, volumes = work / "encoder.safetensors", work / "volumes.npy"
-    save_file({name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}, weights)
-    if not isinstance(dataset.volumes, np.memmap):  # of an archive
-        volumes = work / "unpacked.npy"
-        np.save(volumes, dataset.volumes)
-    return volumes.resolve(), weights.resolve()
+    tensors = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+    weights, volumes = write_whole(work / "encoder.safetensors", save(tensors), WritingError), work / "volumes.npy"
+    unpacked = work / "unpacked.npy"
+    try:
+        if not isinstance(dataset.volumes, np.memmap):
+            volumes = unpacked
+            np.save(unpacked, dataset.volumes)
+        yield _EncodesElsewhere(recipe, volumes.resolve(), weights.resolve(), made_by)
+    except OSError as error:
+        raise WritingError(f"{work} has no room for what workers read: {error.strerror or error}.") from None
+    finally:
+        for path in (weights, unpacked):
+            path.unlink(missing_ok=True)
 
 
 @functools.lru_cache(maxsize=1)
@@ -148,7 +158,7 @@ def _autoencoder(recipe: str, weights: Path, made_by: str) -> tuple[VQGAN, Fabri
     from safetensors.torch import load_file
 
     wanted = Recipe.model_validate_json(recipe)
-    fabric, net = build_fabric(wanted.precision), VQGAN(wanted.autoencoder.sizes)
+    fabric, net = build_fabric(wanted.precision, device=own_device("")), VQGAN(wanted.autoencoder.sizes)
     net.load_state_dict(load_file(weights))
     if weights_checksum(net) != made_by:
         raise RecipeError(f"{weights.name} on {platform.node()} is another autoencoder than the one that was trained.")

@@ -64,8 +64,10 @@ def train_volumes(
     ----------
     data
         Folder of the recipe's files, or an archive of :func:`prepare_archive`.
-    work, out, resume, devices, nodes, readers
+    work, out, resume, devices, nodes
         See :class:`~napari_medgen.running.training.launch.Launch`.
+    readers
+        Processes beside each that read its data ahead; None for as many as pay.
     placement
         Where volumes are prepared and encoded; by default in the first process.
 
@@ -100,7 +102,7 @@ def train_volumes(
         return package(recipe, dataset, latents, autoencoder, denoiser, out)
 
     require_same_diffusion(recipe)
-    launch = Launch(work, out, recipe.precision, resume, devices, nodes, readers)
+    launch = Launch(work, out, recipe.precision, resume, devices, nodes)
     return run_training(
         launch, ("autoencoder", "denoiser"), lambda fabric: _dataset(recipe, data, work, placement), train, write
     )

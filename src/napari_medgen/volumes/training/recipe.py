@@ -179,8 +179,6 @@ class DenoiserRecipe(RecipeTable):
     stop
         Update after which it stops though the rate has not fallen yet, for a training that is gone on with elsewhere
         (another recipe's ``start``); 0 for all updates.
-    accumulate
-        Batches a process whose gradients make one update; the codebook learns of each.
     minutes
         Time after which it ends at the latest, its rate having fallen by then, on a machine that is lent; 0 for none.
     ema
@@ -233,8 +231,8 @@ class Recipe(RecipeTable):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     seed: int = 0
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
-    save_every: int = 500
-    sample_every: int = 500
+    save_every: int = Field(500, ge=1)
+    sample_every: int = Field(500, ge=1)
     keep_every: int = Field(0, ge=0)
     start: str = ""
     quantise: bool = True
