@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from napari_medgen.errors import WritingError
-from napari_medgen.volumes import scratch
 from napari_medgen.volumes.decoding import decode_bytes
 from napari_medgen.volumes.networks.vqgan import VQGAN, VQGANSizes
+from napari_medgen.volumes.slices import Stored
 from napari_medgen.volumes.streaming import decode_streamed, encode_bytes, encode_in_slabs, scratch_bytes, streamed_bytes
 
 
@@ -58,15 +58,15 @@ def test_with_a_disk_nothing_is_made_twice_and_nothing_is_left(tmp_path: Path, m
         return made
 
     monkeypatch.setattr("napari_medgen.volumes.streaming.F.conv3d", counted)
-    written = scratch.Stored._write
+    written = Stored._write
 
-    def weighed(self: scratch.Stored, made: torch.Tensor) -> None:
+    def weighed(self: Stored, made: torch.Tensor) -> None:
         nonlocal most
         written(self, made)
         assert self._file is not None
         most = max(most, self._file.tell())
 
-    monkeypatch.setattr(scratch.Stored, "_write", weighed)
+    monkeypatch.setattr(Stored, "_write", weighed)
     decode_streamed(net, latent, slab=4, scratch=tmp_path)
     assert slices == 4 * (16 + 32) + 32  # four convolutions a level, and the last one
     assert most * 3 == scratch_bytes(net.sizes, (32, 16, 16))
@@ -77,6 +77,6 @@ def test_a_disk_that_is_full_after_all_is_a_sentence(tmp_path: Path, monkeypatch
     def full(**arguments: object) -> object:
         return Path("/dev/full").open("w+b", buffering=0)
 
-    monkeypatch.setattr("napari_medgen.volumes.scratch.tempfile.TemporaryFile", full)
+    monkeypatch.setattr("napari_medgen.volumes.slices.tempfile.TemporaryFile", full)
     with pytest.raises(WritingError, match="no room"):
         decode_streamed(network("constant", (4, 4, 4)), torch.randn(1, 8, 4, 4, 4), scratch=tmp_path)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 import torch
 from torch import nn
@@ -20,51 +20,11 @@ from torch.nn import functional as F
 
 from napari_medgen.volumes.decoding import Statistics, decode_bytes, nearest_vectors, residual_in_slabs, room
 from napari_medgen.volumes.networks.vqgan import VQGAN, ResBlock, SamePadConv3d, SamePadConvTranspose3d, VQGANSizes
-from napari_medgen.volumes.scratch import Stored
+from napari_medgen.volumes.slices import Rolling, Slices, Stored, Whole
 
 _SLICES_AT_ONCE = 64 * 2**20  # bytes of a slab of the widest layer
 _SLABS_ALIVE = 14  # of a block's layers, with what they make on the way
 _STORED_ALIVE = 3  # of a block's layers on a disk at a time: an earlier one goes when the next is whole
-
-
-class Slices(Protocol):
-    """A volume (1, C, depth, H, W) that is made when it is asked for."""
-
-    depth: int
-
-    def part(self, start: int, stop: int) -> torch.Tensor:
-        """Slices from ``start`` up to ``stop`` of the depth."""
-        ...
-
-
-class Whole:
-    """A volume that is there."""
-
-    def __init__(self, tensor: torch.Tensor) -> None:
-        self.tensor, self.depth = tensor, tensor.shape[2]
-
-    def part(self, start: int, stop: int) -> torch.Tensor:
-        """Slices of it."""
-        return self.tensor[:, :, start:stop]
-
-
-class Rolling:
-    """Keeps the slices that were asked for last: the next slab overlaps them, and a sum asks for them twice."""
-
-    def __init__(self, source: Slices) -> None:
-        self._source, self.depth = source, source.depth
-        self._first, self._kept = 0, torch.empty(0)
-
-    def part(self, start: int, stop: int) -> torch.Tensor:
-        """Slices, of which those that are known are not made again."""
-        end = self._first + (self._kept.shape[2] if self._kept.ndim == 5 else 0)
-        if self._kept.ndim != 5 or not self._first <= start <= end:
-            self._first, self._kept = start, self._source.part(start, stop)
-        elif stop > end:
-            more = self._source.part(end, stop)
-            self._kept = torch.cat([self._kept[:, :, start - self._first :], more], 2)
-            self._first = start
-        return self._kept[:, :, start - self._first : stop - self._first]
 
 
 class Convolved:

@@ -1,21 +1,58 @@
-"""Volumes that are written to a file while they are made, slab by slab, so that nothing is made twice."""
+"""Volumes that are made slab by slab, when they are asked for: there already, kept as they roll by, or written to a file."""
 
 from __future__ import annotations
 
 import tempfile
 import weakref
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, Protocol
 
 import numpy as np
 import torch
 
 from napari_medgen.errors import WritingError
 
-if TYPE_CHECKING:
-    from napari_medgen.volumes.streaming import Slices
-
 _AT_ONCE = 4  # slices: a reader who asks for the end makes all before it, not all in one piece
+
+
+class Slices(Protocol):
+    """A volume (1, C, depth, H, W) that is made when it is asked for."""
+
+    depth: int
+
+    def part(self, start: int, stop: int) -> torch.Tensor:
+        """Slices from ``start`` up to ``stop`` of the depth."""
+        ...
+
+
+class Whole:
+    """A volume that is there."""
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self.tensor, self.depth = tensor, tensor.shape[2]
+
+    def part(self, start: int, stop: int) -> torch.Tensor:
+        """Slices of it."""
+        return self.tensor[:, :, start:stop]
+
+
+class Rolling:
+    """Keeps the slices that were asked for last: the next slab overlaps them, and a sum asks for them twice."""
+
+    def __init__(self, source: Slices) -> None:
+        self._source, self.depth = source, source.depth
+        self._first, self._kept = 0, torch.empty(0)
+
+    def part(self, start: int, stop: int) -> torch.Tensor:
+        """Slices, of which those that are known are not made again."""
+        end = self._first + (self._kept.shape[2] if self._kept.ndim == 5 else 0)
+        if self._kept.ndim != 5 or not self._first <= start <= end:
+            self._first, self._kept = start, self._source.part(start, stop)
+        elif stop > end:
+            more = self._source.part(end, stop)
+            self._kept = torch.cat([self._kept[:, :, start - self._first :], more], 2)
+            self._first = start
+        return self._kept[:, :, start - self._first : stop - self._first]
 
 
 class Stored:
