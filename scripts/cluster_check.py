@@ -33,7 +33,9 @@ def main() -> None:
     asked.add_argument("--volumes", type=int, default=6)
     asked.add_argument("--only", choices=("same", "faults"))
     asked.add_argument("--each", type=int, default=15, help="Radiographs of each grade that are explained and extrapolated.")
-    asked.add_argument("--volumes-of", type=Path, help="Data of the recipe hippocampus, to prepare.")
+    asked.add_argument("--prepare", default="", help="RECIPE=FOLDER of volumes to prepare.")
+    asked.add_argument("--attacked", type=int, default=256, help="Radiographs that are attacked.")
+    asked.add_argument("--jobs", nargs="+", help="Names of the first table's lines; by default all.")
     given = asked.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -42,10 +44,13 @@ def main() -> None:
         sample = ("sample", "--model", "hippocampus", "--count", str(given.volumes), "--threads", "1", "--out")
         if given.only != "faults":
             jobs = {"cohort build": build, "sample": sample} | of_folders(given.images / given.split, root, given.each)
-            if given.volumes_of:
-                prepare = ("prepare", "hippocampus", "--data", str(given.volumes_of), "--threads", "1")
+            curve = ("analyse", "robustness", "knee-kl", "--data", str(given.images), "--images", str(given.attacked))
+            jobs["attack"] = (*curve, "--epsilon", "0.005", "--redraws", "1000", "--threads", "1", "--out")
+            if given.prepare:
+                recipe, _, folder = given.prepare.partition("=")
+                prepare = ("prepare", recipe, "--data", folder, "--threads", "1")
                 jobs["prepare"] = (*prepare, "--work", "{out}/work", "--out", "{out}/prepared.npz")
-            compare(root, jobs)
+            compare(root, {name: job for name, job in jobs.items() if not given.jobs or name in given.jobs})
         if given.only != "same":
             disturb(root, build, sample)
 
