@@ -48,7 +48,8 @@ def autoencoder(recipe: Recipe, seed: int = 0) -> VQGAN:
 def test_workers_encode_what_this_process_does(recipe: Recipe, tmp_path: Path) -> None:
     fabric, net = build_fabric("32-true"), autoencoder(recipe)
     here = drive(encode_dataset(recipe, dataset(), net, tmp_path / "here", fabric))
-    there = drive(encode_dataset(recipe, dataset(), net, tmp_path / "there", fabric, Placement("local:1", torch.get_num_threads())))
+    workers = Placement("local:1", torch.get_num_threads())
+    there = drive(encode_dataset(recipe, dataset(), net, tmp_path / "there", fabric, workers))
     assert here.latents.shape == (12, 8, 4, 4, 4)
     assert here.latents.std() > 0.01
     assert here.source.tolist() == [0, 0, 0, 1, 1, 1, 3, 3, 3, 4, 4, 4]
