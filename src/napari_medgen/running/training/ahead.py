@@ -79,7 +79,7 @@ class Ahead:
         except Exception as error:  # whatever went wrong in another process, or ended it
             if not self._readers:
                 raise
-            said = str(error).strip().splitlines()[-1]
+            said = (str(error).strip() or type(error).__name__).splitlines()[-1]
             raise RecipeError(f"A process that reads ahead failed ({said}); --readers 0 reads without one.") from None
         return batch.to(self._device, non_blocking=True)
 
