@@ -111,8 +111,10 @@ def test_an_evaluation_is_printed_and_kept(tmp_path: Path, tiny_model: Path) -> 
     assert list(report["unreadable"]) == ["p2"]
     assert "p2" in (notes / "failures.csv").read_text()
     assert "seconds per step" in json.loads((tiny_model / "model.json").read_text())["figures"]
-    # The same request takes what was measured from the folder, times included.
-    assert json.loads(invoke(*words, "--json", "--work", notes)) == report
+    # The same request takes from the folder what was measured, but for this device's speed.
+    again = json.loads(invoke(*words, "--json", "--work", notes))
+    assert again.pop("speed").keys() == report.pop("speed").keys()
+    assert again == report
     assert "reconstruction PSNR" in invoke(*words, "--work", notes)
     with pytest.raises(MedGenError, match="--work"):
         invoke(*words, "--cluster", "local:2")
