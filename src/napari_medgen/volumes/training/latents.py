@@ -139,18 +139,23 @@ def _handed_over(recipe: Recipe, dataset: Dataset, net: VQGAN, work: Path, made_
     from safetensors.torch import save
 
     tensors = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-    weights, volumes = write_whole(work / "encoder.safetensors", save(tensors), WritingError), work / "volumes.npy"
-    unpacked = work / "unpacked.npy"
+    weights, unpacked = write_whole(work / "encoder.safetensors", save(tensors), WritingError), work / "unpacked.npy"
     try:
-        if not isinstance(dataset.volumes, np.memmap):
-            volumes = unpacked
-            np.save(unpacked, dataset.volumes)
-        yield _EncodesElsewhere(recipe, volumes.resolve(), weights.resolve(), made_by)
-    except OSError as error:
-        raise WritingError(f"{work} has no room for what workers read: {error.strerror or error}.") from None
+        yield _EncodesElsewhere(recipe, _file_of(dataset.volumes, unpacked).resolve(), weights.resolve(), made_by)
     finally:
         for path in (weights, unpacked):
             path.unlink(missing_ok=True)
+
+
+def _file_of(volumes: NDArray[Any], unpacked: Path) -> Path:
+    """The file that volumes are mapped from; one that is written where they came in an archive."""
+    if isinstance(volumes, np.memmap) and volumes.filename is not None:
+        return Path(volumes.filename)
+    try:
+        np.save(unpacked, volumes)
+    except OSError as error:
+        raise WritingError(f"{unpacked} cannot be written: {error.strerror or error}.") from None
+    return unpacked
 
 
 @functools.lru_cache(maxsize=1)
