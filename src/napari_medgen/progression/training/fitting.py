@@ -154,7 +154,7 @@ class Trainer:
         with Ahead(self._read, steps, batches, self.fabric.device, readers=self._readers, waits=waits) as ahead:
             for step in steps:
                 self.step = step
-                generator = self._seeded(step)
+                generator = self._seeded(step, self.fabric.global_rank)
                 warming, alone = self._phase(step)
                 self._rows(step, generator)  # which were drawn to be read
                 images = ahead.next()[:, None] / 127.5 - 1
@@ -184,8 +184,8 @@ class Trainer:
                     break
         return self.trained
 
-    def _seeded(self, step: int) -> torch.Generator:
-        return seed_step(self.recipe.seed, _STAGE, step, self.fabric.global_rank)
+    def _seeded(self, step: int, batch: int) -> torch.Generator:
+        return seed_step(self.recipe.seed, _STAGE, step, batch)
 
     def _phase(self, step: int) -> tuple[bool, bool]:
         """Whether reproduction is learned first, and whether the encoder is trained alone."""
@@ -198,7 +198,7 @@ class Trainer:
         return np.sort(torch.randint(len(self.frames), (count,), generator=generator).numpy())
 
     def _read(self, step: int, batch: int) -> Tensor:
-        return self._resident[self._rows(step, self._seeded(step))]
+        return self._resident[self._rows(step, self._seeded(step, batch))]
 
     def _difference(self, images: Tensor, reproduced: Tensor) -> tuple[Tensor, Tensor]:
         """Absolute difference of pixels, and distance of the classifier's features."""
